@@ -1,0 +1,5 @@
+"""``python -m ic_assets`` is ``ic-assets``."""
+
+from ic_assets.cli import main
+
+main()

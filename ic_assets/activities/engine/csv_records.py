@@ -1,0 +1,208 @@
+"""The records of an open drop: its text cut into physical lines and parsed by Python's ``csv``, with the lines on
+which each record starts and ends and its raw text. What a record means is ``csv_drop``'s business.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+
+from ic_assets.activities.engine.drop_file import BLOCK_BYTES, DropFile
+from ic_assets.core.failures import DropRefused
+
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+
+# Decoded text holds no lone surrogates, so these cannot be confused with data. csv takes a lone CR outside quotes
+# for a line end or an error; here it is data and travels under another name. The end mark, a line of its own after
+# the last one, comes back as a row of its own unless a quote is still open.
+_LONE_CR = "\udc0d"
+_END = "\udc1a"
+_LONE_CR_PATTERN = re.compile(r"\r(?!\n|\Z)")
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Complete lines of the file and the number of the first."""
+
+    first: int
+    text: str
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return _split(self.text)
+
+    @cached_property
+    def last(self) -> int:
+        return self.first - 1 + self.text.count("\n") + (not self.text.endswith("\n"))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Parsed records with the physical lines on which they start and end; ``raw`` gives the text between two."""
+
+    rows: list[list[str]]
+    starts: list[int]
+    ends: list[int]
+    has_nul: bool
+    raw: Callable[[int, int], str]
+
+
+class Records:
+    """The records of an open drop, a block of the file at a time, the header and blank ones included.
+
+    ``csv.reader`` pulls lines from ``_feed``; the blocks from which unfinished records came are kept for their raw
+    text, hence memory is bounded by a block and the longest record.
+    """
+
+    def __init__(self, file: DropFile, encoding: str, delimiter: str) -> None:
+        # The limit is the process's; ours is the record's, and is tested here.
+        csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_RECORD_BYTES))
+        self._file = file
+        self._encoding = encoding
+        self._delimiter = delimiter
+        self._blocks: list[_Block] = []
+        self._fresh = 0
+        self._full = False
+        self._fed = 0
+        self._done = 0
+
+    def first(self) -> tuple[int, list[str], str] | None:
+        """Line, fields and raw text of the first record that is not blank, read no further than needed."""
+        reader = csv.reader(chain.from_iterable(self._feed()), delimiter=self._delimiter)
+        before = 0
+        for row in reader:
+            if row == [_END]:
+                return None
+            if row and row[-1].endswith(_END):
+                raise self._never_closed(before)
+            raw = self._raw(before + 1, reader.line_num)
+            if not raw.isspace():
+                return before + 1, [value.replace(_LONE_CR, "\r") for value in row], raw
+            self._finish(reader.line_num)
+            before = reader.line_num
+        return None
+
+    def batches(self) -> Iterator[Batch]:
+        reader = csv.reader(chain.from_iterable(self._feed()), delimiter=self._delimiter)
+        before = 0
+        rows: list[list[str]] = []
+        ends: list[int] = []
+        for row in reader:
+            rows.append(row)
+            self._done = reader.line_num
+            ends.append(self._done)
+            if self._full:
+                self._full = False
+                yield self._batch(rows, before, ends)
+                before, rows, ends = self._done, [], []
+                self._finish(before)
+        if rows[-1] != [_END]:
+            raise self._never_closed(ends[-2] if len(ends) > 1 else before)
+        if len(rows) > 1:
+            yield self._batch(rows[:-1], before, ends[:-1])
+
+    def _batch(self, rows: list[list[str]], before: int, ends: list[int]) -> Batch:
+        starts = [before + 1, *(end + 1 for end in ends[:-1])]
+        if self._kept_characters() * 4 > MAX_RECORD_BYTES:  # less cannot be too many bytes in any encoding
+            for start, end in zip(starts, ends, strict=True):
+                if len(self._raw(start, end).encode(self._encoding)) > MAX_RECORD_BYTES:
+                    raise self._too_long(start, self._raw(start, end))
+        if any(_LONE_CR in block.text for block in self._blocks):
+            rows = [[value.replace(_LONE_CR, "\r") for value in row] for row in rows]
+        has_nul = any("\0" in block.text for block in self._blocks)
+        return Batch(rows, starts, ends, has_nul, self._raw)
+
+    def _feed(self) -> Iterator[Sequence[str]]:
+        """The lines of the file, LF kept; csv asks for more when it has parsed all that it was given."""
+        decoder = codecs.getincrementaldecoder(self._encoding)("strict")
+        data, started, tail, tail_length = b"-", False, [""], 0
+        while data:
+            data = self._file.read(BLOCK_BYTES)
+            try:
+                text = decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:  # it decoded when it was inspected
+                raise self._file.changed() from error
+            if text and not started:
+                started = True
+                text = text.removeprefix("\ufeff")
+            first, last = text.find("\n") + 1, text.rfind("\n") + 1
+            if first:
+                # The line that the block before began, by itself: joining the whole block to it would copy both.
+                yield self._admit("".join(tail) + text[:first])
+                if last > first:
+                    yield self._admit(text[first:last])
+                tail, tail_length = [], 0
+            tail.append(text[last:])
+            tail_length += len(text) - last
+            if tail_length > MAX_RECORD_BYTES:
+                raise self._too_long(self._done + 1, self._raw(self._done + 1, self._fed) + "".join(tail))
+        if rest := "".join(tail):
+            yield self._admit(rest)
+        self._full = False
+        yield [_END]
+
+    def _admit(self, text: str) -> Sequence[str]:
+        if self._kept_characters() > MAX_RECORD_BYTES:
+            pending = self._raw(self._done + 1, self._fed)
+            if len(pending) > MAX_RECORD_BYTES:
+                raise self._too_long(self._done + 1, pending)
+        self._full = self._full or self._fresh >= BLOCK_BYTES // 2
+        self._fresh = len(text) + (0 if self._full else self._fresh)
+        if text.count("\r") != text.count("\r\n"):
+            text = _LONE_CR_PATTERN.sub(_LONE_CR, text)
+        block = _Block(self._fed + 1, text)
+        self._blocks.append(block)
+        self._fed = block.last
+        return _split(text)
+
+    def _finish(self, line: int) -> None:
+        """Nobody asks any more for the text up to this line."""
+        self._done = line
+        self._blocks = [block for block in self._blocks if block.last > line]
+
+    def _kept_characters(self) -> int:
+        return sum(len(block.text) for block in self._blocks)
+
+    def _raw(self, start: int, end: int) -> str:
+        """The text of lines ``start`` to ``end`` as the file has it."""
+        parts: list[str] = []
+        for block in self._blocks:
+            if start <= block.first and block.last <= end:
+                parts.append(block.text)
+            elif block.first <= end and start <= block.last:
+                parts.extend(block.lines[max(start - block.first, 0) : end - block.first + 1])
+        return "".join(parts).replace(_LONE_CR, "\r")
+
+    def _never_closed(self, before: int) -> DropRefused:
+        opened = _open_quote_line(self._raw(before + 1, self._fed), self._delimiter, before + 1)
+        return self._file.refused(
+            f"line {opened}: a quote that opens on this line never closes; close it, or double it if it is text"
+        )
+
+    def _too_long(self, start: int, raw: str) -> DropRefused:
+        opened = _open_quote_line(raw, self._delimiter, start)
+        cause = "" if opened is None else f": a quote that opens on line {opened} may never have been closed"
+        return self._file.refused(f"line {start}: the record that starts here is over 16 MiB{cause}; repair it")
+
+
+def _split(text: str) -> list[str]:
+    """Lines with their LF. ``splitlines`` would also split at form feeds, U+2028 and others."""
+    return list(io.StringIO(text, newline="\n"))
+
+
+def _open_quote_line(raw: str, delimiter: str, first: int) -> int | None:
+    """The line on which the quote opened that is still open at the end of ``raw``, which starts on line ``first``."""
+    rest = f"[^{delimiter}\n]*+"
+    field = re.compile(f'(?:"(?:[^"]++|"")*+(?:"{rest}|(\\Z))|{rest})(?:[{delimiter}\n]|\\Z)')
+    position = 0
+    while position < len(raw) and (match := field.match(raw, position)):
+        if match[1] is not None:
+            return first + raw.count("\n", 0, position)
+        position = match.end()
+    return None

@@ -1,0 +1,338 @@
+"""Lands one drop: its rows, the fate of each, its rejects and warnings, in one transaction under one lock.
+
+The fate is decided here once, in the order in which drops arrive; the master only applies it. Killed at any moment, the
+transaction leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+import psycopg
+from psycopg import sql
+
+from ic_assets.activities.contract import COLUMNS
+from ic_assets.activities.engine.csv_drop import DropInfo, FieldWarning, Reject, inspect, raw_rows, read
+from ic_assets.activities.engine.stages import mark_changed
+from ic_assets.core.failures import DropRefused
+from ic_assets.core.settings import Settings
+from ic_assets.core.sql import statement
+from ic_assets.core.windows import at_midnight, month_key, partitions_end, partitions_start
+from ic_assets.resources.postgres import Database
+
+# Drops are landed one at a time, so that each sees what the earlier ones left.
+_LANDING_LOCK = 0x1CA55E70
+_SPOOL_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What became of the rows of one drop. ``months`` are the old and new months of what was inserted or updated."""
+
+    drop_key: str
+    file_name: str
+    already_landed: bool = False
+    rows_in: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    rejected_by_reason: Mapping[str, int] = field(default_factory=dict)
+    field_warnings: int = 0
+    months: tuple[date, ...] = ()
+    missing_columns: tuple[str, ...] = ()
+    unknown_columns: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "drop": self.drop_key,
+            "file": self.file_name,
+            "already_landed": self.already_landed,
+            "rows_in": self.rows_in,
+            "inserted": self.inserted,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "rejected": self.rejected,
+            "rejected_by_reason": dict(self.rejected_by_reason),
+            "field_warnings": self.field_warnings,
+            "months": [month_key(month) for month in self.months],
+            "missing_columns": list(self.missing_columns),
+            "unknown_columns": list(self.unknown_columns),
+        }
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the copy of a drop stands; ``bytes_total`` is its size after decompression."""
+
+    rows: int
+    bytes_read: int
+    bytes_total: int
+
+
+def drop_key(path: Path, content_sha256: str) -> str:
+    """``name@sha256[:8]``, the drop's partition key. Characters that a partition key may not hold become ``_``."""
+    name = "".join(character if character.isprintable() else "_" for character in path.name).replace("...", "_")
+    return f"{name}@{content_sha256[:8]}"
+
+
+def inspected(path: Path) -> DropInfo:
+    """``inspect``, once for a file that stays as it is: a command names the drop before its run lands it."""
+    try:
+        status = path.stat()
+    except OSError:
+        return inspect(path)
+    return _inspected(path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@lru_cache(maxsize=8)
+def _inspected(path: Path, _size: int, _mtime_ns: int, _inode: int) -> DropInfo:
+    return inspect(path)
+
+
+def land(
+    database: Database,
+    settings: Settings,
+    path: Path,
+    *,
+    info: DropInfo | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Landed:
+    """Lands the drop at ``path``, or finds that its content has landed before.
+
+    Raises ``DropRefused`` when the file as a whole cannot be loaded; nothing of it is then, and the drop is on record
+    as refused.
+    """
+    info = info or inspected(path)
+    key = drop_key(path, info.content_sha256)
+    try:
+        with database.transaction() as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LANDING_LOCK,))
+            before = connection.execute(
+                "SELECT drop_key FROM staging.ic_drop WHERE content_sha256 = %s AND state = 'landed'",
+                (info.content_sha256,),
+            ).fetchone()
+            if before:
+                return Landed(before[0], path.name, already_landed=True)
+            return _Landing(connection, settings, path, info, key, progress).run()
+    except DropRefused as refusal:
+        with database.transaction() as connection:
+            connection.execute(
+                statement("activities/landing/refuse"),
+                {**_description(path, info, key), "error_message": str(refusal)},
+            )
+        raise
+
+
+def _description(path: Path, info: DropInfo, key: str) -> dict[str, Any]:
+    return {
+        "drop_key": key,
+        "file_name": path.name,
+        "content_sha256": info.content_sha256,
+        "byte_size": info.byte_size,
+        "encoding": info.encoding,
+        "delimiter": info.delimiter,
+        "missing_columns": list(info.missing_columns),
+        "unknown_columns": list(info.unknown_columns),
+    }
+
+
+class _Spool:
+    """Rows that wait for the connection to be free for their COPY, on disk once they are many."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 - closed with its landing
+
+    def add(self, *row: Any) -> None:
+        self._file.write(orjson.dumps(row) + b"\n")
+
+    def rows(self) -> Iterator[list[Any]]:
+        self._file.seek(0)
+        return (orjson.loads(line) for line in self._file)
+
+    def copy_into(self, connection: psycopg.Connection, target: sql.Composable) -> None:
+        with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} FROM STDIN").format(target)) as copy:
+            for row in self.rows():
+                copy.write_row(row)
+        self._file.close()
+
+
+class _Landing:
+    """The landing of one drop in one transaction."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        settings: Settings,
+        path: Path,
+        info: DropInfo,
+        key: str,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.connection = connection
+        self.settings = settings
+        self.path = path
+        self.info = info
+        self.key = key
+        self.progress = progress or (lambda _: None)
+        self.drop_id = 0
+        self.rejects = _Spool()
+        self.warnings = _Spool()
+        self.reasons: Counter[str] = Counter()
+
+    def run(self) -> Landed:
+        self.connection.execute("DELETE FROM staging.ic_drop WHERE drop_key = %s AND state = 'refused'", (self.key,))
+        row = self.connection.execute(
+            statement("activities/landing/register"), _description(self.path, self.info, self.key)
+        ).fetchone()
+        assert row is not None  # noqa: S101 - INSERT ... RETURNING gives one row
+        self.drop_id = row[0]
+        rows_in, accepted = self._copy()
+        fates, old_months = self._decide()
+        self._keep_rejects()
+        field_warnings = self._keep_warnings()
+        inserted = accepted - sum(fates.values())
+        months, first_date, last_date = self._months(old_months)
+        mark_changed(self.connection, months, "landing")
+        landed = Landed(
+            drop_key=self.key,
+            file_name=self.path.name,
+            rows_in=rows_in,
+            inserted=inserted,
+            updated=fates["updated"],
+            unchanged=fates["unchanged"],
+            rejected=self.reasons.total(),
+            rejected_by_reason=dict(sorted(self.reasons.items())),
+            field_warnings=field_warnings,
+            months=tuple(sorted(months)),
+            missing_columns=self.info.missing_columns,
+            unknown_columns=self.info.unknown_columns,
+        )
+        self.connection.execute(
+            statement("activities/landing/account"),
+            {
+                "drop_id": self.drop_id,
+                "rows_in": landed.rows_in,
+                "inserted": landed.inserted,
+                "updated": landed.updated,
+                "unchanged": landed.unchanged,
+                "rejected": landed.rejected,
+                "first_date": first_date,
+                "last_date": last_date,
+                "months": list(landed.months),
+            },
+        )
+        return landed
+
+    def _copy(self) -> tuple[int, int]:
+        """Copies the readable rows. Returns the rows of the file and those that were copied."""
+        reader = read(
+            self.path,
+            self.info,
+            source_zone=self.settings.zone,
+            date_order=self.settings.date_order,
+            first_month=at_midnight(partitions_start()),
+            end=at_midnight(partitions_end()),
+            on_reject=self._reject,
+            on_warning=self._warn,
+        )
+        columns = sql.SQL(", ").join(
+            map(sql.Identifier, ("drop_id", "line_number", *(column.name for column in COLUMNS)))
+        )
+        copy_statement = sql.SQL("COPY staging.ic_communication_landing ({}) FROM STDIN").format(columns)
+        # Rows end in the only raw line feeds there are; those inside values are escaped.
+        prefix = f"{self.drop_id}\t".encode()
+        with self.connection.cursor() as cursor, cursor.copy(copy_statement) as copy:
+            for block in reader:
+                copy.write(prefix + block[:-1].replace(b"\n", b"\n" + prefix) + b"\n")
+                self.progress(Progress(reader.rows_in, reader.bytes_read, self.info.byte_size))
+        return reader.rows_in, reader.accepted
+
+    def _reject(self, reject: Reject) -> None:
+        self.reasons[reject.reason] += 1
+        self.rejects.add(
+            reject.line_number, reject.reason, reject.column_name, reject.comm_communicationid, reject.raw_row
+        )
+
+    def _warn(self, warning: FieldWarning) -> None:
+        self.warnings.add(
+            warning.line_number,
+            warning.comm_communicationid,
+            warning.column_name,
+            warning.raw_value,
+            warning.reason,
+        )
+
+    def _decide(self) -> tuple[Counter[str], set[date]]:
+        """Gives every row that is no plain insert its fate. Returns how many there are of each, and the months that
+        updated communications stood in before."""
+        parameters = {"drop_id": self.drop_id}
+        fates: Counter[str] = Counter()
+        fates["superseded_in_drop"] = self.connection.execute(
+            statement("activities/landing/superseded"), parameters
+        ).rowcount
+        has_earlier = self.connection.execute(
+            "SELECT 1 FROM staging.ic_drop WHERE state = 'landed' AND drop_id <> %(drop_id)s AND rows_in > 0 LIMIT 1",
+            parameters,
+        ).fetchone()
+        if not has_earlier:
+            return fates, set()
+        if self.info.missing_columns:
+            absent = (sql.Identifier(column) for column in self.info.missing_columns)
+            assignments = sql.SQL(", ").join(sql.SQL("{0} = earlier.{0}").format(column) for column in absent)
+            self.connection.execute(
+                statement("activities/landing/fill_absent_columns", assignments=assignments), parameters
+            )
+        fates.update(
+            dict(self.connection.execute(statement("activities/landing/against_earlier"), parameters).fetchall())
+        )
+        months = self.connection.execute(statement("activities/landing/retire_earlier"), parameters).fetchall()
+        return fates, {row[0] for row in months}
+
+    def _keep_rejects(self) -> None:
+        """Stale and superseded rows are known only now: a second pass over the file fetches their text."""
+        spool = _Spool()
+        late: list[tuple[int, str, int]] = []
+        with self.connection.cursor(name="late_rejects") as cursor:
+            cursor.execute(statement("activities/landing/late_rejects"), {"drop_id": self.drop_id})
+
+            def lines() -> Iterator[int]:
+                for line, reason, communication in cursor:
+                    late.append((line, reason, communication))
+                    yield line
+
+            for line, raw_row in raw_rows(self.path, self.info, lines()):
+                _, reason, communication = late.pop(0)
+                self.reasons[reason] += 1
+                spool.add(line, reason, None, communication, raw_row)
+        target = sql.SQL(
+            "staging.ic_rejected_row (drop_key, line_number, reason, column_name, comm_communicationid, raw_row)"
+        )
+        for rejects in (self.rejects, spool):
+            with self.connection.cursor() as writer:
+                with writer.copy(sql.SQL("COPY {} FROM STDIN").format(target)) as copy:
+                    for row in rejects.rows():
+                        copy.write_row((self.key, *row))
+
+    def _keep_warnings(self) -> int:
+        self.connection.execute(
+            "CREATE TEMPORARY TABLE incoming_warning (line_number bigint, comm_communicationid bigint,"
+            " column_name text, raw_value text, reason text) ON COMMIT DROP"
+        )
+        self.warnings.copy_into(self.connection, sql.SQL("incoming_warning"))
+        return self.connection.execute(
+            statement("activities/landing/keep_warnings"), {"drop_id": self.drop_id, "drop_key": self.key}
+        ).rowcount
+
+    def _months(self, old_months: set[date]) -> tuple[set[date], datetime | None, datetime | None]:
+        rows = self.connection.execute(statement("activities/landing/months"), {"drop_id": self.drop_id}).fetchall()
+        months = {row[0] for row in rows} | old_months
+        return months, min((row[1] for row in rows), default=None), max((row[2] for row in rows), default=None)

@@ -1,0 +1,366 @@
+"""The push ledger: which record shall stand, stands, or may stand in which portal, and who has it in hand.
+
+Every statement is a file of ``sql/activities/push``; this module binds values and owns the connections. A worker is one
+``push_run`` row and lives as long as its session-level advisory lock (so not through a transaction-pooling proxy).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row, dict_row
+from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
+
+from ic_assets.activities.activity_types import ACTIVITY_TYPES, BY_NAME
+from ic_assets.core.failures import Unavailable
+from ic_assets.core.sql import statement
+from ic_assets.resources.hubspot import Json, Portal, Problem, RequestRecord
+
+_WORKER_LOCK = 0x1CA55E70
+_CONNECTIONS = 3
+EVER = (date(1, 1, 1), date(9999, 12, 1))
+
+
+@dataclass(slots=True)
+class Row:
+    """One record in a worker's hands. ``hash`` and ``payload`` are of what stands in staging now; ``pushed`` is what
+    HubSpot is known to hold (None: not known)."""
+
+    communication_id: int
+    object_type: str
+    part: int
+    activity_type: str
+    action: str
+    hubspot_id: int | None
+    revision: int
+    attempts: int
+    pushed: Json | None
+    hash: UUID | None
+    payload: Json | None
+    sent_hash: UUID | None = None
+    is_settled: bool = False
+
+    @property
+    def key(self) -> str:
+        """The value of the unique property: ``<id>``, ``<id>/<part>``; ``~<n>`` where archived records occupy that."""
+        part = f"/{self.part}" if self.part > 1 else ""
+        return f"{self.communication_id}{part}" + (f"~{self.revision}" if self.revision else "")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one row; ``what`` as in ``settle.sql``."""
+
+    row: Row
+    what: str
+    hubspot_id: int | None = None
+    hash: UUID | None = None
+    content: Json | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a run is for. ``months`` are first days: the first included, the last excluded."""
+
+    types: tuple[str, ...]
+    months: tuple[date, date] = EVER
+    include_orphans: bool = False
+
+
+@dataclass
+class Ledger:
+    """The ledger of one portal, as one worker sees it. Made by ``open_ledger``."""
+
+    pool: asyncio.Queue[psycopg.AsyncConnection]
+    holder: psycopg.AsyncConnection
+    portal_id: int = 0
+    push_id: int = 0
+    pause: float = 120.0
+    requests: list[RequestRecord] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        """A transaction on one of the worker's connections."""
+        connection = await self.pool.get()
+        try:
+            async with connection.transaction():
+                yield connection
+        finally:
+            self.pool.put_nowait(connection)
+
+    async def know_portal(self, portal: Portal, base_url: str) -> None:
+        self.portal_id = portal.portal_id
+        async with self.connection() as connection:
+            await connection.execute(
+                "INSERT INTO hubspot.portal (portal_id, base_url, time_zone, account_type) VALUES (%s, %s, %s, %s)"
+                " ON CONFLICT (portal_id) DO UPDATE SET base_url = excluded.base_url, time_zone = excluded.time_zone,"
+                " account_type = excluded.account_type",
+                (portal.portal_id, base_url, portal.time_zone, portal.account_type),
+            )
+
+    async def start(self, mode: str, run_id: str | None, options: Json, approved_by: str | None) -> None:
+        """Opens the run, takes the lock that says this worker lives, and makes the portal the current one."""
+        async with self.connection() as connection:
+            cursor = await connection.execute(
+                "INSERT INTO hubspot.push_run (run_id, portal_id, mode, options, approved_by)"
+                " VALUES (%s, %s, %s, %s, %s) RETURNING push_id",
+                (run_id, self.portal_id, mode, Jsonb(options), approved_by),
+            )
+            self.push_id = _only(await cursor.fetchone())
+        await self.holder.execute("SELECT pg_advisory_lock(%s, %s)", (_WORKER_LOCK, self.push_id))
+
+    async def become_current(self) -> None:
+        """From now on the derivatives' push columns speak of this portal."""
+        async with self.connection() as connection:
+            cursor = await connection.execute("SELECT portal_id FROM hubspot.v_current_portal")
+            before = await cursor.fetchone()
+            await connection.execute(
+                "UPDATE hubspot.portal SET last_pushed_at = clock_timestamp() WHERE portal_id = %s", (self.portal_id,)
+            )
+            if before is None or before[0] == self.portal_id:
+                return
+            for activity in ACTIVITY_TYPES:
+                await connection.execute(
+                    statement("activities/push/adopt_from_ledger", table=table_of(activity.name)),
+                    {"object_type": activity.name, "window_start": date.min, "window_end": date.max},
+                )
+
+    async def finish(self, result: str, counts: Json, stopped_reason: str | None) -> None:
+        await self.flush_requests()
+        async with self.connection() as connection:
+            await connection.execute(
+                "UPDATE hubspot.push_run SET result = %s, counts = %s, stopped_reason = %s, ended_at = now()"
+                " WHERE push_id = %s",
+                (result, Jsonb(counts), stopped_reason, self.push_id),
+            )
+
+    def note_request(self, record: RequestRecord) -> None:
+        self.requests.append(record)
+
+    async def flush_requests(self) -> None:
+        """Writes the books about requests sent so far."""
+        if not self.push_id or not self.requests:
+            return
+        records, self.requests = self.requests, []
+        async with self.connection() as connection, connection.cursor() as cursor:
+            await cursor.executemany(
+                "INSERT INTO hubspot.push_request VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                [
+                    (self.push_id, r.sent_at, r.operation, r.object_type, r.inputs, r.status, r.milliseconds)
+                    for r in records
+                ],
+            )
+
+    async def take_over_dead(self) -> int:
+        """Claims of workers that are gone become this worker's, with unknown outcome. Returns how many."""
+        async with self.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT DISTINCT worker FROM hubspot.push_ledger"
+                " WHERE portal_id = %s AND state IN ('in_flight', 'unknown') AND worker <> %s",
+                (self.portal_id, self.push_id),
+            )
+            workers = [row[0] for row in await cursor.fetchall()]
+        taken = 0
+        for worker in workers:
+            async with self.connection() as connection:
+                cursor = await connection.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (_WORKER_LOCK, worker))
+                if not _only(await cursor.fetchone()):
+                    continue  # it lives
+                cursor = await connection.execute(
+                    statement("activities/push/take_over"),
+                    {"portal_id": self.portal_id, "dead_worker": worker, "worker": self.push_id, "pause": self.pause},
+                )
+                taken += cursor.rowcount
+        return taken
+
+    async def plan(self, scope: Scope) -> None:
+        """Brings the ledger in line with staging, one transaction a statement."""
+        async with self.connection() as connection:
+            await plan_in(connection, self.portal_id, self.push_id, scope)
+        async with self.connection() as connection:
+            # The claim's plan depends on knowing that few rows are pending.
+            await connection.execute("ANALYZE hubspot.push_ledger")
+
+    async def counts(self, scope: Scope) -> dict[tuple[str, str, str], int]:
+        """(object type, state, action or '') -> records, in the run's scope."""
+        async with self.connection() as connection:
+            return await counts_in(connection, self.portal_id, scope)
+
+    async def claim(self, scope: Scope, object_type: str, action: str, after_id: int, limit: int) -> list[Row]:
+        query = statement("activities/push/claim", table=table_of(object_type))
+        values = {
+            "portal_id": self.portal_id,
+            "object_type": object_type,
+            "action": action,
+            "types": list(scope.types),
+            "month_start": scope.months[0],
+            "month_end": scope.months[1],
+            "after_id": after_id,
+            "row_limit": limit,
+            "worker": self.push_id,
+        }
+        async with self.connection() as connection, connection.cursor(row_factory=class_row(Row)) as cursor:
+            await cursor.execute(query, values)
+            return sorted(await cursor.fetchall(), key=lambda row: (row.communication_id, row.part))
+
+    async def unknown_due(self, object_type: str, limit: int) -> list[Row]:
+        values = {
+            "portal_id": self.portal_id,
+            "object_type": object_type,
+            "worker": self.push_id,
+            "row_limit": limit,
+        }
+        query = statement("activities/push/unknown_due", table=table_of(object_type))
+        async with self.connection() as connection, connection.cursor(row_factory=class_row(Row)) as cursor:
+            await cursor.execute(query, values)
+            return await cursor.fetchall()
+
+    async def unknown_left(self) -> tuple[dict[str, int], float]:
+        """This worker's rows of unknown outcome by object type, and the seconds until the next may be looked up."""
+        async with self.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(
+                "SELECT object_type, count(*) AS records,"
+                " extract(epoch FROM min(coalesce(check_after, now())) - clock_timestamp())::float8 AS seconds"
+                " FROM hubspot.push_ledger"
+                " WHERE portal_id = %s AND worker = %s AND state IN ('in_flight', 'unknown') GROUP BY object_type",
+                (self.portal_id, self.push_id),
+            )
+            rows = await cursor.fetchall()
+        return {r["object_type"]: r["records"] for r in rows}, min((r["seconds"] for r in rows), default=0.0)
+
+    async def newest(self, object_type: str) -> tuple[int, int]:
+        """The highest record id of one object type that was pushed to this portal, and how many were."""
+        async with self.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT coalesce(max(hubspot_id), 0), count(*) FROM hubspot.push_ledger"
+                " WHERE portal_id = %s AND object_type = %s AND hubspot_id IS NOT NULL",
+                (self.portal_id, object_type),
+            )
+            row = await cursor.fetchone()
+        return (row[0], row[1]) if row else (0, 0)
+
+    async def settle(self, object_type: str, outcomes: Sequence[Outcome]) -> None:
+        """Writes outcomes of rows of one object type; the derivatives follow in the same transaction."""
+        if not outcomes:
+            return
+        problems = [o.problem for o in outcomes]
+        values = {
+            "portal_id": self.portal_id,
+            "object_type": object_type,
+            "worker": self.push_id,
+            "pause": self.pause,
+            "communication_ids": [o.row.communication_id for o in outcomes],
+            "parts": [o.row.part for o in outcomes],
+            "outcomes": [o.what for o in outcomes],
+            "hubspot_ids": [o.hubspot_id for o in outcomes],
+            "hashes": [o.hash for o in outcomes],
+            "contents": [None if o.content is None else Jsonb(o.content) for o in outcomes],
+            "errors": [p and p.words for p in problems],
+            "categories": [p and p.category for p in problems],
+            "correlation_ids": [p and p.correlation_id for p in problems],
+        }
+        async with self.connection() as connection:
+            await connection.execute(statement("activities/push/settle", table=table_of(object_type)), values)
+        if len(self.requests) > 50:
+            await self.flush_requests()
+
+
+async def plan_in(connection: psycopg.AsyncConnection, portal_id: int, push_id: int | None, scope: Scope) -> None:
+    """The plan, inside the caller's transaction (a dry run rolls it back)."""
+    values: Json = {
+        "portal_id": portal_id,
+        "push_id": push_id,
+        "window_start": scope.months[0],
+        "window_end": scope.months[1],
+        "include_orphans": scope.include_orphans,
+        "types": list(scope.types),
+    }
+    for name in scope.types:
+        for step in ("plan_activities", "plan_vanished_parts"):
+            await connection.execute(
+                statement(f"activities/push/{step}", table=table_of(name)), {**values, "object_type": name}
+            )
+    await connection.execute(statement("activities/push/plan_moved"), values)
+
+
+async def counts_in(
+    connection: psycopg.AsyncConnection, portal_id: int, scope: Scope
+) -> dict[tuple[str, str, str], int]:
+    async with connection.cursor() as cursor:
+        await cursor.execute(
+            statement("activities/push/scope_counts"),
+            {
+                "portal_id": portal_id,
+                "types": list(scope.types),
+                "month_start": scope.months[0],
+                "month_end": scope.months[1],
+            },
+        )
+        return {(row[0], row[1], row[2]): row[3] for row in await cursor.fetchall()}
+
+
+@asynccontextmanager
+async def open_ledger(postgres_url: str, *, pause: float = 120.0) -> AsyncIterator[Ledger]:
+    """Connects. Raises ``Unavailable`` when the database cannot be reached or goes away under the worker, whose claims
+    the next push then takes over."""
+    connections: list[psycopg.AsyncConnection] = []
+    try:
+        try:
+            for _ in range(_CONNECTIONS + 1):
+                connections.append(await connect(postgres_url))
+        except psycopg.OperationalError as error:
+            raise Unavailable(f"PostgreSQL cannot be reached: {_first_line(error)}; check IC_POSTGRES_URL") from error
+        pool: asyncio.Queue[psycopg.AsyncConnection] = asyncio.Queue()
+        for connection in connections[1:]:
+            pool.put_nowait(connection)
+        try:
+            yield Ledger(pool, connections[0], pause=pause)
+        except psycopg.OperationalError as error:
+            raise Unavailable(
+                f"PostgreSQL went away during the push: {_first_line(error)}; push again to resume"
+            ) from error
+    finally:
+        for connection in connections:
+            await connection.close()
+
+
+async def connect(postgres_url: str) -> psycopg.AsyncConnection:
+    connection = await psycopg.AsyncConnection.connect(
+        postgres_url, autocommit=True, application_name="ic_assets push", connect_timeout=10
+    )
+    set_json_loads(orjson.loads, connection)
+    set_json_dumps(orjson.dumps, connection)
+    return connection
+
+
+def types_in_order(types: Iterable[str]) -> tuple[str, ...]:
+    """The seven types in their usual order, restricted to ``types``."""
+    wanted = set(types)
+    return tuple(activity.name for activity in ACTIVITY_TYPES if activity.name in wanted)
+
+
+def table_of(object_type: str) -> sql.Identifier:
+    """The derivative table of an object type."""
+    return sql.Identifier("staging", BY_NAME[object_type].table)
+
+
+def _only(row: tuple[Any, ...] | None) -> Any:
+    return row[0] if row else None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def month_after(month: date) -> date:
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)

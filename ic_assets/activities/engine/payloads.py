@@ -1,0 +1,510 @@
+"""Compiles the templates of ``templates/hubspot`` into SQL, so that PostgreSQL renders the payloads of all rows at
+once, and renders single rows in Python for previews and as a second opinion. Nothing here talks to a database.
+
+A template is rendered once with an expression standing for each column of the type's staging view (alias ``v``)
+and for the body that Python rendered (alias ``b``). What it prints becomes one jsonb expression, and what HubSpot
+would refuse becomes another that names the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from psycopg import sql
+
+from ic_assets.activities.activity_types import BY_NAME, ActivityType
+from ic_assets.activities.engine import bodies
+from ic_assets.activities.hubspot_properties import MAX_LENGTH, PROPERTIES, Property, PropertyType
+from ic_assets.core.failures import Refused
+from ic_assets.core.files import TEMPLATES_DIR
+from ic_assets.core.templates import JsonTemplate, TemplateFault
+
+ColumnKind = Literal["text", "number", "timestamp"]
+
+_COMMON_COLUMNS: dict[str, ColumnKind] = {
+    "ic_communication_master_id": "number",
+    "comm_communicationid": "number",
+    "activity_date": "timestamp",
+    "activity_assigned_to": "text",
+    "activity_created_by": "text",
+    "create_date": "timestamp",
+    "last_modified_date": "timestamp",
+    "associated_contact_id": "number",
+    "associated_company_id": "number",
+    "associated_deal_id": "number",
+}
+
+
+def _columns(text: str = "", number: str = "", timestamp: str = "") -> dict[str, ColumnKind]:
+    return {
+        **_COMMON_COLUMNS,
+        **dict.fromkeys(text.split(), "text"),
+        **dict.fromkeys(number.split(), "number"),
+        **dict.fromkeys(timestamp.split(), "timestamp"),
+    }
+
+
+# What a template may name: the columns of the type's staging view that a payload can carry.
+COLUMNS: Mapping[str, Mapping[str, ColumnKind]] = {
+    "calls": _columns(
+        text="call_title call_notes call_direction call_status call_outcome call_source from_number to_number",
+        number="call_duration_ms",
+    ),
+    "emails": _columns(
+        text="email_subject email_body email_direction email_from_address email_to_address email_send_status",
+        number="email_open_rate email_click_rate email_reply_rate number_of_email_opens number_of_email_clicks"
+        " number_of_email_replies",
+    ),
+    "meetings": _columns(
+        text="meeting_name meeting_description internal_meeting_notes meeting_location location_type"
+        " meeting_outcome meeting_source",
+        number="outcome_completed_count outcome_canceled_count outcome_no_show_count outcome_rescheduled_count",
+        timestamp="meeting_start_time meeting_end_time",
+    ),
+    "notes": _columns(text="note_body"),
+    "tasks": _columns(
+        text="task_title task_notes task_status task_priority task_type source_type",
+        number="source_case_id",
+        timestamp="due_date completed_at reminder_date",
+    ),
+    "communications": _columns(text="communication_body channel_type logged_from"),
+    "postal_mail": _columns(text="postal_mail_body body_preview"),
+}
+
+
+class PayloadSql(NamedTuple):
+    """Two SQL expressions over the aliases ``v`` and ``b``, with the parameters ``source_timezone`` and
+    ``id_property``. ``payload`` is jsonb: the input of HubSpot's batch create. ``error`` is text: the first reason
+    for which HubSpot would refuse it, NULL when there is none; it does not contain ``payload``."""
+
+    payload: sql.Composable
+    error: sql.Composable
+
+
+def payload_sql(activity: ActivityType, *, templates: Path = TEMPLATES_DIR) -> PayloadSql:
+    """The payload of a row of the activity's staging view, ``v``, where ``b`` is a row ``(html, text)`` of the body
+    that ``bodies.render_body`` rendered, NULL where ``bodies.needs_python`` does not hold.
+
+    Raises ``Refused`` for a template that no row could be right with: a column or property that does not exist,
+    a value of the wrong type or outside the property's options, a required property that is missing.
+    """
+    columns = {name: _column(name, kind) for name, kind in COLUMNS[activity.name].items()}
+    return _compile(activity, columns, templates)
+
+
+def part_sql(*, templates: Path = TEMPLATES_DIR) -> PayloadSql:
+    """The continuation of an over-long body: a note on the same records, whose unique value and trace id are
+    ``<communication id>/<part>``. ``v`` has ``comm_communicationid``, ``activity_date`` and the
+    ``associated_*_id``, ``b`` has ``part`` and ``html``."""
+    columns = {name: _column(name, kind) for name, kind in _COMMON_COLUMNS.items()}
+    columns["comm_communicationid"] = _Expression(
+        sql.SQL("v.comm_communicationid::text || '/' || b.part::text"), "number", sql.SQL("b.part")
+    )
+    columns["note_body"] = _Expression(sql.SQL("b.html"), "html", sql.SQL("b.html"), _too_long(sql.SQL("b.html")))
+    return _compile(BY_NAME["notes"], columns, templates)
+
+
+def template_fingerprint(activity: ActivityType, *, templates: Path = TEMPLATES_DIR) -> str:
+    """Changes whenever the same row may get another payload: with the template, the properties, and the code that
+    compiles them or renders bodies."""
+    digest = hashlib.sha256(Path(bodies.__file__).read_bytes())
+    for compiled in (payload_sql(activity, templates=templates), part_sql(templates=templates)):
+        for expression in compiled:
+            digest.update(expression.as_string(None).encode())
+    return digest.hexdigest()[:16]
+
+
+def render_row(
+    activity: ActivityType,
+    row: Mapping[str, Any],
+    *,
+    source_timezone: str,
+    id_property: str,
+    templates: Path = TEMPLATES_DIR,
+) -> dict[str, Any]:
+    """The payload of one row of the staging view, without the database; of an over-long body the first part."""
+    template = _row_template(activity, source_timezone, templates)
+    columns = {name: row.get(name) for name in COLUMNS[activity.name]}
+    document = _document(activity, template.render({"id_property": id_property, **columns}))
+    return {
+        "properties": {name: value for name, value in document.properties.items() if value},
+        "associations": document.associations,
+        "objectWriteTraceId": document.trace_id,
+    }
+
+
+# --- What a template prints, for all rows -----------------------------------------------------------------------
+
+_Kind = Literal["text", "number", "timestamp", "datetime", "html", "associations"]
+# What may be put into a property of a type. HTML takes nothing that was not made HTML.
+_FITS: dict[PropertyType, frozenset[_Kind]] = {
+    "string": frozenset({"text", "number"}),
+    "html": frozenset({"html"}),
+    "number": frozenset({"number"}),
+    "datetime": frozenset({"datetime"}),
+    "enumeration": frozenset({"text"}),
+}
+
+
+@dataclass(frozen=True)
+class _Expression:
+    """What stands for one value of every row. ``text`` is the value as text; ``present`` is NULL exactly when the
+    value is, and cheaper; ``too_long`` is a condition; ``choices`` are the only values that it can have."""
+
+    text: sql.Composable
+    kind: _Kind
+    present: sql.Composable
+    too_long: sql.Composable | None = None
+    choices: frozenset[str] | None = None
+    name: str = ""
+
+
+class _Document(NamedTuple):
+    properties: dict[str, Any]
+    associations: Any
+    trace_id: Any
+
+
+def _literal(value: str | int) -> sql.Composable:
+    """A constant. psycopg would read a single percent sign as the start of a parameter."""
+    return sql.SQL(sql.Literal(value).as_string(None).replace("%", "%%"))
+
+
+def _column(name: str, kind: ColumnKind) -> _Expression:
+    column = sql.Identifier("v", name)
+    if kind == "text":
+        # An empty property would clear what HubSpot holds; absent is what is meant.
+        return _Expression(sql.SQL("nullif({}, '')").format(column), kind, column, _too_long(column), name=name)
+    return _Expression(sql.SQL("{}::text").format(column), kind, column, name=name)
+
+
+def _too_long(text: sql.Composable) -> sql.Composable:
+    # octet_length costs nothing even where the text is stored out of line.
+    return sql.SQL("(octet_length({text}) > {limit} AND length({text}) > {limit})").format(
+        text=text, limit=_literal(MAX_LENGTH)
+    )
+
+
+class _Recorder:
+    """The filters and functions of a template that is rendered for all rows. Each expression is printed as a mark
+    that is found again in the parsed JSON."""
+
+    _MARK = "\ue000{}\ue001"
+
+    def __init__(self, activity: ActivityType) -> None:
+        self._activity = activity
+        self._printed: list[_Expression] = []
+
+    def print_value(self, value: object) -> str:
+        if not isinstance(value, _Expression):
+            return json.dumps(value)
+        self._printed.append(value)
+        return json.dumps(self._MARK.format(len(self._printed) - 1))
+
+    def found(self, value: object) -> object:
+        """The expression whose mark ``value`` is, or ``value``."""
+        if isinstance(value, str) and value.startswith("\ue000"):
+            return self._printed[int(value[1:-1])]
+        return value
+
+    def utc(self, value: object) -> _Expression:
+        column = _of_kind(value, "timestamp", "utc")
+        text = sql.SQL(
+            "to_char(({} AT TIME ZONE %(source_timezone)s::text) AT TIME ZONE 'UTC',"
+            """ 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+        ).format(column.present)
+        return replace(column, text=text, kind="datetime")
+
+    def unix_ms(self, value: object) -> _Expression:
+        column = _of_kind(value, "timestamp", "unix_ms")
+        text = sql.SQL(
+            "floor(extract(epoch FROM {} AT TIME ZONE %(source_timezone)s::text) * 1000)::bigint::text"
+        ).format(column.present)
+        return replace(column, text=text, kind="datetime")
+
+    def html(self, value: object) -> _Expression:
+        if isinstance(value, _Expression) and value.kind == "html":
+            return value
+        column = _of_kind(value, "text", "html")
+        rendered_here = (
+            sql.SQL("b.html IS NOT NULL")
+            if column.name == self._activity.body
+            # Another text of the same row (a meeting's internal notes) is shown like the body when it is the body.
+            else sql.SQL("b.html IS NOT NULL AND {} = {}").format(
+                column.present, sql.Identifier("v", self._activity.body)
+            )
+        )
+        text = sql.SQL("CASE WHEN {} THEN b.html ELSE {} END").format(rendered_here, bodies.escaped(column.present))
+        too_long = sql.SQL("(({may_be}) AND length({text}) > {limit})").format(
+            may_be=sql.SQL("b.html IS NOT NULL OR octet_length({}) > {}").format(
+                column.present, _literal(bodies.NEVER_TOO_LONG)
+            ),
+            text=text,
+            limit=_literal(MAX_LENGTH),
+        )
+        return replace(column, text=sql.SQL("nullif({}, '')").format(text), kind="html", too_long=too_long)
+
+    def plain(self, value: object) -> _Expression:
+        column = _of_kind(value, "text", "plain")
+        if column.name != self._activity.body:
+            raise TemplateFault(f"plain is for the body, {self._activity.body}")
+        text = sql.SQL("CASE WHEN b.html IS NULL THEN {} ELSE b.text END").format(column.present)
+        return replace(column, text=sql.SQL("nullif({}, '')").format(text), too_long=_too_long(text))
+
+    def mapped(self, value: object, choices: Mapping[str, str]) -> _Expression:
+        column = _of_kind(value, "text", "mapped")
+        cases = sql.SQL(" ").join(
+            sql.SQL("WHEN {} THEN {}").format(_literal(source), _literal(target)) for source, target in choices.items()
+        )
+        text = sql.SQL("CASE {} {} END").format(column.present, cases)
+        return _Expression(text, "text", text, choices=frozenset(choices.values()), name=column.name)
+
+    def associations(self, contact: object, company: object, deal: object) -> _Expression:
+        # Written as text, since the ids are numbers: half the cost of building jsonb, and NULLs drop out.
+        items = sql.SQL(", ").join(
+            sql.SQL("""'{{"to":{{"id":"' || {} || {}""").format(
+                _of_kind(record, "number", "associations").text,
+                _literal('"},"types":' + json.dumps(_types(type_id), separators=(",", ":")) + "}"),
+            )
+            for record, type_id in _association_types(self._activity, contact, company, deal)
+        )
+        text = sql.SQL("concat_ws(',', {})").format(items)
+        return _Expression(text, "associations", text)
+
+    def email_headers(self, *, from_email: object, to_email: object) -> _Expression:
+        sender = _of_kind(from_email, "text", "email_headers")
+        recipient = _of_kind(to_email, "text", "email_headers")
+        text = sql.SQL(
+            """nullif('{{' || concat_ws(',', '"from":{{"email":' || to_json({}) || '}}',"""
+            """ '"to":[{{"email":' || to_json({}) || '}}]') || '}}', '{{}}')"""
+        ).format(sender.text, recipient.text)
+        return _Expression(text, "text", text, _too_long(text), name="email_headers")
+
+
+def _of_kind(value: object, kind: _Kind, use: str) -> _Expression:
+    if isinstance(value, _Expression) and value.kind == kind:
+        return value
+    given = f"{value.name} ({value.kind})" if isinstance(value, _Expression) else repr(value)
+    raise TemplateFault(f"{use} takes a {kind} column, not {given}")
+
+
+def _association_types(
+    activity: ActivityType, contact: object, company: object, deal: object
+) -> Sequence[tuple[object, int]]:
+    return ((contact, activity.to_contact), (company, activity.to_company), (deal, activity.to_deal))
+
+
+def _types(type_id: int) -> list[dict[str, object]]:
+    return [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id}]
+
+
+def _compile(activity: ActivityType, columns: Mapping[str, _Expression], templates: Path) -> PayloadSql:
+    recorder = _Recorder(activity)
+    id_property = _Expression(sql.SQL("%(id_property)s::text"), "text", sql.SQL("%(id_property)s::text"))
+    template = JsonTemplate(
+        activity.template,
+        variables={"id_property", *columns},
+        filters={
+            "utc": recorder.utc,
+            "unix_ms": recorder.unix_ms,
+            "html": recorder.html,
+            "plain": recorder.plain,
+            "mapped": recorder.mapped,
+        },
+        functions={"associations": recorder.associations, "email_headers": recorder.email_headers},
+        print_value=recorder.print_value,
+        directory=templates,
+    )
+    document = _document(activity, template.render({"id_property": id_property, **columns}))
+    where = f"templates/{activity.template}"
+    trace_id, associations = recorder.found(document.trace_id), recorder.found(document.associations)
+    if not (isinstance(trace_id, _Expression) and trace_id.kind == "number"):
+        raise Refused(
+            f"{where}: objectWriteTraceId has to be {{{{ comm_communicationid }}}}, by which results are settled"
+        )
+    if not (isinstance(associations, _Expression) and associations.kind == "associations"):
+        raise Refused(f"{where}: associations has to be {{{{ associations(contact, company, deal) }}}}")
+
+    names: list[sql.Composable] = []
+    values: list[sql.Composable] = []
+    reasons: list[sql.Composable] = []
+    specified = PROPERTIES[activity.name]
+    for key, printed in document.properties.items():
+        value = recorder.found(printed)
+        if recorder.found(key) is id_property:
+            names.append(id_property.text)
+            values.append(_of_id(value, where).text)
+            continue
+        if key not in specified:
+            raise Refused(
+                f"{where}: HubSpot's {activity.name} have no property {key!r}; they have"
+                f" {', '.join(name for name, each in specified.items() if not each.read_only)}"
+            )
+        names.append(_literal(key))
+        values.append(_checked(value, key, specified[key], where))
+        if isinstance(value, _Expression):
+            reasons.extend(_reasons(value, key, specified[key]))
+    if id_property.text not in names:
+        raise Refused(f"{where}: {{{{ id_property }}}} is not set; without it a record cannot be found again")
+    if missing := [name for name, each in specified.items() if each.required and name not in document.properties]:
+        raise Refused(f"{where}: HubSpot requires {', '.join(missing)} of {activity.name}")
+
+    # Built in this way for speed: values nested in a jsonb that is built or stripped outside are copied again.
+    payload = sql.SQL(
+        """jsonb_set(('{{"properties":{{}},"objectWriteTraceId":"' || {trace_id} || '","associations":['"""
+        """ || {associations} || ']}}')::jsonb, '{{properties}}',"""
+        " jsonb_strip_nulls(jsonb_object(ARRAY[{names}], ARRAY[{values}])))"
+    ).format(
+        trace_id=trace_id.text,
+        associations=associations.text,
+        names=sql.SQL(", ").join(names),
+        values=sql.SQL(", ").join(values),
+    )
+    return PayloadSql(payload, sql.SQL("CASE {} END").format(sql.SQL(" ").join(reasons)))
+
+
+def _of_id(value: object, where: str) -> _Expression:
+    if isinstance(value, _Expression) and value.kind == "number":
+        return value
+    raise Refused(f"{where}: {{{{ id_property }}}} has to be {{{{ comm_communicationid }}}}")
+
+
+def _checked(value: object, name: str, specified: Property, where: str) -> sql.Composable:
+    """The value as SQL, unless the template is wrong for every row."""
+    if specified.read_only:
+        raise Refused(f"{where}: {name} is read-only in HubSpot")
+    if isinstance(value, str):
+        if specified.options and value not in specified.options:
+            raise Refused(f"{where}: {name} is {value!r}, HubSpot takes {', '.join(specified.options)}")
+        return _literal(value)
+    if not isinstance(value, _Expression):
+        raise Refused(f"{where}: {name} is {json.dumps(value)}, HubSpot takes text: a column or a quoted constant")
+    if value.kind not in _FITS[specified.type]:
+        how = {"datetime": ", made by | utc or | unix_ms", "html": ", made by | html"}.get(specified.type, "")
+        raise Refused(f"{where}: {name} takes a {specified.type}{how}, not {value.name} ({value.kind})")
+    if value.choices and specified.options and (outside := value.choices.difference(specified.options)):
+        raise Refused(
+            f"{where}: {name} may become {', '.join(sorted(outside))}, HubSpot takes {', '.join(specified.options)}"
+        )
+    return value.text
+
+
+def _reasons(value: _Expression, name: str, specified: Property) -> list[sql.Composable]:
+    """What may be wrong with the value of a row, as the branches of a CASE."""
+    reasons: list[sql.Composable] = []
+    if specified.required:
+        reasons.append(sql.SQL("WHEN {} IS NULL THEN {}").format(value.present, _literal(f"{name} is missing")))
+    if specified.options and value.choices is None:
+        reasons.append(
+            sql.SQL("WHEN {value} NOT IN ({options}) THEN {opening} || left({value}, 40) || {rest}").format(
+                value=value.text,
+                options=sql.SQL(", ").join(map(_literal, specified.options)),
+                opening=_literal(f'{name} is "'),
+                rest=_literal(f'", HubSpot takes {", ".join(specified.options)}'),
+            )
+        )
+    elif value.too_long is not None:
+        reasons.append(
+            sql.SQL("WHEN {} THEN {} || to_char(length({}), 'FM999,999,999') || {}").format(
+                value.too_long,
+                _literal(f"{name} is "),
+                value.text,
+                _literal(f" characters, HubSpot takes {MAX_LENGTH:,}"),
+            )
+        )
+    return reasons
+
+
+def _document(activity: ActivityType, document: object) -> _Document:
+    keys = {"properties", "associations", "objectWriteTraceId"}
+    if not isinstance(document, dict) or set(document) != keys or not isinstance(document["properties"], dict):
+        raise Refused(
+            f"templates/{activity.template} is not the input of a batch create: a JSON object of properties"
+            " (an object), associations and objectWriteTraceId"
+        )
+    return _Document(document["properties"], document["associations"], document["objectWriteTraceId"])
+
+
+# --- What a template prints, for one row ------------------------------------------------------------------------
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - compared with UTC without a zone
+
+
+@lru_cache(maxsize=64)
+def _row_template(activity: ActivityType, source_timezone: str, templates: Path) -> JsonTemplate:
+    zone = ZoneInfo(source_timezone)
+    return JsonTemplate(
+        activity.template,
+        variables={"id_property", *COLUMNS[activity.name]},
+        filters={
+            "utc": partial(_utc, zone),
+            "unix_ms": partial(_unix_ms, zone),
+            "html": _html,
+            "plain": _plain,
+            "mapped": _mapped,
+        },
+        functions={
+            "associations": partial(_row_associations, activity),
+            "email_headers": _row_email_headers,
+        },
+        print_value=_print_row_value,
+        directory=templates,
+    )
+
+
+def _instant(local: datetime, zone: ZoneInfo) -> datetime:
+    """Local time as UTC, both without a zone. Of a time that the clocks repeat the later, one that they skip moved
+    forward: in both cases the smaller offset, which is what PostgreSQL's AT TIME ZONE takes."""
+    offsets = [local.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1)]
+    return local - min(offsets)
+
+
+def _utc(zone: ZoneInfo, local: datetime | None) -> str | None:
+    return None if local is None else _instant(local, zone).isoformat(timespec="milliseconds") + "Z"
+
+
+def _unix_ms(zone: ZoneInfo, local: datetime | None) -> str | None:
+    return None if local is None else str((_instant(local, zone) - _EPOCH) // timedelta(milliseconds=1))
+
+
+def _html(text: str | None) -> str | None:
+    return text and bodies.render_body(text, title="")[0].html
+
+
+def _plain(text: str | None) -> str | None:
+    return text and bodies.render_body(text, title="")[0].text
+
+
+def _mapped(value: str, choices: Mapping[str, str]) -> str | None:
+    return choices.get(value)
+
+
+def _row_associations(
+    activity: ActivityType, contact: int | None, company: int | None, deal: int | None
+) -> list[dict[str, object]]:
+    return [
+        {"to": {"id": str(record)}, "types": _types(type_id)}
+        for record, type_id in _association_types(activity, contact, company, deal)
+        if record is not None
+    ]
+
+
+def _row_email_headers(*, from_email: str | None, to_email: str | None) -> str | None:
+    headers: dict[str, object] = {}
+    if from_email:
+        headers["from"] = {"email": from_email}
+    if to_email:
+        headers["to"] = [{"email": to_email}]
+    return json.dumps(headers, ensure_ascii=False, separators=(",", ":")) if headers else None
+
+
+def _print_row_value(value: object) -> str:
+    return json.dumps(value if value is None or isinstance(value, str | list) else str(value))

@@ -1,0 +1,485 @@
+"""The push: plans what shall stand in HubSpot, sends it with several requests in flight, and ends with nothing unknown.
+
+Takes no decision about gates, approval or backup; the caller does, before ``push`` in mode production. No Dagster here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+import psycopg
+
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.engine import push_preview
+from ic_assets.activities.engine.ledger import (
+    EVER,
+    Ledger,
+    Outcome,
+    Row,
+    Scope,
+    connect,
+    month_after,
+    open_ledger,
+    types_in_order,
+)
+from ic_assets.activities.engine.portal import SetupReport, prepare
+from ic_assets.activities.engine.push_worker import Sender
+from ic_assets.core.failures import Refused, Unavailable
+from ic_assets.core.settings import Settings
+from ic_assets.resources.hubspot import (
+    MAX_INPUTS,
+    HubSpotClient,
+    HubSpotTarget,
+    Json,
+    Rejected,
+    RequestRecord,
+    StopForNow,
+)
+from ic_assets.resources.rate_budget import SEARCH_RPS, RateBudget
+
+ALL_TYPES = tuple(activity.name for activity in ACTIVITY_TYPES)
+MODES = ("dry-run", "test", "production")
+TEST_RECORDS = 100
+ACTIONS = ("create", "update", "remove")
+COUNTS = (
+    "sent", "created", "updated", "identical", "removed", "rejected", "held", "unknown", "requests", "seconds",
+)  # fmt: skip
+_WRITTEN = {"create": "created", "update": "updated"}
+
+
+@dataclass(frozen=True)
+class PushOptions:
+    """``months``: first days of the first and the last month, both included. ``limit``: records that this run takes up.
+    ``recheck_seconds``: how long an unanswered request may still be carried out (IC_HUBSPOT_RECHECK_SECONDS, 120)."""
+
+    mode: str = "dry-run"
+    types: Sequence[str] = ALL_TYPES
+    months: tuple[date, date] | None = None
+    limit: int | None = None
+    include_orphans: bool = False
+    approved_by: str | None = None
+    run_id: str | None = None
+    recheck_seconds: float | None = None
+
+    @property
+    def scope(self) -> Scope:
+        months = EVER if self.months is None else (self.months[0].replace(day=1), month_after(self.months[1]))
+        return Scope(types_in_order(self.types), months, self.include_orphans)
+
+    def check(self) -> None:
+        if self.mode not in MODES:
+            raise Refused(f"--mode {self.mode!r} is not one of {', '.join(MODES)}")
+        unknown = sorted(set(self.types) - set(ALL_TYPES))
+        if unknown or not self.types:
+            raise Refused(f"--types: {', '.join(unknown) or 'none given'}; the types are {', '.join(ALL_TYPES)}")
+        if self.months is not None and self.months[0] > self.months[1]:
+            raise Refused(f"--months: {self.months[0]:%Y-%m} is after {self.months[1]:%Y-%m}")
+        if self.limit is not None and self.limit < 1:
+            raise Refused(f"--limit {self.limit} is not a number of records above 0")
+
+    @property
+    def pause(self) -> float:
+        if self.recheck_seconds is not None:
+            return self.recheck_seconds
+        text = os.environ.get("IC_HUBSPOT_RECHECK_SECONDS", "").strip() or "120"
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds <= 86_400:
+            raise Refused(f"IC_HUBSPOT_RECHECK_SECONDS={text!r} is not a number of seconds from 0 to 86400")
+        return seconds
+
+
+@dataclass
+class PushResult:
+    """What a push did, or (dry run) would do: then ``sent`` is 0 and the other figures are the prediction.
+
+    ``sent = created + updated + removed + rejected + unknown``. ``invalid``: rows without a valid payload, never sent.
+    ``stopped_reason``: why it ended before everything was sent (None: it did not).
+    """
+
+    mode: str
+    portal_id: int = 0
+    push_id: int | None = None
+    sent: int = 0
+    created: int = 0
+    updated: int = 0
+    identical: int = 0
+    removed: int = 0
+    rejected: int = 0
+    held: int = 0
+    unknown: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    by_type: dict[str, Json] = field(default_factory=dict)
+    rejects_by_reason: dict[str, int] = field(default_factory=dict)
+    conflicts: int = 0
+    invalid: int = 0
+    guarantee: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    stopped_reason: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Nothing was refused, nothing is unknown, and the run came to its end."""
+        return not (self.rejected or self.unknown or self.stopped_reason)
+
+    def to_json(self) -> Json:
+        """The keys of DESIGN section 6, in all and by type."""
+        figures = {name: getattr(self, name) for name in COUNTS}
+        return {**figures, "by_type": {name: dict(values) for name, values in self.by_type.items()}}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """``done`` of ``total`` records, with the requests and seconds so far."""
+
+    done: int
+    total: int
+    requests: int
+    seconds: float
+
+
+def push(
+    postgres_url: str,
+    settings: Settings,
+    target: HubSpotTarget,
+    options: PushOptions,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> PushResult:
+    """Pushes, or predicts (mode dry-run). Safe to kill at any moment and to run beside another push.
+
+    Raises ``Refused`` (arguments, token, scopes) and ``Unavailable`` (PostgreSQL, HubSpot at the start). HubSpot going
+    away later, or its daily limit, ends the run with ``stopped_reason``; the next push goes on from there.
+    """
+    options.check()
+    if target.id_property != settings.hubspot_id_property:
+        raise Refused(
+            f"the payloads carry {settings.hubspot_id_property}, the push is for {target.id_property};"
+            " set IC_HUBSPOT_ID_PROPERTY to one of them"
+        )
+    return asyncio.run(_push(postgres_url, target, options, progress, sleep))
+
+
+async def _push(
+    postgres_url: str,
+    target: HubSpotTarget,
+    options: PushOptions,
+    progress: Callable[[Progress], None] | None,
+    sleep: Callable[[float], Awaitable[None]],
+) -> PushResult:
+    started = time.monotonic()
+    async with open_ledger(postgres_url, pause=options.pause) as ledger:
+        by_type: dict[str, Counter[str]] = {name: Counter() for name in options.scope.types}
+
+        def note(record: RequestRecord) -> None:
+            ledger.note_request(record)
+            if record.object_type:
+                by_type.setdefault(record.object_type, Counter())["requests"] += 1
+
+        client = HubSpotClient(target, sleep=sleep, on_request=note)
+        budgets: list[Any] = []
+        try:
+            portal = await client.open()
+            await ledger.know_portal(portal, target.base_url)
+            client.budget, client.search_budget = await _budgets(postgres_url, client, sleep, budgets)
+            if options.mode == "dry-run":
+                return await _dry_run(ledger, client, options, by_type, started)
+            return await _Run(ledger, client, options, progress, sleep, started, by_type).run()
+        except Rejected as refusal:
+            what = refusal.problem
+            raise Refused(
+                f"HubSpot refused a request ({refusal.status}: {what.words}, correlation id {what.correlation_id});"
+                " nothing was lost, push again once that is mended"
+            ) from refusal
+        finally:
+            await client.close()
+            for connection in budgets:
+                await connection.close()
+
+
+async def _budgets(
+    postgres_url: str, client: HubSpotClient, sleep: Callable[[float], Awaitable[None]], opened: list[Any]
+) -> tuple[RateBudget, RateBudget]:
+    pair = []
+    for kind, rps in (("any", client.target.rps), ("search", SEARCH_RPS)):
+        connection = await connect(postgres_url)
+        opened.append(connection)
+        pair.append(
+            RateBudget(connection, client.portal.portal_id, min(rps, client.target.rps), kind=kind, sleep=sleep)
+        )
+    # The request that told us which portal this is left before its budget was known.
+    await pair[0].open(already_sent=client.requests)
+    await pair[1].open()
+    return pair[0], pair[1]
+
+
+async def _dry_run(
+    ledger: Ledger, client: HubSpotClient, options: PushOptions, by_type: dict[str, Counter[str]], started: float
+) -> PushResult:
+    """Nothing is sent: ``sent`` is 0, and the other figures are what a push now would come to."""
+    result = PushResult(options.mode, portal_id=ledger.portal_id)
+    before = time.monotonic() - started
+    prediction = await push_preview.predict(ledger, client, options.scope, options.limit)
+    for figures in by_type.values():
+        figures.clear()
+    for (object_type, state, _action), records in prediction.counts.items():
+        figures = by_type.setdefault(object_type, Counter())
+        figures["identical"] += records if state == "pushed" else 0
+        figures["held"] += records if state == "held" else 0
+    for object_type, one in prediction.by_type.items():
+        figures = by_type.setdefault(object_type, Counter())
+        figures.update(one.figures)
+        figures["requests"] = one.requests
+    fill(result, by_type)
+    for shown in result.by_type.values():
+        shown["sent"] = 0
+    result.sent = 0
+    result.conflicts = sum(one.conflicts for one in prediction.by_type.values())
+    result.requests = 1 + sum(one.requests for one in prediction.by_type.values())
+    latencies = [record.milliseconds / 1000 for record in ledger.requests]
+    result.seconds = round(before + prediction.seconds(client.target.rps, latencies), 3)
+    if prediction.setup is not None:
+        result.guarantee, result.warnings = prediction.setup.guarantee, sorted(set(prediction.setup.warnings))
+    return result
+
+
+class _Run:
+    """One push in mode test or production."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: HubSpotClient,
+        options: PushOptions,
+        progress: Callable[[Progress], None] | None,
+        sleep: Callable[[float], Awaitable[None]],
+        started: float,
+        by_type: dict[str, Counter[str]],
+    ) -> None:
+        self.ledger = ledger
+        self.client = client
+        self.options = options
+        self.scope = options.scope
+        self.result = PushResult(options.mode, portal_id=ledger.portal_id)
+        self._progress = progress
+        self._sleep = sleep
+        self._started = started
+        self._setup: SetupReport | None = None
+        self._setup_lock = asyncio.Lock()
+        self._sender = Sender(client, ledger, self._known_setup, self._count)
+        self._by_type = by_type
+        self._first_at: dict[str, float] = {}
+        self._last_at: dict[str, float] = {}
+        self._claiming = asyncio.Lock()
+        self._position: dict[tuple[str, str], int] = {}
+        self._allowance: Counter[str] | None = None
+        self._stopped: Exception | None = None
+        self._total = 0
+
+    async def run(self) -> PushResult:
+        await self.ledger.start(
+            self.options.mode, self.options.run_id, self._recorded_options(), self.options.approved_by
+        )
+        self.result.push_id = self.ledger.push_id
+        ended = "refused"
+        try:
+            await self.ledger.become_current()
+            await self.ledger.take_over_dead()
+            await self.ledger.plan(self.scope)
+            await self._count_planned()
+            try:
+                await self._settle_everything()
+            except (StopForNow, Unavailable) as reason:
+                self.result.stopped_reason = str(reason)
+            ended = "stopped" if self.result.stopped_reason else "done"
+        finally:
+            await self._finish_counts()
+            await self.ledger.finish(ended, self.result.to_json(), self.result.stopped_reason)
+        return self.result
+
+    def _recorded_options(self) -> Json:
+        recorded = asdict(self.options)
+        recorded["months"] = [f"{m:%Y-%m}" for m in self.options.months] if self.options.months else None
+        return {**recorded, "rps": self.client.target.rps, "api": self.client.target.api}
+
+    # -- the work -------------------------------------------------------------------------------------------------
+
+    async def _settle_everything(self) -> None:
+        while True:
+            worked = False
+            for action in ACTIONS:
+                worked |= await self._work_off(action)
+            left, seconds = await self.ledger.unknown_left()
+            if not left:
+                if not worked:
+                    return
+                continue
+            await self._prepare_types(left)
+            await self._sleep(min(max(seconds, 0.0), 5.0))
+            for object_type in left:
+                while rows := await self.ledger.unknown_due(object_type, MAX_INPUTS):
+                    await self._sender.resolve(rows)
+
+    async def _work_off(self, action: str) -> bool:
+        """Several requests in flight until no row of this action is left to claim. True when there was any."""
+        # A removal belongs to the type that the communication had; notes also continue the others' long bodies.
+        open_types = [n for n in ALL_TYPES if action == "remove" or n in self.scope.types or n == "notes"]
+        worked = False
+
+        async def work() -> None:
+            nonlocal worked
+            while self._stopped is None:
+                async with self._claiming:
+                    rows: list[Row] = []
+                    while open_types and not rows:
+                        rows = await self._claim(open_types[0], action)
+                        if not rows:
+                            open_types.pop(0)
+                if not rows:
+                    return
+                worked = True
+                self._first_at.setdefault(rows[0].object_type, time.monotonic())
+                try:
+                    await self._prepare_types([rows[0].object_type])
+                    await self._sender.push(rows)
+                except (StopForNow, Refused, Rejected, psycopg.Error) as reason:
+                    # The other batches under way are settled before the run ends.
+                    self._stopped = self._stopped or reason
+                self._tell()
+
+        # Enough to keep the budget full at 1.5 s latency; each waits for its own slot.
+        workers = min(100, math.ceil(self.client.target.rps * 1.5) + 3)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(work())
+        if self._stopped:
+            raise self._stopped
+        return worked
+
+    async def _claim(self, object_type: str, action: str) -> list[Row]:
+        limit = MAX_INPUTS if self._allowance is None else min(MAX_INPUTS, self._allowance[object_type])
+        if limit <= 0:
+            return []
+        after = self._position.get((object_type, action), 0)
+        rows = await self.ledger.claim(self.scope, object_type, action, after, limit)
+        if len(rows) < limit and after:
+            # What came back to pending lies before the position.
+            self._position[object_type, action] = 0
+            rows += await self.ledger.claim(self.scope, object_type, action, 0, limit - len(rows))
+        if rows:
+            self._position[object_type, action] = max(0, rows[-1].communication_id - 1)
+        if self._allowance is not None:
+            self._allowance[object_type] -= len(rows)
+        return rows
+
+    def _known_setup(self) -> SetupReport:
+        if self._setup is None:
+            raise RuntimeError("a batch was sent before the portal was examined")
+        return self._setup
+
+    async def _prepare_types(self, object_types: Any) -> None:
+        """Examines the portal once per object type that has work; a push with nothing to do asks nothing."""
+        async with self._setup_lock:
+            missing = [name for name in object_types if self._setup is None or name not in self._setup.types]
+            if not missing:
+                return
+            report = await prepare(self.client, self.ledger, missing, create=True)
+            if self._setup is None:
+                self._setup = report
+            else:
+                self._setup.types.update(report.types)
+                self._setup.warnings.extend(report.warnings)
+
+    # -- counting -------------------------------------------------------------------------------------------------
+
+    async def _count_planned(self) -> None:
+        counts = await self.ledger.counts(self.scope)
+        pending: Counter[str] = Counter()
+        for (object_type, state, _action), records in counts.items():
+            figures = self._by_type.setdefault(object_type, Counter())
+            if state == "pushed":
+                figures["identical"] += records
+            elif state == "pending":
+                pending[object_type] += records
+        limit = self.options.limit
+        if self.options.mode == "test":
+            limit = min(TEST_RECORDS, limit or TEST_RECORDS)
+        if limit is not None:
+            self._allowance = spread(pending, limit)
+        self._total = sum(self._allowance.values()) if self._allowance is not None else sum(pending.values())
+
+    def _count(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            figures = self._by_type.setdefault(outcome.row.object_type, Counter())
+            self._last_at[outcome.row.object_type] = time.monotonic()
+            if outcome.what == "pushed":
+                if outcome.hash is not None:
+                    figures[_WRITTEN[outcome.row.action]] += 1
+                elif self._allowance is not None:  # adopted: its update is still to come
+                    self._allowance[outcome.row.object_type] += 1
+            elif outcome.what == "removed":
+                figures["removed"] += 1
+            elif outcome.what in ("failed", "held"):
+                figures["rejected"] += 1
+                reason = outcome.problem.words if outcome.problem else "no reason given"
+                self.result.rejects_by_reason[reason] = self.result.rejects_by_reason.get(reason, 0) + 1
+            elif outcome.what in ("pending", "archived_holder") and self._allowance is not None:
+                self._allowance[outcome.row.object_type] += 1
+
+    async def _finish_counts(self) -> None:
+        left, _ = await self.ledger.unknown_left()
+        for object_type, records in left.items():
+            self._by_type.setdefault(object_type, Counter())["unknown"] += records
+        for (object_type, state, _action), records in (await self.ledger.counts(self.scope)).items():
+            if state == "held":
+                self._by_type.setdefault(object_type, Counter())["held"] += records
+        fill(self.result, self._by_type)
+        for object_type, last in self._last_at.items():
+            began = self._first_at.get(object_type, self._started)
+            self.result.by_type[object_type]["seconds"] = round(last - began, 3)
+        self.result.requests = self.client.requests
+        self.result.seconds = round(time.monotonic() - self._started, 3)
+        if self._setup is not None:
+            self.result.guarantee = self._setup.guarantee
+            self.result.warnings = sorted(set(self._setup.warnings))
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            done = sum(f["created"] + f["updated"] + f["removed"] + f["rejected"] for f in self._by_type.values())
+            self._progress(Progress(done, self._total, self.client.requests, time.monotonic() - self._started))
+
+
+def fill(result: PushResult, by_type: dict[str, Counter[str]]) -> None:
+    """Writes the counts, by type and in all; requests and seconds in all are the caller's."""
+    for object_type, figures in by_type.items():
+        figures["sent"] = sum(figures[name] for name in ("created", "updated", "removed", "rejected", "unknown"))
+        result.by_type[object_type] = {name: figures[name] for name in COUNTS}
+    for name in COUNTS[:-2]:
+        setattr(result, name, sum(figures[name] for figures in by_type.values()))
+
+
+def spread(pending: Counter[str], limit: int) -> Counter[str]:
+    """``limit`` records over the types as evenly as what is pending allows."""
+    allowance: Counter[str] = Counter()
+    left = {name: records for name, records in pending.items() if records > 0}
+    while limit > 0 and left:
+        share = max(1, limit // len(left))
+        for name in sorted(left):
+            taken = min(share, left[name], limit)
+            allowance[name] += taken
+            limit -= taken
+            left[name] -= taken
+        left = {name: records for name, records in left.items() if records > 0}
+    return allowance

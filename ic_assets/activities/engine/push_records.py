@@ -1,0 +1,81 @@
+"""What a payload says about one record, and how it differs from what HubSpot is known to hold. Pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.resources.hubspot import Json
+
+TARGETS = ("contacts", "companies", "deals")
+_TARGET_OF = {
+    type_id: target
+    for a in ACTIVITY_TYPES
+    for type_id, target in zip((a.to_contact, a.to_company, a.to_deal), TARGETS, strict=True)
+}
+_TYPE_ID = {
+    (a.name, target): type_id
+    for a in ACTIVITY_TYPES
+    for type_id, target in zip((a.to_contact, a.to_company, a.to_deal), TARGETS, strict=True)
+}
+
+
+class Link(NamedTuple):
+    """An association of an activity with one record: (contacts, "123", 194)."""
+
+    target: str
+    id: str
+    type_id: int
+
+
+def properties(payload: Json) -> dict[str, str]:
+    return {str(name): str(value) for name, value in (payload.get("properties") or {}).items()}
+
+
+def links(payload: Json) -> set[Link]:
+    """The associations of a payload whose type ids are HubSpot's own for activities."""
+    return {
+        Link(_TARGET_OF[kind["associationTypeId"]], str(entry["to"]["id"]), kind["associationTypeId"])
+        for entry in payload.get("associations") or []
+        for kind in entry["types"]
+        if kind["associationTypeId"] in _TARGET_OF
+    }
+
+
+def type_id(object_type: str, target: str) -> int:
+    return _TYPE_ID[object_type, target]
+
+
+def content(payload: Json) -> Json:
+    """What the ledger keeps of a pushed payload: enough to know what changes next time, without the bodies."""
+    return {
+        "properties": {name: _digest(value) for name, value in properties(payload).items()},
+        "associations": sorted(list(link) for link in links(payload)),
+    }
+
+
+def changed_properties(payload: Json, pushed: Json | None, id_property: str) -> dict[str, str]:
+    """What batch/update has to send; "" clears what is no longer there. All of them when ``pushed`` is not known.
+
+    The id property never changes: the record was found by it.
+    """
+    wanted = properties(payload)
+    wanted.pop(id_property, None)
+    if pushed is None:
+        return wanted
+    known: dict[str, str] = pushed["properties"]
+    changed = {name: value for name, value in wanted.items() if known.get(name) != _digest(value)}
+    return changed | {name: "" for name in known if name not in wanted and name != id_property}
+
+
+def pushed_links(pushed: Json) -> set[Link]:
+    return {Link(str(target), str(identifier), int(kind)) for target, identifier, kind in pushed["associations"]}
+
+
+def is_digest_of(digest: str, value: str) -> bool:
+    return digest == _digest(value)
+
+
+def _digest(value: str) -> str:
+    return hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,0 +1,191 @@
+"""Fills a reconciliation table from a CSV and puts the months out of date that refer to an id whose answer changed."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ic_assets.activities.engine.csv_drop import DELIMITERS
+from ic_assets.activities.engine.drop_file import BLOCK_BYTES, DropFile, refused
+from ic_assets.activities.engine.stages import mark_changed
+from ic_assets.activities.engine.values import is_missing, read_integer
+from ic_assets.core.sql import statement
+from ic_assets.core.windows import month_key
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One kind of reference: its table, its columns there, and the master column that refers to it."""
+
+    name: str
+    singular: str
+    reference: str
+    extras: tuple[str, ...]
+
+    @property
+    def table(self) -> str:
+        return f"{self.name}_reconciliation"
+
+    @property
+    def legacy_id(self) -> str:
+        return f"legacy_{self.singular}_id"
+
+    @property
+    def hubspot_id(self) -> str:
+        return f"hubspot_{self.singular}_id"
+
+
+# CSV columns beyond the two ids that a table keeps, as <singular>_<column>.
+ENTITIES = {
+    "contacts": Entity("contacts", "contact", "person_id", ("name", "email")),
+    "companies": Entity("companies", "company", "company_id", ("name",)),
+    "deals": Entity("deals", "deal", "comm_opportunityid", ("name",)),
+}
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What a file did to a table. ``changed`` counts the ids whose HubSpot id is another one now, ``months`` are those
+    with a communication that refers to one of them."""
+
+    entity: str
+    rows_in: int
+    changed: int
+    unchanged: int
+    without_hubspot_id: int
+    months: tuple[date, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "entity": self.entity,
+            "rows_in": self.rows_in,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "without_hubspot_id": self.without_hubspot_id,
+            "months": [month_key(month) for month in self.months],
+        }
+
+
+def reconcile(connection: psycopg.Connection, entity: Entity, path: Path) -> Reconciled:
+    """Replaces what the table says of the ids in the file (``legacy_id,hubspot_id[,name,email]``, any order).
+
+    Raises ``DropRefused`` naming the line for a file that cannot be trusted as a whole: an id that cannot be read, or
+    one legacy id with two different HubSpot ids. Nothing of it is applied then.
+    """
+    available = _columns(connection, entity)
+    connection.execute(
+        "CREATE TEMPORARY TABLE incoming_match (line bigint, legacy_id bigint, hubspot_id bigint, name text, email text)"
+        " ON COMMIT DROP"
+    )
+    rows_in = without = 0
+    with connection.cursor() as cursor, cursor.copy("COPY incoming_match FROM STDIN") as copy:
+        for row in _rows(path):
+            copy.write_row(row)
+            rows_in += 1
+            without += row[2] is None
+    conflict = connection.execute(
+        "SELECT legacy_id, min(line), max(line) FROM incoming_match GROUP BY legacy_id"
+        " HAVING count(DISTINCT coalesce(hubspot_id, -1)) > 1 ORDER BY 2 LIMIT 1"
+    ).fetchone()
+    if conflict:
+        raise refused(
+            path,
+            f"legacy id {conflict[0]} has two different HubSpot ids, lines {conflict[1]} and {conflict[2]}; "
+            "decide which one is right",
+        )
+    extras = [extra for extra in entity.extras if f"{entity.singular}_{extra}" in available]
+    parts = {
+        "table": sql.Identifier(entity.table),
+        "legacy_id": sql.Identifier(entity.legacy_id),
+        "hubspot_id": sql.Identifier(entity.hubspot_id),
+    }
+    changed = [row[0] for row in connection.execute(statement("activities/reconciliation/changed", **parts)).fetchall()]
+    connection.execute(
+        statement(
+            "activities/reconciliation/replace",
+            extra_columns=_list(extras, ", {}", entity),
+            extra_values=sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(extra)) for extra in extras),
+            extra_assignments=_list(extras, ", {0} = coalesce(excluded.{0}, known.{0})", entity),
+            touched=sql.SQL(", last_updated = now()" if "last_updated" in available else ""),
+            **parts,
+        )
+    )
+    months = connection.execute(
+        statement("activities/reconciliation/affected_months", reference=sql.Identifier(entity.reference)),
+        {"legacy_ids": changed},
+    ).fetchall()
+    affected = tuple(sorted(row[0] for row in months))
+    mark_changed(connection, affected, "reconciliation")
+    return Reconciled(entity.name, rows_in, len(changed), rows_in - len(changed), without, affected)
+
+
+def _columns(connection: psycopg.Connection, entity: Entity) -> set[str]:
+    """A table that stood before us may lack the columns that are only for people."""
+    rows = connection.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'staging' AND table_name = %s",
+        (entity.table,),
+    )
+    return {row[0] for row in rows}
+
+
+def _list(extras: list[str], pattern: str, entity: Entity) -> sql.Composed:
+    return sql.SQL("").join(
+        sql.SQL(pattern).format(sql.Identifier(f"{entity.singular}_{extra}"))  # type: ignore[arg-type]
+        for extra in extras
+    )
+
+
+def _rows(path: Path) -> Iterator[tuple[int, int, int | None, str | None, str | None]]:
+    with DropFile(path) as file:
+        encoding = file.detect_encoding()
+        file.rewind()
+        decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)("strict")
+        text = "".join(decoder.decode(block) for block in iter(lambda: file.read(BLOCK_BYTES), b"")) + decoder.decode(
+            b"", final=True
+        )
+    text = text.removeprefix("\ufeff")
+    first = text.partition("\n")[0]
+    delimiter = max(DELIMITERS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+        for wanted in ("legacy_id", "hubspot_id"):
+            if header.count(wanted) != 1:
+                raise refused(
+                    path, f"line 1: needs one column {wanted}; the header is legacy_id,hubspot_id[,name,email]"
+                )
+        line = reader.line_num + 1
+        for row in reader:
+            if any(value.strip() for value in row):
+                yield _match(path, line, header, row)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise refused(path, f"line {reader.line_num}: {error}; repair the line") from error
+
+
+def _match(
+    path: Path, line: int, header: list[str], row: list[str]
+) -> tuple[int, int, int | None, str | None, str | None]:
+    if len(row) != len(header):
+        raise refused(path, f"line {line}: {len(row)} fields where the header has {len(header)}; repair the line")
+    values = dict(zip(header, row, strict=True))
+    legacy_id = read_integer(values["legacy_id"])
+    if legacy_id is None:
+        raise refused(path, f"line {line}, column legacy_id: {values['legacy_id']!r} is not a whole number")
+    hubspot_id = None if is_missing(values["hubspot_id"]) else read_integer(values["hubspot_id"])
+    if hubspot_id is None and not is_missing(values["hubspot_id"]):
+        raise refused(path, f"line {line}, column hubspot_id: {values['hubspot_id']!r} is not a whole number")
+    return line, legacy_id, hubspot_id, _text(values.get("name")), _text(values.get("email"))
+
+
+def _text(value: str | None) -> str | None:
+    return None if value is None or is_missing(value) else value.replace("\0", "")

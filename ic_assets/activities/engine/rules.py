@@ -1,0 +1,262 @@
+"""The checkpoints of the plan as rules over the database: what Dagster's asset checks, the push's gates and the
+reports all judge by. No Dagster here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
+from ic_assets.core.sql import statement
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One checkpoint. ``query`` gives one row: failing, checked, sample (JSON without personal data, or NULL).
+
+    ``on`` names what it judges: landing, master, resolved or an activity type. ``allowed`` is the share of failing rows
+    from which on it fails: 0 means none may, and any other bound is itself a failure (the gates are strict).
+    ``sentence`` is filled with failing, checked, good and shares.
+    """
+
+    name: str
+    on: str
+    query: sql.Composed
+    sentence: str
+    next_step: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    allowed: float = 0.0
+    blocking: bool = True
+    gate: bool = False
+
+    def judge(self, connection: psycopg.Connection, parameters: Mapping[str, Any] | None = None) -> Verdict:
+        row = connection.execute(self.query, {**self.parameters, **(parameters or {})}).fetchone()
+        failing, checked, sample = row or (0, 0, None)
+        return Verdict(self, int(failing), int(checked), sample)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    rule: Rule
+    failing: int
+    checked: int
+    sample: list[Any] | None
+
+    @property
+    def share(self) -> float:
+        """The failing share; 0 where there is nothing to judge, which passes."""
+        return self.failing / self.checked if self.checked else 0.0
+
+    @property
+    def passed(self) -> bool:
+        return self.failing == 0 or (self.rule.allowed > 0 and self.share < self.rule.allowed)
+
+    @property
+    def figure(self) -> str:
+        """What was found, as a sentence."""
+        if not self.checked:
+            return "Nothing to judge yet."
+        text = self.rule.sentence.format(
+            failing=f"{self.failing:,}",
+            checked=f"{self.checked:,}",
+            good=f"{self.checked - self.failing:,}",
+            share=_percent(self.share),
+            good_share=_percent(1 - self.share),
+        )
+        return text if self.passed else f"{text} {self.rule.next_step}"
+
+
+def _percent(share: float) -> str:
+    """Two decimals, but never rounded up to a bound that is not reached: 94.999 % is not shown as 95 %."""
+    return f"{int(share * 10_000) / 100:.2f} %"
+
+
+def landing_rules() -> list[Rule]:
+    return [
+        Rule(
+            "drop_identity",
+            "landing",
+            statement("activities/checks/drop_identity"),
+            "{good} of {checked} drops add up: rows in the file = inserted + updated + unchanged + rejected.",
+            "Do not push; compare the counts below with the file and land it again after `ic-assets rollback master`.",
+            parameters={"drop_keys": None},
+            gate=True,
+        )
+    ]
+
+
+def master_rules() -> list[Rule]:
+    return [
+        Rule(
+            "required_fields_present",
+            "master",
+            statement("activities/checks/master_required"),
+            "{good} of {checked} communications have an id, a type, a date and a creation date.",
+            "A row was changed outside this project; run its months again.",
+            gate=True,
+        ),
+        Rule(
+            "every_landed_row_is_here",
+            "master",
+            statement("activities/checks/master_matches_landing"),
+            "{good} of {checked} communications stand as they landed.",
+            "Materialize the master for the months of the communications below.",
+            gate=True,
+        ),
+        Rule(
+            "no_type_dominates",
+            "master",
+            statement("activities/checks/largest_type"),
+            "The largest activity type holds {share} of {checked} communications (at most 90 %).",
+            "Look at the unrecognised types, and at sql/activities/classification.csv.",
+            allowed=0.900_000_1,
+            blocking=False,
+        ),
+        Rule(
+            "every_type_occurs",
+            "master",
+            statement("activities/checks/absent_types"),
+            "{good} of {checked} activity types occur.",
+            "Expected when the CRM had none of them; otherwise look at sql/activities/classification.csv.",
+            blocking=False,
+        ),
+        Rule(
+            "types_are_recognised",
+            "master",
+            statement("activities/checks/unrecognised_types"),
+            "{failing} of {checked} communications ({share}) have a type that the classification does not know; "
+            "they became notes.",
+            "Map the values below in sql/activities/classification.csv and run the master again.",
+            blocking=False,
+        ),
+    ]
+
+
+_ENTITIES = (
+    ("contacts", "person_id", "hubspot_contact_id"),
+    ("companies", "company_id", "hubspot_company_id"),
+    ("deals", "comm_opportunityid", "hubspot_deal_id"),
+)
+
+
+def resolution_rules() -> list[Rule]:
+    rates = [
+        Rule(
+            f"{entity}_resolved",
+            "resolved",
+            statement(
+                "activities/checks/references_resolved",
+                reference=sql.Identifier(reference),
+                hubspot_id=sql.Identifier(hubspot_id),
+            ),
+            f"{{good_share}} of {{checked}} references to {entity} lead to HubSpot (more than 95 % must).",
+            f"Add the ids below with `ic-assets reconcile {entity} FILE`, most frequent first.",
+            allowed=0.05,
+            gate=True,
+        )
+        for entity, reference, hubspot_id in _ENTITIES
+    ]
+    return [
+        *rates,
+        Rule(
+            "orphans",
+            "resolved",
+            statement("activities/checks/orphans"),
+            "{share} of {checked} communications lead to no HubSpot record (less than 5 % may).",
+            "Add what is missing with `ic-assets reconcile contacts|companies|deals FILE`.",
+            allowed=0.05,
+            gate=True,
+        ),
+        Rule(
+            "every_miss_is_logged",
+            "resolved",
+            statement("activities/checks/misses_logged"),
+            "{good} of {checked} unresolved references are in staging.reconciliation_log.",
+            "Materialize the resolution of these months again.",
+            gate=True,
+        ),
+    ]
+
+
+_REQUIRED_FIELDS = {
+    "calls": ("call_title", "activity_date"),
+    "emails": ("email_subject", "activity_date"),
+    "meetings": ("meeting_name", "meeting_start_time"),
+    "notes": ("note_body", "activity_date"),
+    "tasks": ("task_title", "activity_date"),
+    "communications": ("communication_body", "activity_date"),
+    "postal_mail": ("postal_mail_body", "activity_date"),
+}
+
+
+def derivative_rules(activity: ActivityType) -> list[Rule]:
+    table = sql.Identifier(activity.table)
+    fields = sql.SQL(", ").join(
+        sql.SQL("({}, d.{}::text)").format(sql.Literal(column), sql.Identifier(column))
+        for column in _REQUIRED_FIELDS[activity.name]
+    )
+    rules = [
+        Rule(
+            "coverage",
+            activity.name,
+            statement("activities/checks/coverage", table=table),
+            f"{{good}} of {{checked}} communications stand in staging.{activity.table} exactly once.",
+            "Materialize this asset for the months of the communications below.",
+            parameters={"activity_type": activity.name},
+            gate=True,
+        ),
+        Rule(
+            "required_fields",
+            activity.name,
+            statement("activities/checks/required_fields", table=table, fields=fields),
+            "{good_share} of {checked} rows have each required field (more than 99 % must).",
+            "Look at the columns below in the source.",
+            allowed=0.01,
+            gate=True,
+        ),
+        Rule(
+            "payloads_valid",
+            activity.name,
+            statement("activities/checks/payloads_valid", table=table),
+            "{good} of {checked} payloads are ones that HubSpot takes.",
+            "The others are not pushed; correct the reasons below in the source and drop the rows again.",
+            blocking=False,
+        ),
+    ]
+    if activity.name == "meetings":
+        rules.append(
+            Rule(
+                "end_is_not_before_start",
+                activity.name,
+                statement("activities/checks/meetings_in_order"),
+                "{good} of {checked} meetings end no earlier than they begin.",
+                "Materialize the meetings again.",
+                gate=True,
+            )
+        )
+    return rules
+
+
+def all_rules() -> list[Rule]:
+    return [
+        *landing_rules(),
+        *master_rules(),
+        *resolution_rules(),
+        *(rule for activity in ACTIVITY_TYPES for rule in derivative_rules(activity)),
+    ]
+
+
+def judge(
+    connection: psycopg.Connection, rules: Sequence[Rule] | None = None, want: Callable[[Rule], bool] | None = None
+) -> list[Verdict]:
+    """The verdict on each rule, in the order of the graph."""
+    return [rule.judge(connection) for rule in rules or all_rules() if want is None or want(rule)]
+
+
+def gates(connection: psycopg.Connection) -> list[Verdict]:
+    """What must hold before anything is pushed."""
+    return judge(connection, want=lambda rule: rule.gate)

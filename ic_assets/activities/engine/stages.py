@@ -1,0 +1,325 @@
+"""What the master, resolution and derivative stages do to a slice of months, as functions over a psycopg connection.
+
+The rules themselves are in ``sql/activities``. Each function works in the caller's transaction, can be run again, and
+records in ``staging.ic_month_stage`` up to which change it has brought its months.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
+from ic_assets.activities.engine.bodies import needs_python, render_body
+from ic_assets.activities.engine.payloads import part_sql, payload_sql
+from ic_assets.core.failures import Refused
+from ic_assets.core.files import SQL_DIR
+from ic_assets.core.settings import Settings
+from ic_assets.core.sql import statement
+
+MASTER, RESOLVED = "master", "resolved"
+STAGES = (MASTER, RESOLVED, *(activity.name for activity in ACTIVITY_TYPES))
+CLASSIFICATION_FILE = SQL_DIR / "activities" / "classification.csv"
+
+# First half of the advisory lock on one month; the second is the month's number.
+_MONTH_LOCK = 0x1CA55E7
+
+
+@dataclass(frozen=True)
+class Window:
+    """Whole months, ``start`` included and ``end`` excluded, both first days of a month."""
+
+    start: date
+    end: date
+
+    @property
+    def months(self) -> list[date]:
+        months, month = [], self.start
+        while month < self.end:
+            months.append(month)
+            month = next_month(month)
+        return months
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "window_start": datetime(self.start.year, self.start.month, 1),  # noqa: DTZ001 - legacy local time
+            "window_end": datetime(self.end.year, self.end.month, 1),  # noqa: DTZ001
+        }
+
+
+def next_month(month: date) -> date:
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+@dataclass(frozen=True)
+class Written:
+    """Rows a stage wrote and removed, and the rows that stand in each month now."""
+
+    written: int
+    removed: int
+    row_counts: Mapping[date, int]
+    invalid: int = 0
+
+
+def begin(connection: psycopg.Connection, window: Window) -> dict[date, int]:
+    """Locks the months against other runs and returns the change number of each that has one.
+
+    The numbers are read before the work, so that a drop that lands meanwhile leaves its months out of date."""
+    connection.execute(
+        "SELECT pg_advisory_xact_lock(%s, number) FROM unnest(%s::int[]) AS number ORDER BY number",
+        (_MONTH_LOCK, [month.year * 12 + month.month for month in window.months]),
+    )
+    rows = connection.execute(
+        "SELECT comm_month, change_number FROM staging.ic_month WHERE comm_month >= %s AND comm_month < %s",
+        (window.start, window.end),
+    )
+    return dict(rows.fetchall())
+
+
+def finish(connection: psycopg.Connection, stage: str, changes: Mapping[date, int], settings: Settings) -> None:
+    """Records the months as brought up to the change numbers that ``begin`` returned."""
+    connection.execute(
+        statement("activities/months/mark_applied"),
+        {
+            "stage": stage,
+            "months": list(changes),
+            "change_numbers": list(changes.values()),
+            "reference_time": settings.reference_time,
+        },
+    )
+
+
+def mark_changed(connection: psycopg.Connection, months: Iterable[date], cause: str) -> None:
+    connection.execute(statement("activities/months/mark_changed"), {"months": sorted(set(months)), "cause": cause})
+
+
+def apply_master(connection: psycopg.Connection, window: Window, settings: Settings) -> Written:
+    """Brings the months' master rows to their current versions. A communication that left these months is moved
+    to its new one, so that no stale row stays behind and its id stays what it was."""
+    changes = begin(connection, window)
+    departed = [
+        row[0] for row in connection.execute(statement("activities/master/departed"), window.parameters).fetchall()
+    ]
+    in_window = sql.SQL("l.comm_datetime >= %(window_start)s AND l.comm_datetime < %(window_end)s")
+    written = connection.execute(statement("activities/master/apply", slice=in_window), window.parameters).rowcount
+    if departed:
+        by_id = sql.SQL("l.comm_communicationid = ANY(%(departed)s)")
+        written += connection.execute(
+            statement("activities/master/apply", slice=by_id), {"departed": departed}
+        ).rowcount
+    finish(connection, MASTER, changes, settings)
+    counts = connection.execute(statement("activities/master/counts"), window.parameters).fetchall()
+    return Written(written, 0, dict(counts))
+
+
+def apply_resolution(connection: psycopg.Connection, window: Window, settings: Settings) -> Written:
+    """Looks the months' references up again, writes what changed and the log of misses."""
+    changes = begin(connection, window)
+    written = connection.execute(statement("activities/resolution/apply"), window.parameters).rowcount
+    connection.execute(statement("activities/resolution/forget_log"), window.parameters)
+    connection.execute(statement("activities/resolution/log_misses"), window.parameters)
+    finish(connection, RESOLVED, changes, settings)
+    counts = connection.execute(statement("activities/master/counts"), window.parameters).fetchall()
+    return Written(written, 0, dict(counts))
+
+
+def apply_derivative(
+    connection: psycopg.Connection, activity: ActivityType, window: Window, settings: Settings
+) -> Written:
+    """Brings one derivative table to what its view gives, payloads included, and marks the communications processed."""
+    changes = begin(connection, window)
+    table = sql.Identifier(activity.table)
+    parameters = {
+        **window.parameters,
+        "activity_type": activity.name,
+        "source_timezone": settings.source_timezone,
+        "id_property": settings.hubspot_id_property,
+    }
+    moved = [
+        row[0]
+        for row in connection.execute(statement("activities/derivatives/moved", table=table), parameters).fetchall()
+    ]
+    removed = connection.execute(statement("activities/derivatives/remove_departed", table=table), parameters).rowcount
+    written = _merge_slice(
+        connection,
+        activity,
+        sql.SQL("v.activity_date >= %(window_start)s AND v.activity_date < %(window_end)s"),
+        parameters,
+    )
+    if moved:
+        by_id = sql.SQL("v.ic_communication_master_id = ANY(%(moved)s)")
+        written += _merge_slice(connection, activity, by_id, {**parameters, "moved": moved})
+    connection.execute(statement("activities/derivatives/mark_processed", table=table), parameters)
+    if activity.name == "meetings":
+        connection.execute(statement("activities/derivatives/meeting_warnings"), window.parameters)
+    connection.execute(
+        statement("activities/push/adopt_from_ledger", table=sql.Identifier("staging", activity.table)),
+        {**parameters, "object_type": activity.name},
+    )
+    finish(connection, activity.name, changes, settings)
+    counts = connection.execute(statement("activities/derivatives/counts", table=table), window.parameters).fetchall()
+    return Written(written, removed, {row[0]: row[1] for row in counts}, sum(row[2] for row in counts))
+
+
+def _merge_slice(
+    connection: psycopg.Connection, activity: ActivityType, condition: sql.SQL, parameters: Mapping[str, Any]
+) -> int:
+    names = {"view": sql.Identifier(activity.view), "slice": condition}
+    has_parts = _render_bodies(connection, activity, condition, parameters)
+    payload = payload_sql(activity)
+    columns = own_columns(connection, activity)
+    written = connection.execute(
+        statement(
+            "activities/derivatives/apply",
+            table=sql.Identifier(activity.table),
+            columns=_column_list(columns),
+            incoming=_column_list(columns, "s"),
+            standing=_column_list(columns, "d"),
+            assignments=sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(sql.Identifier(column)) for column in columns),
+            payload=payload.payload,
+            error=payload.error,
+            **names,
+        ),
+        parameters,
+    ).rowcount
+    connection.execute(statement("activities/derivatives/forget_parts", **names), parameters)
+    if has_parts:
+        connection.execute(
+            statement("activities/derivatives/apply_parts", payload=part_sql().payload, **names), parameters
+        )
+    connection.execute("DROP TABLE ic_rendered_body")
+    return written
+
+
+def _render_bodies(
+    connection: psycopg.Connection, activity: ActivityType, condition: sql.SQL, parameters: Mapping[str, Any]
+) -> bool:
+    """Fills the temporary table ic_rendered_body with the bodies of the slice that SQL cannot render. Returns whether
+    any of them has continuations."""
+    connection.execute(
+        "CREATE TEMPORARY TABLE ic_rendered_body ("
+        "ic_communication_master_id bigint, part integer, html text, text text)"
+    )
+    query = statement(
+        "activities/derivatives/bodies_for_python",
+        view=sql.Identifier(activity.view),
+        body=sql.Identifier(activity.body),
+        title=sql.SQL("v.{}").format(sql.Identifier(activity.title)) if activity.title else sql.SQL("NULL"),
+        slice=condition,
+        needs_python=needs_python(sql.SQL("v.{}").format(sql.Identifier(activity.body))),
+    )
+    has_parts = False
+    # A server-side cursor: the slice may be a whole load. COPY needs the connection for itself, hence the batches.
+    with connection.cursor(name="bodies") as cursor:
+        cursor.execute(query, parameters)
+        while rows := cursor.fetchmany(1000):
+            with connection.cursor() as writer, writer.copy("COPY ic_rendered_body FROM STDIN") as copy:
+                for master_id, body, title in rows:
+                    for part in render_body(body, title=title or activity.singular):
+                        has_parts = has_parts or part.part > 1
+                        copy.write_row((master_id, part.part, part.html, part.text))
+    return has_parts
+
+
+def own_columns(connection: psycopg.Connection, activity: ActivityType) -> list[str]:
+    """The columns of a derivative table that its view fills, in the table's order."""
+    rows = connection.execute(
+        "SELECT t.column_name FROM information_schema.columns AS t"
+        " INNER JOIN information_schema.columns AS v USING (table_schema, column_name)"
+        " WHERE t.table_schema = 'staging' AND t.table_name = %s AND v.table_name = %s ORDER BY t.ordinal_position",
+        (activity.table, activity.view),
+    )
+    return [row[0] for row in rows.fetchall()]
+
+
+def _column_list(columns: Sequence[str], alias: str | None = None) -> sql.Composed:
+    prefix = sql.SQL("{}.").format(sql.Identifier(alias)) if alias else sql.SQL("")
+    return sql.SQL(", ").join(prefix + sql.Identifier(column) for column in columns)
+
+
+@cache
+def classification() -> tuple[tuple[str, str, str | None], ...]:
+    """The rows of ``sql/activities/classification.csv``: type as written in the CRM, activity type, channel.
+
+    Raises ``Refused`` naming the line of a value that stands twice, an unknown activity type, a channel where none
+    belongs or none where one does."""
+    known = {activity.name for activity in ACTIVITY_TYPES} | {"case"}
+    rows: dict[str, tuple[str, str, str | None]] = {}
+    with CLASSIFICATION_FILE.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        for row in reader:
+            where = f"{CLASSIFICATION_FILE.name}, line {reader.line_num}"
+            comm_type = (row.get("comm_type") or "").strip().lower()
+            activity_type = (row.get("activity_type") or "").strip()
+            channel = (row.get("channel_type") or "").strip() or None
+            if not comm_type or comm_type in rows:
+                raise Refused(f"{where}: comm_type {comm_type!r} is empty or stands twice; give each value one line")
+            if activity_type not in known:
+                raise Refused(f"{where}: activity_type {activity_type!r} is not one of {', '.join(sorted(known))}")
+            if (activity_type == "communications") != (channel is not None):
+                raise Refused(
+                    f"{where}: a value mapped to communications names its channel_type"
+                    " (SMS, LINKEDIN_MESSAGE or WHATS_APP), any other leaves it empty"
+                )
+            if channel not in (None, "SMS", "LINKEDIN_MESSAGE", "WHATS_APP"):
+                raise Refused(f"{where}: channel_type {channel!r} is not SMS, LINKEDIN_MESSAGE or WHATS_APP")
+            rows[comm_type] = (comm_type, activity_type, channel)
+    return tuple(rows.values())
+
+
+def sync_classification(connection: psycopg.Connection) -> list[str]:
+    """Brings ``staging.ic_activity_classification`` in line with the file and puts the months out of date that hold a
+    value whose mapping changed. Returns those values."""
+    connection.execute("LOCK TABLE staging.ic_activity_classification IN SHARE ROW EXCLUSIVE MODE")
+    standing = {
+        row[0]: row
+        for row in connection.execute(
+            "SELECT comm_type, activity_type, channel_type FROM staging.ic_activity_classification"
+        ).fetchall()
+    }
+    wanted = {row[0]: row for row in classification()}
+    changed = sorted(key for key in standing.keys() | wanted.keys() if standing.get(key) != wanted.get(key))
+    if not changed:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM staging.ic_activity_classification WHERE comm_type = ANY(%s)", (changed,))
+        cursor.executemany(
+            "INSERT INTO staging.ic_activity_classification VALUES (%s, %s, %s)",
+            [wanted[key] for key in changed if key in wanted],
+        )
+        months = cursor.execute(
+            "SELECT DISTINCT date_trunc('month', comm_datetime)::date FROM staging.ic_communication_landing"
+            " WHERE is_current AND staging.ic_norm(comm_type) = ANY(%s)",
+            (changed,),
+        ).fetchall()
+    mark_changed(connection, (row[0] for row in months), "classification")
+    return changed
+
+
+def out_of_date(connection: psycopg.Connection, stages: Sequence[str] = STAGES) -> list[tuple[date, int, str]]:
+    """Months that one of the stages has not brought up to date: month, change number, cause."""
+    return connection.execute(statement("activities/months/out_of_date"), {"stages": list(stages)}).fetchall()
+
+
+def windows(months: Iterable[date], bridge: int = 3) -> list[Window]:
+    """Months as few windows: gaps of up to ``bridge`` months are bridged, since a run costs more than a month that
+    turns out to be up to date."""
+    result: list[Window] = []
+    for month in sorted(set(months)):
+        if result and _distance(result[-1].end, month) <= bridge:
+            result[-1] = Window(result[-1].start, next_month(month))
+        else:
+            result.append(Window(month, next_month(month)))
+    return result
+
+
+def _distance(earlier: date, later: date) -> int:
+    return (later.year - earlier.year) * 12 + later.month - earlier.month

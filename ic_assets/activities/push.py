@@ -1,0 +1,132 @@
+"""The push stage: the engagements in HubSpot, one asset per activity type, brought about by one shared push."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import dagster as dg
+from pydantic import Field
+
+from ic_assets.activities import keys
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.engine.push import Progress, PushOptions, PushResult, push
+from ic_assets.activities.engine.rules import gates
+from ic_assets.activities.partitions import months
+from ic_assets.core.failures import Refused
+from ic_assets.core.settings import Settings
+from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource, Reporter
+
+MODES = ("dry-run", "test", "production")
+
+
+class PushConfig(dg.Config):
+    """What a push may do. As it stands, nothing: it looks and says what it would do."""
+
+    mode: str = Field("dry-run", description="dry-run looks only; test pushes 100 records; production pushes all")
+    limit: int | None = Field(None, gt=0, description="At most so many records")
+    include_orphans: bool = Field(False, description="Also push communications that lead to no HubSpot record")
+    approved_by: str | None = Field(None, description="Who approved this production push")
+    all_months: bool = Field(False, description="Push every month, whatever the partitions of this run")
+
+
+_TYPE_OF = {keys.engagement(activity): activity.name for activity in ACTIVITY_TYPES}
+
+
+@dg.multi_asset(
+    name="hubspot_engagements",
+    specs=[
+        dg.AssetSpec(
+            keys.engagement(activity),
+            deps=[keys.derivative(activity)],
+            group_name=keys.HUBSPOT,
+            kinds={"hubspot"},
+            owners=keys.OWNERS,
+            skippable=True,
+            partitions_def=months,
+            description=(
+                f"These {activity.name} are in HubSpot, each once, with their contact, company and deal. The ledger "
+                "hubspot.push_ledger knows the id of each. The default is a dry run, which looks and writes nothing; set "
+                "mode to test or production in the launchpad. Orphans are held."
+            ),
+        )
+        for activity in ACTIVITY_TYPES
+    ],
+    can_subset=True,
+    partitions_def=months,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="hubspot_api",
+)
+def hubspot_engagements(
+    context: dg.AssetExecutionContext,
+    config: PushConfig,
+    postgres: PostgresResource,
+    hubspot: HubSpotResource,
+    reporter: dg.ResourceParam[Reporter],
+) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    options = _options(context, config)
+    if options.mode != "dry-run":
+        _refuse_on_red_gates(postgres)
+    hubspot.prepare(postgres.database)
+    result = push(
+        postgres.database.postgres_url,
+        Settings.from_env(),
+        hubspot.target(),
+        options,
+        progress=_progress(context, reporter),
+    )
+    reporter.finished("push", result)
+    summary = result.to_json()
+    context.log.info(f"{config.mode}: {summary}")
+    if config.mode == "dry-run":
+        # Nothing was written, so nothing is materialized; the figures are in the run's log.
+        return
+    for key in sorted(context.selected_asset_keys):
+        figures = summary["by_type"].get(_TYPE_OF[key], {})
+        yield dg.MaterializeResult(
+            asset_key=key,
+            metadata={
+                "mode": config.mode,
+                **{name: value for name, value in figures.items() if isinstance(value, int | float)},
+                "whole_push": dg.MetadataValue.json({k: v for k, v in summary.items() if k != "by_type"}),
+            },
+        )
+    if result.unknown:
+        raise dg.Failure(
+            f"{result.unknown} records have an unknown outcome; run the push again, it reads HubSpot before it sends",
+            allow_retries=False,
+        )
+
+
+def _options(context: dg.AssetExecutionContext, config: PushConfig) -> PushOptions:
+    if config.mode not in MODES:
+        raise Refused(f"mode {config.mode!r} is not one of {', '.join(MODES)}")
+    if config.mode == "production" and not config.approved_by:
+        raise Refused("a production push names who approved it: set approved_by")
+    window = context.partition_time_window
+    last = (window.end - timedelta(days=1)).date().replace(day=1)
+    return PushOptions(
+        mode=config.mode,
+        types=tuple(_TYPE_OF[key] for key in sorted(context.selected_asset_keys)),
+        months=None if config.all_months else (window.start.date(), last),
+        limit=config.limit,
+        include_orphans=config.include_orphans,
+        approved_by=config.approved_by,
+        run_id=context.run.run_id,
+    )
+
+
+def _refuse_on_red_gates(postgres: PostgresResource) -> None:
+    """Dagster's blocking checks stop a run's own steps only: a push in a run of its own looks for itself."""
+    with postgres.database.transaction() as connection:
+        red = [verdict for verdict in gates(connection) if not verdict.passed]
+    if red:
+        raise Refused(f"{len(red)} gates are red, nothing was sent. {red[0].rule.name}: {red[0].figure}")
+
+
+def _progress(context: dg.AssetExecutionContext, reporter: Reporter):  # type: ignore[no-untyped-def]
+    def report(progress: Progress) -> None:
+        reporter.progress("push", progress.done, progress.total, f"{progress.requests} requests")
+
+    return report
+
+
+__all__ = ["PushResult", "hubspot_engagements"]

@@ -1,0 +1,213 @@
+"""The command line ``ic-assets``: arguments and exit codes. What the commands do is in ``ic_assets.commands``, imported
+when one is called, so that ``--help`` is instant."""
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ic_assets.core.failures import Refused
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Moves a legacy CRM's communications into HubSpot, exactly once. Start with: ic-assets demo",
+)
+hubspot_app = typer.Typer(no_args_is_help=True, help="What a HubSpot portal needs before the first push.")
+rollback_app = typer.Typer(no_args_is_help=True, help="Takes things back; each command asks before it destroys.")
+app.add_typer(hubspot_app, name="hubspot")
+app.add_typer(rollback_app, name="rollback")
+
+
+class Entity(StrEnum):
+    contacts = "contacts"
+    companies = "companies"
+    deals = "deals"
+
+
+class Mode(StrEnum):
+    dry_run = "dry-run"
+    test = "test"
+    production = "production"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Months = Annotated[str | None, typer.Option(help="2019-03 or 2019-03:2019-08, both months included.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port on the loopback interface.")]
+
+
+@app.command()
+def demo(
+    ui: Annotated[bool, typer.Option("--ui/--no-ui", help="Serve Dagster's UI at the end (in a terminal).")] = True,
+    port: Port = 3000,
+) -> None:
+    """The tour: a sample drop through the whole graph into a local HubSpot. Never reaches a real portal."""
+    from ic_assets.commands.demo import demo as run
+
+    raise typer.Exit(run(ui=ui and sys.stdout.isatty(), port=port))
+
+
+@app.command()
+def up(port: Port = 3000) -> None:
+    """Serve Dagster's UI and daemon, with everything they need, until Ctrl-C."""
+    from ic_assets.commands.up import up as run
+
+    raise typer.Exit(run(port=port))
+
+
+@app.command()
+def load(
+    files: Annotated[list[Path] | None, typer.Argument(help="CSV or CSV.GZ drops, taken in this order.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Land drops and bring their months to the derivatives. Without a file: bring all months up to date."""
+    from ic_assets.commands.load import load as run
+
+    raise typer.Exit(run(files or [], as_json=as_json, quiet=quiet))
+
+
+@app.command()
+def reconcile(
+    entity: Annotated[Entity, typer.Argument(help="Which table.")],
+    file: Annotated[Path, typer.Argument(help="CSV with legacy_id,hubspot_id[,name,email].")],
+    as_json: Json = False,
+) -> None:
+    """Fill a reconciliation table: legacy id to HubSpot id. An empty hubspot_id says: known, not in HubSpot."""
+    from ic_assets.commands.load import reconcile_file as run
+
+    raise typer.Exit(run(entity.value, file, as_json=as_json))
+
+
+@app.command()
+def push(
+    types: Annotated[str | None, typer.Option(help="Comma-separated activity types; all by default.")] = None,
+    months: Months = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many records.")] = None,
+    include_orphans: Annotated[bool, typer.Option("--include-orphans", help="Also push orphans.")] = False,
+    mode: Annotated[Mode, typer.Option(help="dry-run only looks; test pushes 100 records.")] = Mode.dry_run,
+    approved_by: Annotated[str | None, typer.Option(help="Who approved a production push.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Push what is ready to HubSpot. By default a dry run: it says what it would do and writes nothing."""
+    from ic_assets.commands.push import push as run
+    from ic_assets.core.windows import parse_months
+
+    raise typer.Exit(
+        run(
+            types=[name.strip() for name in types.split(",") if name.strip()] if types else [],
+            months=parse_months(months) if months else None,
+            limit=limit,
+            include_orphans=include_orphans,
+            mode=mode.value,
+            approved_by=approved_by,
+            as_json=as_json,
+            quiet=quiet,
+        )
+    )
+
+
+@hubspot_app.command("setup")
+def hubspot_setup(as_json: Json = False) -> None:
+    """Create the unique property on the seven object types and say what the portal guarantees."""
+    from ic_assets.commands.push import hubspot_setup as run
+
+    raise typer.Exit(run(as_json=as_json))
+
+
+@rollback_app.command("activities")
+def rollback_activities(months: Months = None, yes: Yes = False) -> None:
+    """Empty the seven derivative tables (or some months of them). The master stays."""
+    _rollback("activities", months, yes)
+
+
+@rollback_app.command("resolution")
+def rollback_resolution(months: Months = None, yes: Yes = False) -> None:
+    """Forget the HubSpot ids of the master and the log of misses. The communications stay."""
+    _rollback("resolution", months, yes)
+
+
+@rollback_app.command("master")
+def rollback_master(yes: Yes = False) -> None:
+    """Remove everything that drops brought. The files can be loaded again afterwards."""
+    _rollback("master", None, yes)
+
+
+@rollback_app.command("schema")
+def rollback_schema(yes: Yes = False) -> None:
+    """Remove all of our tables, views and functions. Refused while records stand in HubSpot."""
+    _rollback("schema", None, yes)
+
+
+def _rollback(scope: str, months: str | None, yes: bool) -> None:
+    from ic_assets.commands.rollback import rollback as run
+    from ic_assets.core.windows import parse_months
+
+    raise typer.Exit(run(scope, parse_months(months) if months else None, yes=yes))
+
+
+@app.command()
+def report(
+    out: Annotated[Path | None, typer.Option(help="Folder; $IC_HOME/reports by default.")] = None,
+) -> None:
+    """Write the data quality and push completion reports, as Markdown and HTML."""
+    from ic_assets.commands.status import report as run
+
+    raise typer.Exit(run(out))
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """What is loaded, what is out of date, which gates are red, what stands in HubSpot."""
+    from ic_assets.commands.status import status as run
+
+    raise typer.Exit(run(as_json=as_json))
+
+
+@app.command()
+def doctor() -> None:
+    """Find and explain what is wrong with the installation, the database or the HubSpot access."""
+    from ic_assets.commands.doctor import doctor as run
+
+    raise typer.Exit(run())
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one.")] = 8089,
+    chaos: Annotated[str | None, typer.Option(help="Misbehaviour, e.g. seed=7,latency=200,lost_reply=0.02.")] = None,
+    unique_on_activities: Annotated[
+        str, typer.Option(help="accepted or refused: whether activities may have unique properties.")
+    ] = "accepted",
+) -> None:
+    """Serve a local HubSpot of its own, with the misbehaviour you ask for, until Ctrl-C."""
+    from ic_assets.commands.up import sandbox as run
+
+    raise typer.Exit(run(port=port, chaos=chaos, unique_on_activities=unique_on_activities))
+
+
+def main() -> None:
+    """Exit codes: 0 done; 1 done, and a blocking check or some records failed; 2 refused, with one line that says why."""
+    try:
+        app()
+    except Refused as refused:
+        sys.stderr.write(f"ic-assets: {' '.join(str(refused).split())}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("ic-assets: stopped; nothing is lost, the same command goes on from here\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

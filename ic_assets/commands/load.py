@@ -1,0 +1,154 @@
+"""``ic-assets load`` and ``reconcile``: files in, months up to date, as recorded runs."""
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from ic_assets.activities.engine import stages
+from ic_assets.activities.engine.landing import Landed, drop_key, inspected
+from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile
+from ic_assets.activities.partitions import csv_drops
+from ic_assets.activities.sensors import LOAD_LOCK, landing_config
+from ic_assets.commands.runs import Session, session
+from ic_assets.commands.terminal import emit_json, out, say, table
+from ic_assets.core.failures import Refused
+from ic_assets.core.windows import month_key
+
+_COUNTS = ("rows_in", "inserted", "updated", "unchanged", "rejected", "field_warnings")
+
+
+def load(files: Sequence[Path], *, as_json: bool, quiet: bool) -> int:
+    """Lands the files in their order and brings the months to the derivatives that are out of date. Without a file it
+    does the latter. Returns the exit code: 1 when a blocking check failed. Raises ``Refused``."""
+    with session(quiet=quiet or as_json) as work, _sensors_hold_still(work):
+        drops: list[Landed] = []
+        refusal: Refused | None = None
+        for file in files:
+            try:
+                drops.append(_land(work, file.absolute()))
+            except Refused as refused:
+                # What landed before it is complete in itself and goes on to the derivatives.
+                refusal = refused
+                break
+        failed = bring_up_to_date(work)
+        with work.database.transaction() as connection:
+            summary = _summary(connection, drops, failed)
+    if as_json and (drops or not refusal):
+        emit_json(summary)
+    elif drops:
+        _show(summary)
+    for sentence in failed:
+        say(f"FAILED {sentence}")
+    if refusal:
+        raise Refused(f"{refusal}{_landed_before(drops)}")
+    return 1 if failed else 0
+
+
+def _landed_before(drops: Sequence[Landed]) -> str:
+    return f" (the {len(drops)} files before it are loaded)" if drops else ""
+
+
+def _land(work: Session, file: Path) -> Landed:
+    key = drop_key(file, inspected(file).content_sha256)
+    work.instance.add_dynamic_partitions(csv_drops.name or "", [key])
+    _, outcomes = work.run("land_drop", partition_key=key, config=landing_config(file))
+    landed = next(outcome for outcome in outcomes if isinstance(outcome, Landed))
+    if landed.already_landed:
+        say(f"{file.name}: the same content has landed before as {landed.drop_key}; nothing is loaded again.")
+    for text, columns in (("lacks", landed.missing_columns), ("has unknown", landed.unknown_columns)):
+        if columns:
+            say(f"{file.name}: {text} columns {', '.join(columns)}")
+    return landed
+
+
+def bring_up_to_date(work: Session) -> list[str]:
+    """Runs the months that are out of date, near ones together. Returns the blocking checks that failed."""
+    with work.database.transaction() as connection:
+        stages.sync_classification(connection)
+        windows = stages.windows(month for month, _, _ in stages.out_of_date(connection))
+    failed: list[str] = []
+    for window in windows:
+        outcome, _ = work.run("bring_months_up_to_date", window=window)
+        failed = outcome.failed_checks or failed
+    return failed
+
+
+@contextmanager
+def _sensors_hold_still(work: Session) -> Iterator[None]:
+    """A daemon that runs beside this command would start the same months."""
+    with work.database.transaction() as connection:
+        connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (LOAD_LOCK,))
+        yield
+
+
+def _summary(connection: Any, drops: Sequence[Landed], failed: Sequence[str]) -> dict[str, Any]:
+    """The figures of each drop and in all. Warnings are counted now: derivatives add theirs."""
+    warnings = dict(
+        connection.execute(
+            "SELECT drop_key, count(*) FROM staging.ic_field_warning WHERE drop_key = ANY(%s) GROUP BY 1",
+            ([drop.drop_key for drop in drops],),
+        ).fetchall()
+    )
+    rows = [
+        {**drop.to_json(), "field_warnings": 0 if drop.already_landed else warnings.get(drop.drop_key, 0)}
+        for drop in drops
+    ]
+    by_reason: dict[str, int] = {}
+    for row in rows:
+        for reason, count in row["rejected_by_reason"].items():
+            by_reason[reason] = by_reason.get(reason, 0) + count
+    return {
+        **{name: sum(row[name] for row in rows) for name in _COUNTS},
+        "rejected_by_reason": by_reason,
+        "months": sorted({month for row in rows for month in row["months"]}),
+        "drops": rows,
+        "failed_checks": list(failed),
+    }
+
+
+def _show(summary: dict[str, Any]) -> None:
+    rows = [[row["file"], *(row[name] for name in _COUNTS), _span(row["months"])] for row in summary["drops"]]
+    out.print(table("Loaded", ["file", *(name.replace("_", " ") for name in _COUNTS), "months"], rows))
+    if summary["rejected_by_reason"]:
+        reasons = sorted(summary["rejected_by_reason"].items(), key=lambda item: -item[1])
+        out.print(table("Rejected", ["reason", "rows"], reasons))
+
+
+def _span(months: Sequence[str]) -> str:
+    if not months:
+        return "none"
+    if len(months) == 1:
+        return months[0][:7]
+    return f"{len(months)}: {months[0][:7]} to {months[-1][:7]}"
+
+
+def reconcile_file(entity_name: str, file: Path, *, as_json: bool) -> int:
+    """Fills a reconciliation table from a CSV and says which months are out of date by it."""
+    entity = ENTITIES[entity_name]
+    with session(quiet=True) as work:
+        with work.database.transaction() as connection:
+            done = reconcile(connection, entity, file)
+        work.instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                ["staging", entity.table],
+                metadata={"rows_in": done.rows_in, "changed": done.changed, "months": len(done.months)},
+                tags={"dagster/data_version": f"{file.name}:{done.rows_in}:{done.changed}"[:63]},
+            )
+        )
+    if as_json:
+        emit_json(done.to_json())
+    else:
+        out.print(
+            f"{entity.table}: {done.rows_in:,} ids, {done.changed:,} of them changed, "
+            f"{done.without_hubspot_id:,} without a HubSpot id."
+        )
+        if done.months:
+            out.print(
+                f"{len(done.months)} months refer to them ({month_key(done.months[0])[:7]} to "
+                f"{month_key(done.months[-1])[:7]}); `ic-assets load` brings them up to date, a running daemon by itself."
+            )
+    return 0

@@ -1,0 +1,115 @@
+"""``ic-assets push`` and ``hubspot setup``."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from ic_assets.activities import keys
+from ic_assets.activities.activity_types import ACTIVITY_TYPES, BY_NAME
+from ic_assets.activities.engine.portal import setup
+from ic_assets.activities.engine.push import PushResult
+from ic_assets.activities.engine.rules import gates
+from ic_assets.activities.engine.stages import Window, next_month
+from ic_assets.activities.sensors import months_to_push
+from ic_assets.commands.runs import Session, session
+from ic_assets.commands.terminal import emit_json, out, say, table
+from ic_assets.core.failures import Refused
+from ic_assets.resources.dagster_resources import HubSpotResource, seed_local_hubspot
+
+_COUNTS = ("created", "updated", "identical", "removed", "rejected", "held", "unknown", "requests")
+
+
+def push(
+    *,
+    types: Sequence[str],
+    months: tuple[date, date] | None,
+    limit: int | None,
+    include_orphans: bool,
+    mode: str,
+    approved_by: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Pushes as one recorded run. Returns 1 when records failed or the run stopped early. Raises ``Refused``."""
+    unknown = sorted(set(types) - set(BY_NAME))
+    if unknown:
+        raise Refused(f"--types: {', '.join(unknown)} is not one of {', '.join(BY_NAME)}")
+    if mode == "production" and not approved_by:
+        raise Refused("a production push names who approved it: add --approved-by NAME")
+    with session(hubspot=True, quiet=quiet or as_json) as work:
+        result = run_push(
+            work,
+            types=types or list(BY_NAME),
+            months=months,
+            config={
+                "mode": mode,
+                "include_orphans": include_orphans,
+                "all_months": months is None,
+                **({"limit": limit} if limit else {}),
+                **({"approved_by": approved_by} if approved_by else {}),
+            },
+        )
+    if as_json:
+        emit_json({"mode": mode, **result.to_json(), "stopped_reason": result.stopped_reason})
+    else:
+        _show(result)
+    return 0 if result.succeeded else 1
+
+
+def run_push(
+    work: Session, *, types: Sequence[str], months: tuple[date, date] | None, config: dict[str, Any]
+) -> PushResult:
+    if config["mode"] != "dry-run":
+        # The run looks again; refusing here leaves no failed run behind.
+        with work.database.transaction() as connection:
+            red = [verdict for verdict in gates(connection) if not verdict.passed]
+        if red:
+            names = ", ".join(f"{verdict.rule.on} {verdict.rule.name}" for verdict in red)
+            raise Refused(f"nothing was sent, {len(red)} gates are red ({names}): {red[0].figure}")
+    if months:
+        window: Window | None = Window(months[0], next_month(months[1]))
+    else:
+        with work.database.transaction() as connection:
+            window = months_to_push(connection)
+    if window is None:
+        raise Refused("there is nothing to push: no communication has been loaded; see `ic-assets load`")
+    _, outcomes = work.run(
+        "push_to_hubspot",
+        window=window,
+        assets=[keys.engagement(BY_NAME[name]) for name in types],
+        config={"ops": {"hubspot_engagements": {"config": config}}},
+    )
+    return next(outcome for outcome in outcomes if isinstance(outcome, PushResult))
+
+
+def _show(result: PushResult) -> None:
+    verb = "Would push" if result.mode == "dry-run" else "Pushed"
+    rows = [
+        [activity.name, *(result.by_type.get(activity.name, {}).get(name, 0) for name in _COUNTS)]
+        for activity in ACTIVITY_TYPES
+        if activity.name in result.by_type
+    ]
+    rows.append(["in all", *(getattr(result, name) for name in _COUNTS)])
+    out.print(table(f"{verb} to portal {result.portal_id}", ["type", *_COUNTS], rows))
+    out.print(f"{result.requests:,} requests, {result.seconds:,.1f} s.")
+    for reason, count in sorted(result.rejects_by_reason.items(), key=lambda item: -item[1]):
+        out.print(f"refused {count:,} times: {reason}", markup=False)
+    for line in (*result.warnings, result.guarantee, result.stopped_reason):
+        if line:
+            say(line)
+    if result.mode == "dry-run":
+        say("A dry run: nothing was written. `ic-assets push --mode test` pushes 100 records.")
+
+
+def hubspot_setup(*, as_json: bool) -> int:
+    """Creates what a portal lacks and says what it guarantees."""
+    with session(hubspot=True, quiet=True) as work:
+        if work.services.hubspot_is_local:
+            seed_local_hubspot(work.database, work.services)
+        report = setup(work.database.postgres_url, HubSpotResource().target())
+    if as_json:
+        emit_json(report.to_json())
+    else:
+        for line in report.lines():
+            out.print(line, markup=False)
+    return 0

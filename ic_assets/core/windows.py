@@ -1,0 +1,59 @@
+"""The range of months that the project knows: the partitions of its assets and the bounds of ``comm_datetime``."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime
+
+from ic_assets.core.failures import Refused
+
+DEFAULT_START = "2000-01-01"
+MONTHS_AHEAD = 24
+
+
+def partitions_start() -> date:
+    """``IC_PARTITIONS_START`` as the first day of its month. Raises ``Refused`` when it is no date."""
+    text = os.environ.get("IC_PARTITIONS_START", "").strip() or DEFAULT_START
+    try:
+        return date.fromisoformat(text).replace(day=1)
+    except ValueError as error:
+        raise Refused(
+            f"IC_PARTITIONS_START={text!r} is not a date; write the first day of a month, 2000-01-01"
+        ) from error
+
+
+def partitions_end(today: date | None = None) -> date:
+    """The first day after the last month: planned meetings and tasks lie up to 24 months ahead."""
+    today = today or datetime.now(UTC).date()
+    months = today.year * 12 + today.month - 1 + MONTHS_AHEAD + 1
+    return date(months // 12, months % 12 + 1, 1)
+
+
+def at_midnight(day: date) -> datetime:
+    """Midnight of a day in the legacy system's local time, which carries no zone."""
+    return datetime(day.year, day.month, day.day)  # noqa: DTZ001
+
+
+def month_key(month: date) -> str:
+    """Dagster's partition key of a month."""
+    return month.isoformat()
+
+
+def parse_months(text: str) -> tuple[date, date]:
+    """``A:B`` as the first days of the months A and B, both included; ``A`` alone is one month.
+
+    Raises ``Refused``."""
+    first, _, last = text.partition(":")
+    try:
+        start = _month(first)
+        end = _month(last) if last else start
+    except ValueError as error:
+        raise Refused(f"--months {text!r} is not a range of months; write 2019-03 or 2019-03:2019-08") from error
+    if end < start:
+        raise Refused(f"--months {text!r} ends before it begins; write the earlier month first")
+    return start, end
+
+
+def _month(text: str) -> date:
+    text = text.strip()
+    return date.fromisoformat(text if len(text) > 7 else f"{text}-01").replace(day=1)

@@ -1,0 +1,33 @@
+"""The one entry point that Dagster loads: the flows and the resources they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from ic_assets.activities import definitions as activities
+from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource, Reporter
+
+
+def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """All flows with the default resources, some of them replaced by ``resources`` (tests, the command line)."""
+    return dg.Definitions.merge(
+        activities.build(),
+        dg.Definitions(
+            resources={
+                "postgres": PostgresResource(),
+                "hubspot": HubSpotResource(),
+                "reporter": Reporter(),
+                **(resources or {}),
+            },
+            # The work is in PostgreSQL and on the wire: a process per step costs 2 s each and brings nothing.
+            executor=dg.in_process_executor,
+        ),
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    return build_defs()

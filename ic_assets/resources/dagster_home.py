@@ -1,0 +1,277 @@
+"""Dagster's own home: its settings, its storage in PostgreSQL, and its UI and daemon as children of a command.
+
+The storage finds PostgreSQL when it loads, through the environment or the running services: ``dagster.yaml`` holds
+no password, and every Dagster tool that has DAGSTER_HOME set works while the services are up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+import httpx
+import psycopg
+from dagster import DagsterInstance, Field
+from dagster._config.config_schema import UserConfigSchema
+from dagster._serdes import ConfigurableClassData
+from dagster_postgres import DagsterPostgresStorage
+
+from ic_assets.core.failures import Unavailable
+from ic_assets.core.settings import Settings
+from ic_assets.resources.embedded_postgres import telling_line
+from ic_assets.resources.services import child_environment, running
+
+DEFINITIONS = "ic_assets.definitions"
+# 11 assets x 178 months in one run, this storage, two busy cores: 0 takes 35 s, 20 and 200 take 7 s, 1000 takes 12 s.
+_EVENT_BATCH_SIZE = "100"
+_READY_SECONDS = 180.0
+_STOP_SECONDS = 15.0
+# The gate of the children: it reads a pipe whose other end the command alone holds, and when that closes, however
+# the command died, ends the process group that it leads and the children are in.
+_GATE = "trap '' TERM INT HUP; read -r _; kill -TERM 0; sleep 15; kill -KILL 0"
+
+# One landing at a time decides the fate of rows; one push at a time keeps the order of a record's changes.
+_YAML = """\
+# Written by ic-assets; a change here is overwritten. Set DAGSTER_HOME to use settings of your own.
+storage:
+  custom:
+    module: ic_assets.resources.dagster_home
+    class: Storage
+    config:
+      home: {home}
+concurrency:
+  runs:
+    max_concurrent_runs: {runs}
+    tag_concurrency_limits:
+      - key: ic_assets/landing
+        limit: 1
+  pools:
+    default_limit: 1
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 180
+  free_slots_after_run_end_seconds: 30
+retention:
+  schedule:
+    purge_after_days: 90
+  sensor:
+    purge_after_days:
+      skipped: 7
+      success: 90
+      failure: 90
+telemetry:
+  enabled: false
+"""
+
+
+class NotUp(Unavailable, click.ClickException):
+    """Dagster's storage cannot be found. Dagster's commands show a ``ClickException`` as one line."""
+
+    def __init__(self, message: str) -> None:
+        click.ClickException.__init__(self, message)
+
+
+class Storage(DagsterPostgresStorage):
+    """Dagster's storage in the PostgreSQL of the services that are up, or of ``IC_POSTGRES_URL``."""
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        return {"home": Field(str, description="IC_HOME")}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Storage:
+        settings = dataclasses.replace(Settings.from_env(), home=Path(config_value["home"]))
+        found = running(settings)
+        if found is None:
+            raise NotUp("Dagster's database is not up: start `ic-assets up`, or set IC_POSTGRES_URL")
+        storage = cls(postgres_url=found.dagster_postgres_url, inst_data=inst_data)
+        for part in (storage.event_log_storage, storage.run_storage, storage.schedule_storage):
+            # Otherwise each event opens a connection of its own, 32 s of the 53 s of 11 assets x 178 months.
+            # Zero: no time-out for statements; the webserver sets its own.
+            part.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=20)
+        return storage
+
+
+def dagster_home(settings: Settings) -> Path:
+    """The DAGSTER_HOME to use, set in the environment of this process: the user's own, else ``$IC_HOME/dagster``
+    with its ``dagster.yaml`` brought up to date."""
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENT_BATCH_SIZE)
+    ours = settings.home / "dagster"
+    theirs = os.environ.get("DAGSTER_HOME")
+    if theirs and Path(theirs) != ours:
+        return Path(theirs)
+    text = _YAML.format(home=json.dumps(str(settings.home)), runs=max(2, min(4, os.cpu_count() or 2)))
+    path = ours / "dagster.yaml"
+    try:
+        ours.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            new = path.with_suffix(f".{os.getpid()}")
+            new.write_text(text, encoding="utf-8")
+            new.replace(path)
+    except OSError as error:
+        raise Unavailable(
+            f"{error.filename}: {error.strerror}; set IC_HOME to a folder that this user may write to"
+        ) from error
+    os.environ["DAGSTER_HOME"] = str(ours)
+    return ours
+
+
+def fail_abandoned_runs(settings: Settings) -> list[str]:
+    """Marks the runs whose processes were killed as failed and returns their ids. Call it inside ``services``; with a
+    DAGSTER_HOME of the user's own it does nothing.
+
+    Dagster's launcher for local processes cannot tell that a worker is gone: such a run stays "started" for ever and
+    keeps its place in the queue. Every living worker, daemon and command of ours holds a connection to Dagster's
+    database (``Storage`` keeps one open), so that a run is dead when nobody else is connected."""
+    up = running(settings)
+    if up is None or dagster_home(settings) != settings.home / "dagster":
+        return []
+    with psycopg.connect(up.dagster_postgres_url, autocommit=True) as connection:
+        if connection.execute("SELECT to_regclass('runs')").fetchone() == (None,):
+            return []
+        # In this order: a run that starts in between is not in the list.
+        rows = connection.execute(
+            "SELECT run_id FROM runs WHERE status IN ('STARTING', 'STARTED', 'CANCELING')"
+        ).fetchall()
+        others = connection.execute(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+            " AND application_name <> current_setting('application_name')"
+        ).fetchall()
+    if others or not rows:
+        return []
+    failed = []
+    with DagsterInstance.get() as instance:
+        for (run_id,) in rows:
+            run = instance.get_run_by_id(run_id)
+            if run and not run.is_finished:
+                instance.report_run_failed(run, "The process of this run was killed. Re-execute it; nothing is lost.")
+                failed.append(run_id)
+    return failed
+
+
+def serve_ui(
+    settings: Settings,
+    *,
+    port: int = 3000,
+    ready: Callable[[str], None],
+    definitions: str = DEFINITIONS,
+) -> None:
+    """Serves Dagster's UI on the loopback interface, with its daemon, until SIGINT or SIGTERM; calls ``ready`` with
+    the address once it answers. Everything that was started has ended on return. Call it in the main thread, inside
+    ``services``. Raises ``Unavailable`` when the port is taken or one of the two ends by itself."""
+    _check_port(port)
+    home = dagster_home(settings)
+    place = ["-m", definitions]
+    address = f"http://127.0.0.1:{port}"
+    commands = {
+        "dagster-webserver": ["dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *place],
+        "dagster-daemon": ["dagster._daemon", "run", *place],
+    }
+    children: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
+    with _until_stopped(), _process_group() as group:
+        try:
+            for name, arguments in commands.items():
+                log = home / f"{name}.log"
+                with log.open("wb") as output:
+                    child = subprocess.Popen(
+                        [sys.executable, "-m", *arguments],
+                        stdin=subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=output,
+                        env={**child_environment(settings), "DAGSTER_HOME": str(home)},
+                        process_group=group,
+                    )
+                children[name] = (child, log)
+            _watch(children, address, ready)
+        finally:
+            _end_group(group, [child for child, _ in children.values()])
+
+
+def _watch(
+    children: Mapping[str, tuple[subprocess.Popen[bytes], Path]], address: str, ready: Callable[[str], None]
+) -> None:
+    deadline: float | None = time.monotonic() + _READY_SECONDS
+    while True:
+        for name, (child, log) in children.items():
+            if child.poll() is not None:
+                why = telling_line(log.read_text(encoding="utf-8", errors="replace"))
+                raise Unavailable(f"{name} ended by itself: {why} (log: {log})")
+        if deadline is not None and _responds(address):
+            deadline = None
+            ready(address)
+        if deadline is not None and time.monotonic() > deadline:
+            raise Unavailable(f"Dagster's UI did not answer within {_READY_SECONDS:.0f} s (logs beside dagster.yaml)")
+        time.sleep(0.25)
+
+
+class _Stopped(BaseException):
+    """SIGINT or SIGTERM came."""
+
+
+@contextmanager
+def _until_stopped() -> Iterator[None]:
+    """Ends its block, quietly, when SIGINT or SIGTERM comes."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise _Stopped
+
+    before = {sign: signal.signal(sign, stop) for sign in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except _Stopped:
+        pass
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+
+
+@contextmanager
+def _process_group() -> Iterator[int]:
+    """The id of a new process group that ends when this process does, be it by SIGKILL."""
+    gate = subprocess.Popen(["/bin/sh", "-c", _GATE], stdin=subprocess.PIPE, process_group=0)
+    try:
+        yield gate.pid
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(gate.pid, signal.SIGKILL)
+        gate.communicate()
+
+
+def _end_group(group: int, children: list[subprocess.Popen[bytes]]) -> None:
+    """Asks the whole group to end, code servers and run workers included; what does not is killed with its gate."""
+    for sign in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C is meant for what still runs
+        signal.signal(sign, signal.SIG_IGN)
+    os.killpg(group, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < deadline and any(child.poll() is None for child in children):
+        time.sleep(0.05)
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Unavailable(f"port {port} for Dagster's UI: {error.strerror}; choose another one") from error
+
+
+def _responds(address: str) -> bool:
+    try:
+        # Not through a proxy of the environment.
+        return httpx.get(f"{address}/server_info", timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,99 @@
+"""Dagster's view of the services: resources that open them for a run and close them after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+import httpx
+from pydantic import PrivateAttr
+
+from ic_assets.core import schema
+from ic_assets.core.failures import Refused, Unavailable
+from ic_assets.core.settings import Settings
+from ic_assets.core.sql import statement
+from ic_assets.resources.hubspot import HubSpotTarget
+from ic_assets.resources.postgres import Database
+from ic_assets.resources.services import Services, running
+
+
+class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The staging database. Without an address it is found as every command finds it: ``IC_POSTGRES_URL``, or the
+    embedded server that ``ic-assets up`` started."""
+
+    postgres_url: str | None = None
+    _database: Database | None = PrivateAttr(default=None)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[PostgresResource]:
+        settings = Settings.from_env()
+        if self.postgres_url is None:
+            services = running(settings)
+            if services is None:
+                raise Unavailable("PostgreSQL is not up: start `ic-assets up`, or set IC_POSTGRES_URL")
+            url = services.postgres_url
+        else:
+            url = self.postgres_url
+        schema.ensure(url)
+        self._database = Database(url, settings)
+        try:
+            yield self
+        finally:
+            self._database.close()
+
+    @property
+    def database(self) -> Database:
+        assert self._database is not None, "used outside a run"  # noqa: S101
+        return self._database
+
+
+class HubSpotResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Which HubSpot the push talks to: the local one, or what ``HUBSPOT_BASE_URL`` and ``HUBSPOT_TOKEN`` say.
+
+    It holds no token: that is read from the environment when a run asks, and appears in no configuration."""
+
+    def prepare(self, database: Database) -> None:
+        """Seeds the local HubSpot; any other portal has its records."""
+        services = running(Settings.from_env())
+        if services and services.hubspot_is_local and services.hubspot_base_url:
+            seed_local_hubspot(database, services)
+
+    def target(self) -> HubSpotTarget:
+        """Raises ``Unavailable`` when the local HubSpot is not up, ``Refused`` without a token."""
+        settings = Settings.from_env()
+        services = running(settings)
+        if services is None or services.hubspot_base_url is None:
+            raise Unavailable("the local HubSpot is not up: start `ic-assets up`, or set HUBSPOT_TOKEN")
+        if services.hubspot_token is None:
+            raise Refused("HUBSPOT_BASE_URL is set and HUBSPOT_TOKEN is not; set the token of that portal")
+        return HubSpotTarget(
+            base_url=services.hubspot_base_url,
+            token=services.hubspot_token,
+            api=settings.hubspot_api,
+            id_property=settings.hubspot_id_property,
+            rps=settings.hubspot_rps,
+        )
+
+
+class Reporter:
+    """Where long work reports to. In a run of the UI: nowhere, since Dagster shows the events; the command line puts
+    its progress bars and its results here."""
+
+    def progress(self, what: str, done: int, total: int, note: str = "") -> None:
+        """``done`` of ``total`` bytes or records; called often."""
+
+    def finished(self, what: str, outcome: object) -> None:
+        """The outcome of one asset's work: a ``Landed``, a ``PushResult``."""
+
+
+def seed_local_hubspot(database: Database, services: Services) -> None:
+    """Gives the local HubSpot the contacts, companies and deals that the reconciliation tables name, so that a
+    rehearsal can associate with them. Records that stand are left as they are."""
+    records: dict[str, list[dict[str, object]]] = {}
+    with database.transaction() as connection:
+        for entity in ("contacts", "companies", "deals"):
+            rows = connection.execute(statement(f"sandbox/{entity}")).fetchall()
+            records[entity] = [{"id": str(row[0]), "properties": row[1]} for row in rows]
+    response = httpx.post(f"{services.hubspot_base_url}/_sandbox/seed", json=records, timeout=120)
+    response.raise_for_status()

@@ -1,0 +1,71 @@
+"""The staging database: one SQLAlchemy engine per process over psycopg 3, and the session settings that the views read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy import Engine, create_engine, event, exc
+from sqlalchemy.engine import make_url
+
+from ic_assets.core.failures import Unavailable
+from ic_assets.core.settings import Settings
+
+
+class Database:
+    """Transactions on the staging database. A connection knows the run's reference time, the source time zone and our
+    own address, since the staging views read them (``sql/schema/0001_views_up.sql``)."""
+
+    def __init__(self, postgres_url: str, settings: Settings) -> None:
+        self.postgres_url = postgres_url
+        self.settings = settings
+        self.engine: Engine = create_engine(
+            make_url(postgres_url).set(drivername="postgresql+psycopg"), pool_size=2, pool_pre_ping=True
+        )
+        event.listen(self.engine, "connect", self._prepare)
+
+    def _prepare(self, connection: psycopg.Connection, _record: object) -> None:
+        connection.execute(
+            "SELECT set_config('ic_assets.reference_time', %s, false),"
+            " set_config('ic_assets.source_timezone', %s, false),"
+            " set_config('ic_assets.own_email', %s, false),"
+            " set_config('TimeZone', 'UTC', false)",
+            (
+                self.settings.reference_time.isoformat(),
+                self.settings.source_timezone,
+                self.settings.own_email or "",
+            ),
+        )
+        connection.commit()
+
+    @contextmanager
+    def transaction(self) -> Iterator[psycopg.Connection]:
+        """A psycopg connection whose work is committed at the end and rolled back on any exception.
+
+        Raises ``Unavailable`` when the server goes away."""
+        try:
+            with self.engine.begin() as connection:
+                raw = connection.connection.driver_connection
+                assert isinstance(raw, psycopg.Connection)  # noqa: S101 - for the type checker
+                yield raw
+        except (exc.OperationalError, psycopg.OperationalError) as error:
+            raise Unavailable(_explain(error)) from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise Unavailable(
+                f"the database role may not do this: {_first_line(error)}; grant it the rights of deploy/grants.sql"
+            ) from error
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _explain(error: Exception) -> str:
+    original = error.orig if isinstance(error, exc.OperationalError) and error.orig else error
+    if isinstance(original, psycopg.errors.DiskFull):
+        return f"PostgreSQL has no disk space left ({_first_line(original)}); make room and run this again"
+    return f"PostgreSQL: {_first_line(original)}; check that the server is up and run this again"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

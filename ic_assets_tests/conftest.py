@@ -1,0 +1,87 @@
+"""Fixtures that every test may use: a clean environment, and databases of a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from ic_assets.core.settings import Settings
+from ic_assets.resources.embedded_postgres import SUPERUSER, EmbeddedPostgres
+from ic_assets.resources.services import services
+
+# A developer's own settings, tokens included, must reach no test. Scrubbed here and not in a fixture alone,
+# since session fixtures and test modules run before the first test's own fixtures do.
+for _name in list(os.environ):
+    if _name.startswith(("HUBSPOT_", "IC_", "DAGSTER_", "PG")):
+        del os.environ[_name]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What one test sets in the environment ends with it, and none writes into the working directory."""
+    monkeypatch.setenv("IC_HOME", str(tmp_path / "ic_home"))
+    for name in ("DAGSTER_HOME", "DAGSTER_EVENT_BATCH_SIZE"):  # the code under test sets them for its process
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An IC_HOME with its embedded server up (one per pytest-xdist worker)."""
+    home = tmp_path_factory.mktemp("postgres_home")
+    with services(_settings(home)):
+        yield home
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_home: Path) -> str:
+    """An empty database of the session's server, as the pipeline's role."""
+    server = EmbeddedPostgres(postgres_home / "postgres").running()
+    assert server is not None
+    return EmbeddedPostgres(postgres_home / "postgres").url(server, "ic_assets")
+
+
+@pytest.fixture(scope="session")
+def superuser_url(postgres_home: Path) -> str:
+    """The session's server as its superuser, database ``postgres``."""
+    server = EmbeddedPostgres(postgres_home / "postgres").running()
+    assert server is not None
+    return EmbeddedPostgres(postgres_home / "postgres").url(server, "postgres", role=SUPERUSER)
+
+
+@pytest.fixture(scope="session")
+def _template(superuser_url: str, postgres_url: str) -> str:
+    from ic_assets.core.schema import upgrade
+
+    upgrade(_create_database(superuser_url, postgres_url, "ic_template", template="template1"))
+    return "ic_template"
+
+
+@pytest.fixture
+def database(superuser_url: str, postgres_url: str, _template: str) -> Iterator[str]:
+    """The address of a fresh database with the current schema, cloned from a template; dropped afterwards."""
+    name = f"test_{secrets.token_hex(6)}"
+    yield _create_database(superuser_url, postgres_url, name, template=_template)
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _create_database(superuser_url: str, postgres_url: str, name: str, *, template: str) -> str:
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        connection.execute(
+            # A copy of the files: at wal_level minimal it is quicker than logging every page.
+            sql.SQL("CREATE DATABASE {} OWNER ic_assets TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+    return postgres_url.replace("/ic_assets?", f"/{name}?")
+
+
+def _settings(home: Path) -> Settings:
+    return Settings(home=home, postgres_url=None, drop_dir=home / "drop")

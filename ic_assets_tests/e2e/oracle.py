@@ -1,0 +1,809 @@
+"""A second reading of the data contract, in plain Python, that shares no line with the implementation.
+
+``Oracle`` takes the reconciliation files and the drops as bytes, in order, and holds what the staging tables
+must then hold: accounting, rejects, warnings, master, derivatives, payloads. It prefers being obviously right
+to being fast, and must never import from ``ic_assets``: it is worth something only while it is independent.
+"""
+
+# Legacy timestamps have no zone.
+# ruff: noqa: DTZ001
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import html
+import io
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+from zoneinfo import ZoneInfo
+
+ID = "comm_communicationid"
+INTEGERS = (ID, "comm_opportunityid", "comm_caseid", "person_id", "company_id")
+TIMESTAMPS = (
+    "comm_datetime",
+    "comm_todatetime",
+    "comm_createddate",
+    "comm_updateddate",
+    "comm_originaldatetime",
+    "comm_originaltodatetime",
+)
+COLUMNS = (
+    ID,
+    "comm_opportunityid",
+    "comm_caseid",
+    "comm_type",
+    "comm_action",
+    "comm_status",
+    "comm_priority",
+    "comm_datetime",
+    "comm_todatetime",
+    "comm_note",
+    "comm_subject",
+    "comm_email_clean",
+    "comm_createddate",
+    "comm_updateddate",
+    "comm_originaldatetime",
+    "comm_originaltodatetime",
+    "person_id",
+    "person_firstname",
+    "person_lastname",
+    "person_emailaddress",
+    "company_id",
+    "company_name",
+)
+REQUIRED = (ID, "comm_type", "comm_datetime", "comm_createddate")
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+BODY_LIMIT = 65_536
+
+
+def _words(table: dict[str, str]) -> dict[str, str]:
+    """{result: "a, b"} turned over to {"a": result, "b": result}."""
+    return {word.strip(): result for result, words in table.items() for word in words.split(",")}
+
+
+TYPE_WORDS = _words(
+    {
+        "calls": "call, phone, voip, zoom, telephone, phonecall",
+        "emails": "email, e-mail",
+        "meetings": "meeting, appointment, visit, demo, presentation",
+        "notes": "note, comment, annotation, memo",
+        "tasks": "task, todo, to-do, follow-up, followup, action",
+        "communications": "sms, text, linkedin, whatsapp, wa, message",
+        "postal_mail": "postal, letter",
+    }
+)
+CHANNEL_WORDS = _words({"SMS": "sms, text, message", "LINKEDIN_MESSAGE": "linkedin", "WHATS_APP": "whatsapp, wa"})
+INBOUND_WORDS = ("inbound", "incoming", "received", "in")
+OUTBOUND_WORDS = ("outbound", "outgoing", "sent", "out")
+CASE_TASK_PRIORITIES = ("high", "urgent", "critical")
+CALL_STATUS_WORDS = _words(
+    {
+        "COMPLETED": "completed, done, finished, successful",
+        "NO_ANSWER": "missed, no answer, noanswer, unanswered",
+        "BUSY": "busy",
+        "CANCELED": "cancelled, canceled",
+        "FAILED": "failed, error",
+        "IN_PROGRESS": "in progress, ongoing, active",
+        "RINGING": "ringing, calling",
+    }
+)
+EMAIL_STATUS_WORDS = _words(
+    {
+        "SENT": "sent, delivered, completed, successful",
+        "BOUNCED": "bounced",
+        "FAILED": "failed, error",
+        "SCHEDULED": "scheduled, pending",
+        "SENDING": "sending, in progress",
+    }
+)
+MEETING_OUTCOME_WORDS = _words(
+    {
+        "SCHEDULED": "scheduled, planned, upcoming, pending",
+        "COMPLETED": "completed, done, finished, attended",
+        "CANCELED": "cancelled, canceled",
+        "NO_SHOW": "no show, noshow, missed",
+        "RESCHEDULED": "rescheduled, postponed",
+    }
+)
+TASK_STATUS_WORDS = _words(
+    {
+        "COMPLETED": "completed, done, finished, closed",
+        "IN_PROGRESS": "in progress, ongoing, active, started",
+        "WAITING": "waiting, on hold, blocked",
+        "DEFERRED": "deferred, postponed",
+    }
+)
+TASK_PRIORITY_WORDS = _words({"HIGH": "high, urgent, critical, 1", "MEDIUM": "medium, normal, 2", "LOW": "low, 3"})
+
+# activity type -> (contact, company, deal) association type ids, HubSpot's own.
+ASSOCIATION_TYPES = {
+    "calls": (194, 182, 206),
+    "emails": (198, 186, 210),
+    "meetings": (200, 188, 212),
+    "notes": (202, 190, 214),
+    "tasks": (204, 192, 216),
+    "communications": (81, 87, 85),
+    "postal_mail": (453, 459, 457),
+}
+DISPOSITIONS = {
+    "COMPLETED": "f240bbac-87c9-4f6e-bf70-924b57d47db7",
+    "NO_ANSWER": "73a0d17f-1163-4015-bdd5-ec830791da20",
+    "BUSY": "9d9162e7-6cf3-4944-bf63-4dff82258764",
+}
+TAG = re.compile(
+    r"</?(?:a|b|blockquote|body|br|code|div|em|font|h[1-6]|hr|html|i|img|li|ol|p|pre|script|span|strong|"
+    r"style|table|tbody|td|th|thead|tr|u|ul)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class OracleSettings:
+    """The settings that change what is read; ``today`` stands for the clock that ends the partition range."""
+
+    timezone: str = "UTC"
+    date_order: str = "YMD"
+    own_email: str | None = None
+    reference_time: datetime = datetime(2024, 1, 15, 12, 0, tzinfo=UTC)
+    partitions_start: date = date(2000, 1, 1)
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def reference_local(self) -> datetime:
+        return self.reference_time.astimezone(self.zone).replace(tzinfo=None)
+
+    @property
+    def range_start(self) -> datetime:
+        return datetime(self.partitions_start.year, self.partitions_start.month, 1)
+
+    @property
+    def range_end(self) -> datetime:
+        """The first moment after the range: 24 months past the current one are included."""
+        return datetime(self.today.year + 2 + self.today.month // 12, self.today.month % 12 + 1, 1)
+
+
+class DropRefusedError(Exception):
+    """The drop as a whole is refused."""
+
+
+# --- values -------------------------------------------------------------------------------------
+
+INTEGER = re.compile(r"[+-]?[0-9]+(?:\.0+)?")
+ISO = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+    r"(?:[ T]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+)
+SLASHED = re.compile(
+    r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: ?([AaPp][Mm]))?)?"
+)
+
+
+def is_missing(raw: str) -> bool:
+    return raw.strip() == "" or raw in ("NULL", "NaN")
+
+
+def read_integer(raw: str) -> int:
+    """A bigint. Raises ValueError for anything but the forms that the contract lists."""
+    text = raw.strip()
+    if not INTEGER.fullmatch(text):
+        raise ValueError(raw)
+    value = int(text.split(".")[0])
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(raw)
+    return value
+
+
+def read_timestamp(raw: str, settings: OracleSettings) -> datetime:
+    """A naive timestamp in the source time zone. Raises ValueError for anything but the listed forms."""
+    text = raw.strip()
+    if match := ISO.fullmatch(text):
+        return _read_iso(match, settings)
+    match = SLASHED.fullmatch(text)
+    if match is None or settings.date_order not in ("DMY", "MDY"):
+        raise ValueError(raw)
+    first, second, year, hour, minute, second_text, half = match.groups()
+    day, month = (first, second) if settings.date_order == "DMY" else (second, first)
+    hours = int(hour or 0)
+    if half:
+        if not 1 <= hours <= 12:
+            raise ValueError(raw)
+        hours = hours % 12 + (12 if half.upper() == "PM" else 0)
+    return datetime(int(year), int(month), int(day), hours, int(minute or 0), int(second_text or 0))
+
+
+def _read_iso(match: re.Match[str], settings: OracleSettings) -> datetime:
+    year, month, day, hour, minute, second, fraction, offset = match.groups()
+    moment = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
+    if fraction:
+        scale = 10 ** len(fraction)
+        moment += timedelta(microseconds=(int(fraction) * 1_000_000 * 2 + scale) // (2 * scale))
+    if offset is None:
+        return moment
+    shift = timedelta(0)
+    if offset != "Z":
+        digits = offset[1:].replace(":", "").ljust(4, "0")
+        if int(digits[2:]) > 59:
+            raise ValueError(offset)
+        shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:])) * (-1 if offset[0] == "-" else 1)
+    aware = moment.replace(tzinfo=timezone(shift))
+    return aware.astimezone(settings.zone).replace(tzinfo=None)
+
+
+def to_utc(local: datetime, zone: ZoneInfo) -> datetime:
+    """``local AT TIME ZONE zone``: of two readings PostgreSQL takes the one with the smaller offset.
+
+    That is standard time where the clocks repeat an hour, and a step forward where they skip one.
+    """
+    offsets = [local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1)]
+    return (local - min(offset for offset in offsets if offset is not None)).replace(tzinfo=UTC)
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def decode(data: bytes) -> str:
+    """The text of a drop without its BOM. Raises DropRefusedError for damaged UTF-8."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        non_ascii = sum(byte >= 0x80 for byte in data)
+        kept = data.decode("utf-8", errors="ignore")
+        well_formed = len(kept.encode()) - sum(character < "\x80" for character in kept)
+        if data.startswith(b"\xef\xbb\xbf") or well_formed * 2 > non_ascii:
+            raise DropRefusedError(f"damaged UTF-8 at byte {error.start}") from error
+        try:
+            return data.decode("cp1252")
+        except UnicodeDecodeError as error:
+            raise DropRefusedError(f"byte {error.start} is no character of Windows-1252") from error
+
+
+@dataclass(frozen=True)
+class Record:
+    line: int
+    raw: str
+    fields: list[str]
+
+
+def records(text: str, delimiter: str) -> Iterator[Record]:
+    """The records of a CSV text, each with the physical line on which it starts, without blank lines."""
+    csv.field_size_limit(sys.maxsize)
+    taken: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in io.StringIO(text, newline="\n"):
+            taken.append(line)
+            yield line
+
+    line, raw, start = 1, "", 1
+    for fields in csv.reader(lines(), delimiter=delimiter):
+        start, raw = line, "".join(taken)
+        line += len(taken)
+        taken.clear()
+        if len(raw.encode()) > MAX_RECORD_BYTES:
+            raise DropRefusedError(f"line {start}: a record over 16 MiB")
+        if raw.strip():
+            yield Record(start, raw.rstrip("\r\n"), fields)
+    _refuse_an_open_quote(raw, delimiter, start)  # Only the last record can end inside a quote.
+
+
+def _refuse_an_open_quote(raw: str, delimiter: str, line: int) -> None:
+    try:
+        list(csv.reader(io.StringIO(raw, newline="\n"), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        if "unexpected end of data" in str(error):
+            raise DropRefusedError(f"line {line}: a quote that never closes") from error
+
+
+def delimiter_of(text: str) -> str:
+    """The one of comma, semicolon and tab under which the header holds most of the known names."""
+
+    def known(delimiter: str) -> int:
+        header = next(csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter), [])
+        return sum(name.strip().lower() in COLUMNS for name in header)
+
+    return max(",;\t", key=known)
+
+
+# --- outcomes -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Rejected:
+    line: int
+    reason: str
+    columns: tuple[str, ...]
+    id: int | None
+    raw: str
+
+
+@dataclass
+class Warned:
+    line: int
+    column: str
+    raw_value: str
+    id: int
+
+
+@dataclass
+class DropOutcome:
+    """What one drop did. ``already_loaded`` drops count nothing."""
+
+    key: str
+    file_name: str
+    already_loaded: bool = False
+    rows_in: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+    months: set[str] = field(default_factory=set)
+    written: set[int] = field(default_factory=set)
+    """Lines of the rows that were inserted or updated."""
+
+    def accounting(self) -> dict[str, Any]:
+        """The counts and months as ``load --json`` prints them for this drop."""
+        return {
+            "rows_in": self.rows_in,
+            "inserted": self.inserted,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "rejected": len(self.rejected),
+            "rejected_by_reason": dict(Counter(row.reason for row in self.rejected)),
+            "months": sorted(self.months),
+        }
+
+
+@dataclass
+class MasterRow:
+    values: dict[str, Any]
+    drop_key: str
+    line: int
+
+
+@dataclass
+class _Candidate:
+    line: int
+    raw: str
+    values: dict[str, Any]
+    warnings: list[Warned]
+
+
+class Text(str):
+    """A plain-text body as HTML: escaped, ``<br>`` for line breaks. Compared exactly but for quote entities."""
+
+
+class Html(str):
+    """A body that was HTML already: compared by what a reader sees, since sanitizers differ in details."""
+
+
+class Oracle:
+    """The state of staging after the files given so far."""
+
+    def __init__(self, settings: OracleSettings) -> None:
+        self.settings = settings
+        self.matches: dict[str, dict[int, int | None]] = {"contacts": {}, "companies": {}, "deals": {}}
+        self.master: dict[int, MasterRow] = {}
+        self.outcomes: list[DropOutcome] = []
+        self._seen: set[str] = set()
+
+    # -- intake -----------------------------------------------------------------------------------
+
+    def reconcile(self, entity: str, data: bytes) -> None:
+        """``data`` is UTF-8 CSV with legacy_id, hubspot_id; a file replaces what it names."""
+        for row in csv.DictReader(io.StringIO(data.decode("utf-8"), newline="")):
+            hubspot_id = row["hubspot_id"].strip()
+            self.matches[entity][int(row["legacy_id"])] = int(hubspot_id) if hubspot_id else None
+
+    def load(self, name: str, data: bytes) -> DropOutcome:
+        """Lands one drop. Raises DropRefusedError, leaving the state as it was."""
+        content = gzip.decompress(data) if name.lower().endswith(".gz") else data
+        digest = hashlib.sha256(content).hexdigest()
+        outcome = DropOutcome(f"{name}@{digest[:8]}", name)
+        if digest in self._seen:
+            outcome.already_loaded = True
+            self.outcomes.append(outcome)
+            return outcome
+        header, rows = self._read(content)
+        outcome.rows_in = len(rows)
+        candidates: dict[int, list[_Candidate]] = {}
+        for record in rows:
+            result = self._interpret(record, header)
+            if isinstance(result, Rejected):
+                outcome.rejected.append(result)
+            else:
+                candidates.setdefault(result.values[ID], []).append(result)
+        has_updated = "comm_updateddate" in header
+        for versions in candidates.values():
+            self._settle(versions, has_updated, outcome)
+        self._seen.add(digest)
+        self.outcomes.append(outcome)
+        return outcome
+
+    def _read(self, content: bytes) -> tuple[list[str], list[Record]]:
+        text = decode(content)
+        delimiter = delimiter_of(text)
+        found = list(records(text, delimiter))
+        if not found:
+            raise DropRefusedError("the file is empty")
+        header = [name.strip().lower() for name in found[0].fields]
+        absent = [name for name in REQUIRED if name not in header]
+        if absent:
+            raise DropRefusedError(f"required columns are missing: {', '.join(absent)}")
+        return header, found[1:]
+
+    def _interpret(self, record: Record, header: list[str]) -> _Candidate | Rejected:
+        shown = record.raw.replace("\0", "\\x00")
+        if "\0" in record.raw:
+            return Rejected(record.line, "nul_byte", (), self._id_of(record, header), shown)
+        if len(record.fields) != len(header):
+            return Rejected(record.line, "field_count", (), self._id_of(record, header), shown)
+        raw = {name: text for name, text in zip(header, record.fields, strict=True) if name in COLUMNS}
+        absent = tuple(name for name in REQUIRED if is_missing(raw[name]))
+        if absent:
+            return Rejected(record.line, "missing_required", absent, self._id_of(record, header), shown)
+        values, unreadable = self._values(raw)
+        bad = tuple(name for name in REQUIRED if name in unreadable)
+        if bad:
+            return Rejected(record.line, "unreadable_required", bad, values[ID], shown)
+        if not self.settings.range_start <= values["comm_datetime"] < self.settings.range_end:
+            return Rejected(record.line, "out_of_range", ("comm_datetime",), values[ID], shown)
+        warnings = [Warned(record.line, name, raw[name], values[ID]) for name in unreadable]
+        return _Candidate(record.line, shown, values, warnings)
+
+    def _id_of(self, record: Record, header: list[str]) -> int | None:
+        at = header.index(ID)
+        try:
+            return read_integer(record.fields[at])
+        except (ValueError, IndexError):
+            return None
+
+    def _values(self, raw: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
+        values: dict[str, Any] = {}
+        unreadable = []
+        for name, text in raw.items():
+            values[name] = None
+            if is_missing(text):
+                continue
+            try:
+                if name in INTEGERS:
+                    values[name] = read_integer(text)
+                elif name in TIMESTAMPS:
+                    values[name] = read_timestamp(text, self.settings)
+                else:
+                    values[name] = text
+            except (ValueError, OverflowError):
+                unreadable.append(name)
+        return values, unreadable
+
+    def _settle(self, versions: list[_Candidate], has_updated: bool, outcome: DropOutcome) -> None:
+        """The fate of every version of one id in a drop."""
+        oldest = datetime.min  # noqa: DTZ901
+
+        def age(values: dict[str, Any]) -> datetime:
+            return values.get("comm_updateddate") or oldest
+
+        winner = max(versions, key=lambda version: (age(version.values), version.line))
+        comm_id = winner.values[ID]
+        outcome.rejected += [
+            Rejected(version.line, "superseded_in_drop", (), comm_id, version.raw)
+            for version in versions
+            if version is not winner
+        ]
+        held = self.master.get(comm_id)
+        values: dict[str, Any] = dict.fromkeys(COLUMNS) | winner.values
+        if held is None:
+            outcome.inserted += 1
+        else:
+            if has_updated and age(winner.values) < age(held.values):
+                outcome.rejected.append(Rejected(winner.line, "stale", (), comm_id, winner.raw))
+                return
+            values = held.values | winner.values
+            if values == held.values:
+                outcome.unchanged += 1
+                return
+            outcome.updated += 1
+            outcome.months.add(month_key(held.values["comm_datetime"]))
+        outcome.months.add(month_key(values["comm_datetime"]))
+        outcome.warnings += winner.warnings
+        outcome.written.add(winner.line)
+        self.master[comm_id] = MasterRow(values, outcome.key, winner.line)
+
+    # -- master -----------------------------------------------------------------------------------
+
+    def activity_type(self, values: dict[str, Any]) -> str:
+        word = _word(values["comm_type"])
+        if word == "case":
+            urgent = _word(values["comm_priority"]) in CASE_TASK_PRIORITIES
+            return "tasks" if urgent and values["comm_caseid"] is not None else "notes"
+        return TYPE_WORDS.get(word, "notes")
+
+    def references(self, values: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
+        """HubSpot ids of contact, company and deal."""
+        legacy = (values["person_id"], values["company_id"], values["comm_opportunityid"])
+        contact, company, deal = (
+            self.matches[entity].get(key) if key is not None else None
+            for entity, key in zip(self.matches, legacy, strict=True)
+        )
+        return contact, company, deal
+
+    def master_row(self, comm_id: int) -> dict[str, Any]:
+        """The expected columns of one master row, surrogate ids and clocks left out."""
+        row = self.master[comm_id]
+        kind = self.activity_type(row.values)
+        contact, company, deal = self.references(row.values)
+        return row.values | {
+            "derived_activity_type": kind,
+            "is_task_eligible": kind == "tasks",
+            "hubspot_contact_id": contact,
+            "hubspot_company_id": company,
+            "hubspot_deal_id": deal,
+            "is_orphaned": contact is None and company is None and deal is None,
+            "staging_status": "processed",
+            "error_message": None,
+            "source_drop": row.drop_key,
+            "source_line": row.line,
+        }
+
+    def gate(self) -> dict[str, float]:
+        """Percent resolved per entity (100 with nothing to resolve) and percent orphaned."""
+        keys = {"contact": "person_id", "company": "company_id", "deal": "comm_opportunityid"}
+        result = {}
+        resolved = {comm_id: self.references(row.values) for comm_id, row in self.master.items()}
+        for at, (entity, key) in enumerate(keys.items()):
+            asked = [comm_id for comm_id, row in self.master.items() if row.values[key] is not None]
+            hits = sum(resolved[comm_id][at] is not None for comm_id in asked)
+            result[entity] = 100 * hits / len(asked) if asked else 100.0
+        orphans = sum(ids == (None, None, None) for ids in resolved.values())
+        result["orphaned"] = 100 * orphans / len(resolved) if resolved else 0.0
+        return result
+
+    def unresolved(self) -> Counter[tuple[str, int, str]]:
+        """(entity, legacy id, month) -> communications, for every reference without a HubSpot id."""
+        keys = (("contact", "person_id"), ("company", "company_id"), ("deal", "comm_opportunityid"))
+        misses: Counter[tuple[str, int, str]] = Counter()
+        for row in self.master.values():
+            for (entity, key), found in zip(keys, self.references(row.values), strict=True):
+                if row.values[key] is not None and found is None:
+                    misses[(entity, row.values[key], month_key(row.values["comm_datetime"]))] += 1
+        return misses
+
+    # -- derivatives ------------------------------------------------------------------------------
+
+    def derivative(self, comm_id: int) -> tuple[str, dict[str, Any]]:
+        """The activity type of a communication and the expected columns of its derivative row."""
+        values = self.master[comm_id].values
+        kind = self.activity_type(values)
+        contact, company, deal = self.references(values)
+        common = {
+            "activity_date": values["comm_datetime"],
+            "activity_assigned_to": None,
+            "activity_created_by": None,
+            "create_date": values["comm_createddate"],
+            "last_modified_date": values["comm_updateddate"],
+            "associated_contact_id": contact,
+            "associated_company_id": company,
+            "associated_deal_id": deal,
+            "api_push_status": "held" if (contact, company, deal) == (None, None, None) else "pending",
+            "hubspot_engagement_id": None,
+            "error_message": None,
+            "pushed_at": None,
+        }
+        own: dict[str, Any] = getattr(self, f"_{kind}")(values)
+        return kind, common | own
+
+    def meeting_ends_too_early(self, comm_id: int) -> bool:
+        values = self.master[comm_id].values
+        if self.activity_type(values) != "meetings" or values["comm_todatetime"] is None:
+            return False
+        return bool(values["comm_todatetime"] < values["comm_datetime"])
+
+    def _calls(self, v: dict[str, Any]) -> dict[str, Any]:
+        start, end = v["comm_datetime"], v["comm_todatetime"]
+        return {
+            "call_title": v["comm_subject"] or f"Call - {_person(v) or 'Unknown'}",
+            "call_notes": v["comm_note"],
+            "call_direction": "INBOUND" if _word(v["comm_action"]) in INBOUND_WORDS else "OUTBOUND",
+            "call_duration_ms": (end - start) // timedelta(milliseconds=1) if end and end > start else None,
+            "call_status": CALL_STATUS_WORDS.get(_word(v["comm_status"]), "COMPLETED"),
+            "call_outcome": v["comm_status"] or "Connected",
+            "call_source": "Integration",
+            "from_number": None,
+            "to_number": None,
+        }
+
+    def _emails(self, v: dict[str, Any]) -> dict[str, Any]:
+        incoming = _word(v["comm_action"]) in INBOUND_WORDS
+        them, us = v["comm_email_clean"] or v["person_emailaddress"], self.settings.own_email
+        zeros = dict.fromkeys(("number_of_email_opens", "number_of_email_clicks", "number_of_email_replies"), 0)
+        return zeros | {
+            "email_subject": v["comm_subject"] or "Email - No Subject",
+            "email_body": v["comm_note"],
+            "email_direction": "INCOMING" if incoming else "OUTGOING",
+            "email_from_address": them if incoming else us,
+            "email_to_address": us if incoming else them,
+            "email_send_status": EMAIL_STATUS_WORDS.get(_word(v["comm_status"]), "SENT"),
+            "email_open_rate": None,
+            "email_click_rate": None,
+            "email_reply_rate": None,
+        }
+
+    def _meetings(self, v: dict[str, Any]) -> dict[str, Any]:
+        start, end = v["comm_datetime"], v["comm_todatetime"]
+        by_time = "COMPLETED" if start <= self.settings.reference_local else "SCHEDULED"
+        outcome = MEETING_OUTCOME_WORDS.get(_word(v["comm_status"]), by_time)
+        return {
+            "meeting_name": v["comm_subject"] or "Meeting with " + (_person(v) or v["company_name"] or "Unknown"),
+            "meeting_description": v["comm_note"],
+            "internal_meeting_notes": v["comm_note"],
+            "meeting_start_time": start,
+            "meeting_end_time": end if end and end >= start else start + timedelta(hours=1),
+            "meeting_location": None,
+            "location_type": None,
+            "meeting_outcome": outcome,
+            "meeting_source": "Import",
+            "outcome_completed_count": int(outcome == "COMPLETED"),
+            "outcome_canceled_count": int(outcome == "CANCELED"),
+            "outcome_no_show_count": int(outcome == "NO_SHOW"),
+            "outcome_rescheduled_count": int(outcome == "RESCHEDULED"),
+        }
+
+    def _notes(self, v: dict[str, Any]) -> dict[str, Any]:
+        parts = [part for part in (v["comm_subject"], v["comm_note"]) if part]
+        return {"note_body": "\n\n".join(parts) or "Note (no content)"}
+
+    def _tasks(self, v: dict[str, Any]) -> dict[str, Any]:
+        start, original, case = v["comm_datetime"], v["comm_originaldatetime"], v["comm_caseid"]
+        due = v["comm_todatetime"] or start + timedelta(days=1)
+        status = TASK_STATUS_WORDS.get(_word(v["comm_status"]), "NOT_STARTED")
+        done = status == "COMPLETED"
+        return {
+            "task_title": v["comm_subject"] or f"Task - {v['company_name'] or _person(v) or 'General'}",
+            "task_notes": v["comm_note"],
+            "due_date": due,
+            "task_status": status,
+            "completed_at": (v["comm_updateddate"] or start) if done else None,
+            "task_priority": TASK_PRIORITY_WORDS.get(_word(v["comm_priority"]), "MEDIUM"),
+            "task_type": "TODO",
+            "is_overdue": due < self.settings.reference_local and not done,
+            "reminder_date": original if original != start else None,
+            "source_type": "task" if case is None else "case",
+            "source_case_id": case,
+        }
+
+    def _communications(self, v: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "communication_body": v["comm_note"] or v["comm_subject"] or "Message",
+            "channel_type": CHANNEL_WORDS[_word(v["comm_type"])],
+            "logged_from": "CRM",
+        }
+
+    def _postal_mail(self, v: dict[str, Any]) -> dict[str, Any]:
+        body = v["comm_note"] or v["comm_subject"] or "Postal mail sent"
+        return {"postal_mail_body": body, "body_preview": body[:500]}
+
+    # -- HubSpot ----------------------------------------------------------------------------------
+
+    def payload(self, comm_id: int, id_property: str = "ic_communication_id") -> dict[str, Any]:
+        """What HubSpot must be sent for one communication.
+
+        ``properties``: datetime for a UTC time, ``Text``/``Html`` for a body, str otherwise;
+        ``associations``: a set of (record id, association type id);
+        ``body``: the property that an over-long body fills.
+        """
+        kind, row = self.derivative(comm_id)
+        moment = row["due_date"] if kind == "tasks" else row["activity_date"]
+        properties = {
+            id_property: str(comm_id),
+            "hs_timestamp": self._utc(moment),
+        } | getattr(self, f"_{kind}_properties")(row)
+        ids = (row["associated_contact_id"], row["associated_company_id"], row["associated_deal_id"])
+        return {
+            "kind": kind,
+            "properties": {name: value for name, value in properties.items() if value is not None},
+            "associations": {
+                (str(record), association)
+                for record, association in zip(ids, ASSOCIATION_TYPES[kind], strict=True)
+                if record is not None
+            },
+            "body": next((name for name in properties if isinstance(properties[name], Text | Html)), None),
+        }
+
+    def _utc(self, local: datetime | None) -> datetime | None:
+        return None if local is None else to_utc(local, self.settings.zone)
+
+    def _calls_properties(self, row: dict[str, Any]) -> dict[str, Any]:
+        duration = row["call_duration_ms"]
+        return {
+            "hs_call_title": row["call_title"],
+            "hs_call_body": as_html(row["call_notes"]),
+            "hs_call_direction": row["call_direction"],
+            "hs_call_duration": None if duration is None else str(duration),
+            "hs_call_status": row["call_status"],
+            "hs_call_disposition": DISPOSITIONS.get(row["call_status"]),
+            "hs_call_source": "INTEGRATIONS_PLATFORM",
+        }
+
+    def _emails_properties(self, row: dict[str, Any]) -> dict[str, Any]:
+        headers: dict[str, Any] = {}
+        if row["email_from_address"]:
+            headers["from"] = {"email": row["email_from_address"]}
+        if row["email_to_address"]:
+            headers["to"] = [{"email": row["email_to_address"]}]
+        return {
+            "hs_email_subject": row["email_subject"],
+            "hs_email_html": as_html(row["email_body"]),
+            "hs_email_text": row["email_body"],
+            "hs_email_direction": "INCOMING_EMAIL" if row["email_direction"] == "INCOMING" else "EMAIL",
+            "hs_email_status": row["email_send_status"],
+            "hs_email_headers": json.dumps(headers) if headers else None,
+        }
+
+    def _meetings_properties(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "hs_meeting_title": row["meeting_name"],
+            "hs_meeting_body": as_html(row["meeting_description"]),
+            "hs_internal_meeting_notes": as_html(row["internal_meeting_notes"]),
+            "hs_meeting_start_time": self._utc(row["meeting_start_time"]),
+            "hs_meeting_end_time": self._utc(row["meeting_end_time"]),
+            "hs_meeting_outcome": row["meeting_outcome"],
+        }
+
+    def _notes_properties(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {"hs_note_body": as_html(row["note_body"])}
+
+    def _tasks_properties(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "hs_task_subject": row["task_title"],
+            "hs_task_body": as_html(row["task_notes"]),
+            "hs_task_status": row["task_status"],
+            "hs_task_priority": row["task_priority"],
+            "hs_task_type": row["task_type"],
+            "hs_task_reminders": self._utc(row["reminder_date"]),
+        }
+
+    def _communications_properties(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "hs_communication_channel_type": row["channel_type"],
+            "hs_communication_logged_from": "CRM",
+            "hs_communication_body": as_html(row["communication_body"]),
+        }
+
+    def _postal_mail_properties(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {"hs_postal_mail_body": as_html(row["postal_mail_body"])}
+
+
+def month_key(moment: datetime) -> str:
+    return f"{moment.year:04d}-{moment.month:02d}-01"
+
+
+def as_html(text: str | None) -> Text | Html | None:
+    """A body for HubSpot: text escaped with ``<br>`` for line breaks, HTML as it is."""
+    if text is None:
+        return None
+    if TAG.search(text):
+        return Html(text)
+    return Text(re.sub(r"\r\n|\r|\n", "<br>", html.escape(text, quote=False)))
+
+
+def _word(text: str | None) -> str:
+    return (text or "").strip().lower()
+
+
+def _person(values: dict[str, Any]) -> str:
+    pieces = ((values[name] or "").strip() for name in ("person_firstname", "person_lastname"))
+    return " ".join(piece for piece in pieces if piece)

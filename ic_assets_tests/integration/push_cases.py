@@ -1,0 +1,273 @@
+"""What the push tests share: rows for the master and the derivatives, made without the transformation, and the local
+HubSpot's contents read through its own API.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from ic_assets.activities.engine.push import PushOptions, PushResult, push
+from ic_assets.core.settings import Settings
+from ic_assets.resources.hubspot import HubSpotTarget
+from ic_assets.sandbox.process import RunningSandbox, running
+
+CONTACTS = [str(number) for number in range(9001, 9011)]
+COMPANY, DEAL = "7001", "5001"
+# object type -> (own columns, own properties); association ids as in HubSpot's published tables.
+TYPES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "calls": ({"call_title": "T"}, {"hs_call_title": "T", "hs_call_direction": "OUTBOUND"}),
+    "emails": ({"email_subject": "T"}, {"hs_email_subject": "T", "hs_email_direction": "EMAIL"}),
+    "meetings": (
+        {"meeting_name": "T", "meeting_start_time": "2019-03-05"},
+        {"hs_meeting_title": "T", "hs_meeting_outcome": "CANCELED"},
+    ),
+    "notes": ({"note_body": "T"}, {"hs_note_body": "T"}),
+    "tasks": ({"task_title": "T"}, {"hs_task_subject": "T", "hs_task_status": "NOT_STARTED"}),
+    "communications": (
+        {"communication_body": "T"},
+        {
+            "hs_communication_channel_type": "SMS",
+            "hs_communication_logged_from": "CRM",
+            "hs_communication_body": "T",
+        },
+    ),
+    "postal_mail": ({"postal_mail_body": "T"}, {"hs_postal_mail_body": "T"}),
+}
+TO_CONTACT = dict(calls=194, emails=198, meetings=200, notes=202, tasks=204, communications=81, postal_mail=453)
+TO_COMPANY = dict(calls=182, emails=186, meetings=188, notes=190, tasks=192, communications=87, postal_mail=459)
+NAMES = tuple(TYPES)
+
+
+@dataclass
+class Activity:
+    """One communication as the tests want it to stand in HubSpot."""
+
+    id: int
+    type: str
+    contact: str | None = CONTACTS[0]
+    company: str | None = None
+    text: str = "T"
+    month: str = "2019-03"
+    extra: dict[str, str] = field(default_factory=dict)
+    status: str = "pending"
+    parts: tuple[str, ...] = ()
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        properties = {k: (self.text if v == "T" else v) for k, v in TYPES[self.type][1].items()}
+        return {
+            "properties": {
+                **properties,
+                "hs_timestamp": f"{self.month}-05T10:00:00.000Z",
+                "ic_communication_id": str(self.id),
+                **self.extra,
+            },
+            "associations": self._associations(self.type),
+            "objectWriteTraceId": str(self.id),
+        }
+
+    def part_payload(self, number: int) -> dict[str, Any]:
+        key = f"{self.id}/{number}"
+        return {
+            "properties": {
+                "hs_timestamp": f"{self.month}-05T10:00:00.000Z",
+                "hs_note_body": self.parts[number - 2],
+                "ic_communication_id": key,
+            },
+            "associations": self._associations("notes"),
+            "objectWriteTraceId": key,
+        }
+
+    def _associations(self, object_type: str) -> list[dict[str, Any]]:
+        targets = ((self.contact, TO_CONTACT[object_type]), (self.company, TO_COMPANY[object_type]))
+        return [
+            {
+                "to": {"id": identifier},
+                "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": kind}],
+            }
+            for identifier, kind in targets
+            if identifier
+        ]
+
+
+def some(count: int, types: Iterable[str] = NAMES, *, first: int = 1, **values: Any) -> list[Activity]:
+    names = list(types)
+    return [
+        Activity(first + n, names[n % len(names)], **{"contact": CONTACTS[n % len(CONTACTS)], **values})
+        for n in range(count)
+    ]
+
+
+def stage(database: str, activities: Iterable[Activity]) -> None:
+    """Writes master and derivative rows as the derivatives stage would leave them."""
+    with psycopg.connect(database) as connection, connection.cursor() as cursor:
+        for one in activities:
+            date = datetime.strptime(one.month, "%Y-%m") + timedelta(days=4, hours=10)
+            orphan = one.contact is None and one.company is None
+            cursor.execute(
+                """INSERT INTO staging.ic_communication_master AS m (comm_communicationid, comm_type, comm_datetime,
+                comm_createddate, derived_activity_type, is_task_eligible, is_orphaned, source_drop, source_line,
+                row_hash) VALUES (%s, 'x', %s, %s, %s, false, %s, 'd', 1, 1)
+                ON CONFLICT (comm_communicationid) DO UPDATE SET derived_activity_type = excluded.derived_activity_type,
+                is_orphaned = excluded.is_orphaned RETURNING id""",
+                (one.id, date, date, one.type, orphan),
+            )
+            master = cursor.fetchone()[0]  # type: ignore[index]
+            for name in NAMES:
+                if name != one.type:
+                    cursor.execute(f"DELETE FROM staging.ic_{name} WHERE ic_communication_master_id = %s", (master,))
+            own = {k: (one.text if v == "T" else v) for k, v in TYPES[one.type][0].items()}
+            columns = {
+                "ic_communication_master_id": master,
+                "activity_date": date,
+                **own,
+                "hubspot_api_payload": json.dumps(one.payload),
+                "api_push_status": "held" if orphan else one.status,
+            }
+            cursor.execute(
+                f"INSERT INTO staging.ic_{one.type} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
+                " ON CONFLICT (ic_communication_master_id) DO UPDATE SET"
+                " hubspot_api_payload = excluded.hubspot_api_payload, api_push_status = excluded.api_push_status",
+                list(columns.values()),
+            )
+            cursor.execute("DELETE FROM staging.ic_payload_part WHERE ic_communication_master_id = %s", (master,))
+            for number in range(2, len(one.parts) + 2):
+                cursor.execute(
+                    "INSERT INTO staging.ic_payload_part VALUES (%s, %s, %s, %s, %s)",
+                    (one.type, master, one.id, number, json.dumps(one.part_payload(number))),
+                )
+
+
+class HubSpot:
+    """The local HubSpot, asked through its API."""
+
+    def __init__(self, sandbox: RunningSandbox) -> None:
+        self.sandbox = sandbox
+        self.http = httpx.Client(
+            base_url=sandbox.base_url, headers={"Authorization": f"Bearer {sandbox.token}"}, timeout=60, trust_env=False
+        )
+
+    def seed(self) -> None:
+        self.http.post(
+            "/_sandbox/seed",
+            json={
+                "contacts": [{"id": c, "properties": {"firstname": "A"}} for c in CONTACTS],
+                "companies": [{"id": COMPANY, "properties": {"name": "C"}}],
+                "deals": [{"id": DEAL, "properties": {"dealname": "D"}}],
+            },
+        ).raise_for_status()
+
+    def chaos(self, **values: Any) -> None:
+        self.http.post("/_sandbox/chaos", json=values).raise_for_status()
+
+    def requests(self) -> list[dict[str, Any]]:
+        answer = self.http.get("/_sandbox/requests", params={"since": 0}).json()
+        return list(answer["requests"] if isinstance(answer, dict) else answer)
+
+    def records(self, object_type: str, *, archived: bool = False) -> list[dict[str, Any]]:
+        """Every record of a type with its properties and contact associations."""
+        names = sorted({*TYPES[object_type][1], "ic_communication_id", "hs_timestamp"})
+        found: list[dict[str, Any]] = []
+        after: str | None = None
+        while True:
+            parameters: dict[str, Any] = {
+                "limit": 100,
+                "properties": ",".join(names),
+                "associations": "contacts,companies",
+                "archived": str(archived).lower(),
+            }
+            if after:
+                parameters["after"] = after
+            page = self.http.get(f"/crm/v3/objects/{object_type}", params=parameters).raise_for_status().json()
+            found += page["results"]
+            after = ((page.get("paging") or {}).get("next") or {}).get("after")
+            if not after:
+                return found
+
+    def contents(self) -> dict[tuple[str, str], list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]]:
+        """(type, communication id) -> [(record id, text, contacts, companies)] of live records."""
+        contents: dict[tuple[str, str], list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]] = {}
+        for name in NAMES:
+            text = next(k for k, v in TYPES[name][1].items() if v == "T")
+            for record in self.records(name):
+                key = (name, record["properties"].get("ic_communication_id"))
+                contents.setdefault(key, []).append(
+                    (
+                        record["id"],
+                        record["properties"].get(text),
+                        _linked(record, "contacts"),
+                        _linked(record, "companies"),
+                    )
+                )
+        return contents
+
+
+def _linked(record: dict[str, Any], target: str) -> tuple[str, ...]:
+    results = ((record.get("associations") or {}).get(target) or {}).get("results") or []
+    return tuple(sorted({str(r["id"]) for r in results}))
+
+
+@contextmanager
+def hubspot(folder: Path, **options: object) -> Iterator[HubSpot]:
+    with running(folder / "hubspot.sqlite", **{"requests_per_10s": 100_000, **options}) as sandbox:
+        one = HubSpot(sandbox)
+        one.seed()
+        yield one
+
+
+def target(hub: HubSpot, **values: Any) -> HubSpotTarget:
+    return HubSpotTarget(hub.sandbox.base_url, hub.sandbox.token, **{"rps": 200.0, "timeout": 10.0, **values})
+
+
+def run(database: str, hub: HubSpot, *, mode: str = "production", **options: Any) -> PushResult:
+    settings = Settings(home=Path(), postgres_url=None, drop_dir=Path())
+    rps = options.pop("rps", 200.0)
+    api = options.pop("api", "v3")
+    options.setdefault("recheck_seconds", 0.3)
+    return push(database, settings, target(hub, rps=rps, api=api), PushOptions(mode=mode, **options))
+
+
+def assert_stands(hub: HubSpot, activities: Iterable[Activity]) -> None:
+    """HubSpot holds exactly these, once each, with their text and their associations, and nothing else."""
+    expected = {
+        (one.type, str(one.id)): (
+            one.text,
+            (one.contact,) if one.contact else (),
+            (one.company,) if one.company else (),
+        )
+        for one in activities
+    }
+    contents = hub.contents()
+    assert {key: [found[1:] for found in records] for key, records in contents.items()} == {
+        key: [value] for key, value in expected.items()
+    }
+
+
+def assert_ledger_agrees(database: str, hub: HubSpot) -> None:
+    """Every pushed ledger row names the record that HubSpot holds under its key, and no record is without one."""
+    standing = {key: int(records[0][0]) for key, records in hub.contents().items()}
+    with psycopg.connect(database) as connection:
+        rows = connection.execute(
+            "SELECT object_type, communication_id, part, hubspot_id FROM hubspot.push_ledger WHERE state = 'pushed'"
+        ).fetchall()
+        derivatives = {
+            (name, str(row[0])): row[1]
+            for name in NAMES
+            for row in connection.execute(
+                f"SELECT m.comm_communicationid, d.hubspot_engagement_id FROM staging.ic_{name} d JOIN"
+                " staging.ic_communication_master m ON m.id = d.ic_communication_master_id"
+                " WHERE d.api_push_status = 'pushed'"
+            )
+        }
+    ledger = {(r[0], f"{r[1]}/{r[2]}" if r[2] > 1 else str(r[1])): r[3] for r in rows}
+    assert ledger == standing
+    assert derivatives == {key: value for key, value in ledger.items() if "/" not in key[1]}

@@ -1,0 +1,288 @@
+"""The push against the local HubSpot: creates, changes, moves, refusals, lost answers. Contents are compared record by
+record through HubSpot's API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+
+import psycopg
+import pytest
+
+from ic_assets.core.failures import Refused
+from ic_assets_tests.integration import push_cases as cases
+from ic_assets_tests.integration.push_cases import CONTACTS, Activity, HubSpot
+
+
+@pytest.fixture
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubSpot]:
+    with cases.hubspot(tmp_path_factory.mktemp("hubspot")) as one:
+        yield one
+
+
+def batch_requests(hub: HubSpot) -> list[str]:
+    return [f"{r['method']} {r['path']}" for r in hub.requests() if "/objects/" in r["path"] and "batch" in r["path"]]
+
+
+def test_every_activity_is_created_once_with_its_associations_and_a_second_push_costs_one_request(
+    database: str, hub: HubSpot
+) -> None:
+    activities = cases.some(350)
+    cases.stage(database, activities)
+    result = cases.run(database, hub)
+    assert (result.sent, result.created, result.unknown) == (350, 350, 0)
+    assert {name: figures["created"] for name, figures in result.by_type.items()} == dict.fromkeys(cases.NAMES, 50)
+    cases.assert_stands(hub, activities)
+    cases.assert_ledger_agrees(database, hub)
+
+    again = cases.run(database, hub)
+    # The one request asks which portal the token belongs to.
+    assert (again.sent, again.identical, again.requests) == (0, 350, 1)
+
+
+def test_a_changed_activity_is_updated_with_its_associations_and_the_others_cost_nothing(
+    database: str, hub: HubSpot
+) -> None:
+    before = [
+        Activity(1, "calls", CONTACTS[0], extra={"hs_call_status": "BUSY"}),
+        Activity(2, "calls", CONTACTS[0]),
+        Activity(3, "notes", CONTACTS[0], company=cases.COMPANY),
+        Activity(4, "notes", CONTACTS[0]),
+    ]
+    cases.stage(database, before)
+    cases.run(database, hub)
+    records = {key: found[0][0] for key, found in hub.contents().items()}
+
+    after = [replace(before[0], extra={}, text="changed"), replace(before[2], contact=CONTACTS[5], company=None)]
+    cases.stage(database, after)
+    result = cases.run(database, hub)
+    assert (result.sent, result.updated, result.identical) == (2, 2, 2)
+    cases.assert_stands(hub, [after[0], before[1], after[1], before[3]])
+    assert {key: found[0][0] for key, found in hub.contents().items()} == records
+    cleared = hub.http.get(f"/crm/v3/objects/calls/{records['calls', '1']}", params={"properties": "hs_call_status"})
+    assert not cleared.json()["properties"].get("hs_call_status")
+
+
+def test_a_communication_that_became_another_type_is_archived_there_and_stands_once(
+    database: str, hub: HubSpot
+) -> None:
+    cases.stage(database, [Activity(1, "calls"), Activity(2, "calls")])
+    cases.run(database, hub)
+    moved = Activity(1, "meetings", text="moved")
+    cases.stage(database, [moved])
+    result = cases.run(database, hub)
+    assert (result.created, result.removed, result.sent) == (1, 1, 2)
+    cases.assert_stands(hub, [moved, Activity(2, "calls")])
+    # And back: whether the archived record keeps its unique value or not, the call stands again.
+    cases.stage(database, [Activity(1, "calls", text="back")])
+    assert cases.run(database, hub).removed == 1
+    contents = hub.contents()
+    assert [found[0][1] for key, found in contents.items() if key[0] == "calls"].count("back") == 1
+    assert not [key for key in contents if key[0] == "meetings"]
+
+
+def test_the_old_record_stays_while_the_new_one_is_refused(database: str, hub: HubSpot) -> None:
+    cases.stage(database, [Activity(1, "calls")])
+    cases.run(database, hub)
+    cases.stage(database, [Activity(1, "tasks", extra={"hs_task_status": "NO_SUCH_STATUS"})])
+    result = cases.run(database, hub)
+    assert (result.rejected, result.removed) == (1, 0)
+    cases.assert_stands(hub, [Activity(1, "calls")])
+
+
+def test_rolling_staging_back_removes_nothing_from_hubspot(database: str, hub: HubSpot) -> None:
+    activities = [Activity(1, "calls"), Activity(2, "notes", parts=("more",))]
+    cases.stage(database, activities)
+    cases.run(database, hub)
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM staging.ic_communication_master WHERE comm_communicationid = 1")
+        connection.execute("DELETE FROM staging.ic_notes")
+        connection.execute("DELETE FROM staging.ic_payload_part")
+    result = cases.run(database, hub)
+    assert (result.sent, result.removed) == (0, 0)
+    assert len(hub.contents()) == 3
+
+
+def test_continuation_notes_stand_beside_their_activity_and_go_when_the_body_shrinks(
+    database: str, hub: HubSpot
+) -> None:
+    cases.stage(database, [Activity(7, "calls", parts=("second", "third")), Activity(8, "notes", parts=("next",))])
+    assert cases.run(database, hub).created == 5
+    assert {key[1] for key in hub.contents()} == {"7", "7/2", "7/3", "8", "8/2"}
+    cases.assert_ledger_agrees(database, hub)
+    cases.stage(database, [Activity(7, "calls", parts=("second",)), Activity(8, "notes")])
+    result = cases.run(database, hub)
+    assert (result.removed, result.created, result.updated) == (2, 0, 0)
+    assert {key[1] for key in hub.contents()} == {"7", "7/2", "8"}
+
+
+@pytest.mark.parametrize("api", ["v3", "2026-03", "2026-09"])
+def test_one_bad_record_costs_only_itself_and_keeps_hubspots_words(database: str, hub: HubSpot, api: str) -> None:
+    activities = cases.some(120, ["calls"])
+    bad = replace(activities[60], contact="123456789")
+    cases.stage(database, [*activities[:60], bad, *activities[61:]])
+    result = cases.run(database, hub, api=api)
+    assert (result.sent, result.created, result.rejected) == (120, 119, 1)
+    (reason,) = result.rejects_by_reason
+    assert "CONTACT=123456789" in reason
+    with psycopg.connect(database) as connection:
+        row = connection.execute(
+            "SELECT state, error_category, correlation_id IS NOT NULL OR %s FROM hubspot.push_ledger"
+            " WHERE communication_id = %s",
+            (True, bad.id),
+        ).fetchone()
+        derivative = connection.execute(
+            "SELECT api_push_status, error_message FROM staging.ic_calls WHERE api_push_status <> 'pushed'"
+        ).fetchall()
+    assert row is not None
+    assert row[:2] == ("failed", "VALIDATION_ERROR")
+    assert derivative == [("failed", reason)]
+    cases.assert_stands(hub, [one for one in activities if one.id != bad.id])
+
+
+def test_a_refused_batch_is_halved_until_the_culprit_stands_alone(database: str, hub: HubSpot) -> None:
+    """A whole-batch refusal, as HubSpot gives where it does not answer input by input."""
+    activities = cases.some(100, ["notes"])
+    cases.stage(database, activities)
+    with psycopg.connect(database) as connection:  # the unique value of another record: a plain 400 for the batch
+        connection.execute("SELECT 1")
+    hub.chaos(script=[{"match": "POST .*/notes/batch/create", "fault": "bad_record", "times": 99, "contains": '"37"'}])
+    result = cases.run(database, hub)
+    assert (result.created, result.rejected) == (99, 1)
+    cases.assert_stands(hub, [one for one in activities if one.id != 37])
+
+
+def test_an_enumeration_that_the_portal_does_not_list_is_caught_before_it_is_sent(
+    database: str, hub: HubSpot
+) -> None:
+    cases.stage(database, [Activity(1, "tasks", extra={"hs_task_status": "ASLEEP"}), Activity(2, "tasks")])
+    result = cases.run(database, hub)
+    (reason,) = result.rejects_by_reason
+    assert "hs_task_status" in reason
+    assert "ASLEEP" in reason
+    cases.assert_stands(hub, [Activity(2, "tasks")])
+
+
+def test_orphans_are_held_until_they_are_included(database: str, hub: HubSpot) -> None:
+    activities = [Activity(1, "calls"), Activity(2, "calls", contact=None)]
+    cases.stage(database, activities)
+    result = cases.run(database, hub)
+    assert (result.created, result.held) == (1, 1)
+    cases.assert_stands(hub, activities[:1])
+    result = cases.run(database, hub, include_orphans=True)
+    assert (result.created, result.held, result.identical) == (1, 0, 1)
+    cases.assert_stands(hub, activities)
+
+
+def test_an_invalid_payload_is_never_sent(database: str, hub: HubSpot) -> None:
+    cases.stage(database, [Activity(1, "calls", status="failed"), Activity(2, "calls")])
+    assert cases.run(database, hub).created == 1
+    cases.assert_stands(hub, [Activity(2, "calls")])
+
+
+def test_types_months_and_limit_restrict_what_is_pushed(database: str, hub: HubSpot) -> None:
+    early, late = cases.some(14, month="2018-12"), cases.some(14, first=100, month="2019-02")
+    cases.stage(database, [*early, *late])
+    months = (date(2019, 1, 1), date(2019, 2, 1))
+    assert cases.run(database, hub, types=["calls"], months=months).created == 2
+    assert cases.run(database, hub, limit=5).created == 5
+    assert cases.run(database, hub).created == 21
+    cases.assert_stands(hub, [*early, *late])
+
+
+def test_the_test_mode_pushes_a_spread_of_a_hundred(database: str, hub: HubSpot) -> None:
+    cases.stage(database, [*cases.some(300, ["calls"]), *cases.some(70, first=1000), Activity(5000, "postal_mail")])
+    result = cases.run(database, hub, mode="test")
+    assert result.created == 100
+    created = {name: figures["created"] for name, figures in result.by_type.items()}
+    assert created["calls"] > 10
+    assert all(count >= 10 for count in created.values())
+
+
+def test_a_dry_run_writes_nothing_and_its_figures_are_those_of_the_push(database: str, hub: HubSpot) -> None:
+    activities = cases.some(250)
+    cases.stage(database, activities)
+    dry = cases.run(database, hub, mode="dry-run")
+    assert not hub.contents()
+    assert [r["method"] for r in hub.requests() if r["method"] in ("PATCH", "DELETE", "PUT")] == []
+    assert not [r for r in hub.requests() if r["path"].endswith(("create", "update", "archive"))]
+    real = cases.run(database, hub)
+    assert (dry.sent, dry.created, dry.requests) == (0, real.created, real.requests)
+
+    changed = [replace(one, text="new") for one in activities[:60]]
+    moved = [replace(activities[100], type="notes" if activities[100].type != "notes" else "tasks")]
+    cases.stage(database, [*changed, *moved, *cases.some(20, first=900)])
+    dry, real = cases.run(database, hub, mode="dry-run"), cases.run(database, hub)
+    for name in ("created", "updated", "removed", "identical", "held", "rejected"):
+        assert getattr(dry, name) == getattr(real, name), name
+    assert (real.created, real.updated, real.removed) == (21, 60, 1)
+    assert abs(dry.requests - real.requests) <= 1
+
+
+def test_derivatives_that_were_made_anew_take_their_push_columns_back(database: str, hub: HubSpot) -> None:
+    from ic_assets.activities.engine.ledger import table_of
+    from ic_assets.core.sql import statement
+
+    activities = cases.some(6, ["calls"])
+    cases.stage(database, activities)
+    cases.run(database, hub)
+    with psycopg.connect(database) as connection:
+        before = connection.execute(
+            "SELECT ic_communication_master_id, api_push_status, hubspot_engagement_id, pushed_at FROM staging.ic_calls"
+        ).fetchall()
+        connection.execute("DELETE FROM staging.ic_calls")
+    changed = replace(activities[0], text="changed")
+    cases.stage(database, [changed, *activities[1:]])
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            statement("activities/push/adopt_from_ledger", table=table_of("calls")),
+            {"object_type": "calls", "window_start": date(2019, 3, 1), "window_end": date(2019, 4, 1)},
+        )
+        after = connection.execute(
+            "SELECT ic_communication_master_id, api_push_status, hubspot_engagement_id, pushed_at FROM staging.ic_calls"
+        ).fetchall()
+    assert sorted(after)[1:] == sorted(before)[1:]
+    assert sorted(after)[0] == (*sorted(before)[0][:1], "pending", *sorted(before)[0][2:])
+
+
+def test_two_portals_never_mix_and_the_derivatives_speak_of_the_last(
+    database: str, hub: HubSpot, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    activities = cases.some(14)
+    cases.stage(database, activities)
+    cases.run(database, hub)
+    with cases.hubspot(tmp_path_factory.mktemp("other")) as other:
+        result = cases.run(database, other, limit=7)
+        assert (result.created, result.portal_id != cases.run(database, hub, mode="dry-run").portal_id) == (7, True)
+        with psycopg.connect(database) as connection:
+            pushed = connection.execute("SELECT count(*) FROM staging.v_ic_push_status WHERE push_status = 'pushed'")
+            assert pushed.fetchone() == (7,)
+            columns = connection.execute(
+                "SELECT count(*) FROM staging.ic_calls WHERE api_push_status = 'pending'"
+                " AND (hubspot_engagement_id IS NOT NULL OR pushed_at IS NOT NULL)"
+            )
+            assert columns.fetchone() == (0,)
+    cases.assert_stands(hub, activities)
+
+
+def test_a_record_that_people_deleted_is_held_for_a_person(database: str, hub: HubSpot) -> None:
+    activities = cases.some(3, ["notes"])
+    cases.stage(database, activities)
+    cases.run(database, hub)
+    record = hub.contents()["notes", "2"][0][0]
+    hub.http.delete(f"/crm/v3/objects/notes/{record}").raise_for_status()
+    cases.stage(database, [replace(one, text="new") for one in activities])
+    result = cases.run(database, hub)
+    assert (result.updated, result.rejected) == (2, 1)
+    assert "no longer exists" in next(iter(result.rejects_by_reason))
+
+
+def test_a_wrong_token_is_refused_in_one_line_without_the_token(database: str, hub: HubSpot) -> None:
+    cases.stage(database, cases.some(1))
+    stranger = HubSpot(replace(hub.sandbox, token="pat-wrong-token"))
+    with pytest.raises(Refused, match="check HUBSPOT_TOKEN") as refused:
+        cases.run(database, stranger)
+    assert "pat-wrong-token" not in str(refused.value)
+    assert "\n" not in str(refused.value)

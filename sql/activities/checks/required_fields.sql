@@ -1,0 +1,16 @@
+-- The required field of a derivative table that is missing most often. No parameters; {table}, {fields} is an array of
+-- the columns' names.
+SELECT
+    coalesce(max(counted.missing), 0) AS failing,
+    coalesce(max(counted.total), 0) AS checked,
+    jsonb_agg(jsonb_build_object('column', counted.field, 'missing', counted.missing) ORDER BY counted.field)
+    FILTER (WHERE counted.missing > 0) AS sample
+FROM (
+    SELECT
+        field.name AS field,
+        count(*) AS total,
+        count(*) FILTER (WHERE field.value IS NULL) AS missing
+    FROM staging.{table} AS d
+    CROSS JOIN LATERAL (VALUES {fields}) AS field (name, value)
+    GROUP BY field.name
+) AS counted

@@ -1,0 +1,13 @@
+-- Parameters: drop_id, the counts of the identity, first_date, last_date, months (date[]).
+UPDATE staging.ic_drop
+SET
+    rows_in = %(rows_in)s,
+    inserted = %(inserted)s,
+    updated = %(updated)s,
+    unchanged = %(unchanged)s,
+    rejected = %(rejected)s,
+    first_date = %(first_date)s,
+    last_date = %(last_date)s,
+    months = %(months)s::date [],
+    landed_at = now()
+WHERE drop_id = %(drop_id)s

@@ -1,0 +1,23 @@
+-- Of several rows of one drop with the same id the newest by comm_updateddate is kept, a missing date counting as
+-- the oldest, and of equals the one further down.
+-- Grain: rows of one drop. Parameters: drop_id. Reads the drop by its primary key.
+UPDATE staging.ic_communication_landing AS l
+SET fate = 'superseded_in_drop', is_current = false
+FROM (
+    SELECT
+        line_number,
+        row_number() OVER (
+            PARTITION BY comm_communicationid
+            ORDER BY comm_updateddate DESC NULLS LAST, line_number DESC
+        ) AS place
+    FROM staging.ic_communication_landing
+    WHERE
+        drop_id = %(drop_id)s
+        AND comm_communicationid IN (
+            SELECT comm_communicationid FROM staging.ic_communication_landing
+            WHERE drop_id = %(drop_id)s
+            GROUP BY comm_communicationid
+            HAVING count(*) > 1
+        )
+) AS ranked
+WHERE l.drop_id = %(drop_id)s AND l.line_number = ranked.line_number AND ranked.place > 1

@@ -1,0 +1,13 @@
+-- Months that some stage has not brought up to their latest change. Parameters: stages (text[]).
+SELECT
+    m.comm_month,
+    m.change_number,
+    m.cause
+FROM staging.ic_month AS m
+WHERE EXISTS (
+    SELECT 1
+    FROM unnest(%(stages)s::text []) AS stage (name)
+    LEFT JOIN staging.ic_month_stage AS done ON done.comm_month = m.comm_month AND done.stage = stage.name
+    WHERE done.change_number IS NULL OR done.change_number < m.change_number
+)
+ORDER BY m.comm_month

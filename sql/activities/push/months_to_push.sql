@@ -1,0 +1,51 @@
+-- First and last month with a row that HubSpot has not got, else of all rows; NULLs when there are none. No parameters.
+WITH derivative AS (
+    SELECT
+        activity_date,
+        api_push_status
+    FROM staging.ic_calls
+    UNION ALL
+    SELECT
+        activity_date,
+        api_push_status
+    FROM staging.ic_emails
+    UNION ALL
+    SELECT
+        activity_date,
+        api_push_status
+    FROM staging.ic_meetings
+    UNION ALL
+    SELECT
+        activity_date,
+        api_push_status
+    FROM staging.ic_notes
+    UNION ALL
+    SELECT
+        activity_date,
+        api_push_status
+    FROM staging.ic_tasks
+    UNION ALL
+    SELECT
+        activity_date,
+        api_push_status
+    FROM staging.ic_communications
+    UNION ALL
+    SELECT
+        activity_date,
+        api_push_status
+    FROM staging.ic_postal_mail
+),
+
+bound AS (
+    SELECT
+        min(activity_date) FILTER (WHERE api_push_status NOT IN ('pushed', 'removed')) AS first_open,
+        max(activity_date) FILTER (WHERE api_push_status NOT IN ('pushed', 'removed')) AS last_open,
+        min(activity_date) AS first_any,
+        max(activity_date) AS last_any
+    FROM derivative
+)
+
+SELECT
+    date_trunc('month', coalesce(first_open, first_any))::date AS first_month,
+    date_trunc('month', coalesce(last_open, last_any))::date AS last_month
+FROM bound

@@ -1,0 +1,14 @@
+-- The ledger of one portal within the run's types and months, counted. Grain: one object type, state and action.
+-- Parameters: portal_id, types, month_start, month_end (excluded).
+SELECT
+    object_type,
+    state,
+    coalesce(action, '') AS action,
+    count(*) AS records
+FROM hubspot.push_ledger
+WHERE
+    portal_id = %(portal_id)s
+    AND activity_type = ANY(%(types)s)
+    AND activity_month >= %(month_start)s
+    AND activity_month < %(month_end)s
+GROUP BY object_type, state, action;

@@ -1,0 +1,89 @@
+-- Writes the outcome of rows that this worker holds, and lets the derivative table follow in the same transaction.
+-- Rows that another worker has taken over meanwhile are left alone. A row whose payload changed while it was under
+-- way is pushed with what was sent and at once pending again.
+-- outcome: pushed, removed, failed, held, unknown, pending (to be sent again), archived_holder (pending under a new unique value).
+-- {table}: the derivative table of object_type. Parameters: portal_id, object_type, worker, pause, and the arrays
+-- communication_ids, parts, outcomes, hubspot_ids, hashes, contents, errors, categories, correlation_ids.
+WITH outcome AS (
+    SELECT *
+    FROM unnest(
+        %(communication_ids)s::bigint [],
+        %(parts)s::integer [],
+        %(outcomes)s::text [],
+        %(hubspot_ids)s::bigint [],
+        %(hashes)s::uuid [],
+        %(contents)s::jsonb [],
+        %(errors)s::text [],
+        %(categories)s::text [],
+        %(correlation_ids)s::text []
+    ) AS o (communication_id, part, outcome, hubspot_id, hash, content, error, category, correlation_id)
+),
+
+settled AS (
+    UPDATE hubspot.push_ledger AS l SET
+        state = CASE
+            WHEN o.outcome = 'archived_holder' THEN 'pending'
+            WHEN o.outcome <> 'pushed' THEN o.outcome
+            WHEN l.desired_hash = o.hash THEN 'pushed'
+            ELSE 'pending'
+        END,
+        action = CASE
+            WHEN o.outcome = 'pushed' AND l.desired_hash = o.hash THEN NULL
+            WHEN o.outcome = 'pushed' THEN 'update'
+            WHEN o.outcome IN ('unknown', 'pending', 'archived_holder', 'failed', 'held') THEN l.action
+        END,
+        hubspot_id = coalesce(o.hubspot_id, l.hubspot_id),
+        pushed_hash = CASE
+            WHEN o.outcome = 'pushed' THEN o.hash WHEN o.outcome = 'removed' THEN NULL ELSE l.pushed_hash
+        END,
+        pushed = CASE
+            WHEN o.outcome = 'pushed' THEN o.content WHEN o.outcome = 'removed' THEN NULL ELSE l.pushed
+        END,
+        pushed_at = CASE WHEN o.outcome = 'pushed' THEN now() ELSE l.pushed_at END,
+        revision = l.revision + CASE WHEN o.outcome = 'archived_holder' THEN 1 ELSE 0 END,
+        sent_hash = CASE
+            WHEN o.outcome IN ('unknown', 'pending') THEN l.sent_hash
+        END,
+        last_error = o.error,
+        error_category = o.category,
+        correlation_id = o.correlation_id,
+        worker = CASE WHEN o.outcome = 'unknown' THEN l.worker END,
+        claimed_at = CASE WHEN o.outcome = 'unknown' THEN l.claimed_at END,
+        check_after = CASE
+            WHEN o.outcome = 'unknown' AND l.state = 'unknown'
+                THEN greatest(l.in_doubt_until, clock_timestamp() + interval '20 milliseconds')
+            WHEN o.outcome = 'unknown' THEN clock_timestamp()
+        END,
+        in_doubt_until = CASE
+            WHEN o.outcome = 'unknown'
+                THEN coalesce(l.in_doubt_until, clock_timestamp() + make_interval(secs => %(pause)s))
+        END,
+        updated_at = now()
+    FROM outcome AS o
+    WHERE
+        l.portal_id = %(portal_id)s
+        AND l.object_type = %(object_type)s
+        AND l.communication_id = o.communication_id
+        AND l.part = o.part
+        AND l.worker = %(worker)s
+        AND l.state IN ('in_flight', 'unknown')
+    RETURNING l.communication_id, l.part, l.state, l.action, l.hubspot_id, l.last_error, l.pushed_at
+),
+
+followed AS (
+    UPDATE {table} AS d SET
+        api_push_status = CASE s.state WHEN 'unknown' THEN 'in_flight' ELSE s.state END,
+        hubspot_engagement_id = CASE WHEN s.state <> 'removed' THEN s.hubspot_id END,
+        pushed_at = CASE WHEN s.state <> 'removed' THEN s.pushed_at END,
+        error_message = s.last_error,
+        last_updated = now()
+    FROM settled AS s
+    INNER JOIN staging.ic_communication_master AS m ON s.communication_id = m.comm_communicationid
+    WHERE
+        s.part = 1
+        AND d.ic_communication_master_id = m.id
+        AND %(portal_id)s = (SELECT c.portal_id FROM hubspot.v_current_portal AS c)
+)
+
+SELECT communication_id, part, state, action
+FROM settled;

@@ -1,0 +1,62 @@
+-- One row for each reference of a month that leads to no HubSpot record, and why.
+-- Grain: entity, legacy id, month. Parameters: window_start, window_end.
+WITH miss AS (
+    SELECT
+        'contact' AS entity_type,
+        m.person_id AS legacy_id,
+        date_trunc('month', m.comm_datetime)::date AS month,
+        count(*) AS communications_affected
+    FROM staging.ic_communication_master AS m
+    WHERE
+        m.comm_datetime >= %(window_start)s AND m.comm_datetime < %(window_end)s
+        AND m.person_id IS NOT NULL
+        AND m.hubspot_contact_id IS NULL
+    GROUP BY 2, 3
+    UNION ALL
+    SELECT
+        'company' AS entity_type,
+        m.company_id AS legacy_id,
+        date_trunc('month', m.comm_datetime)::date AS month,
+        count(*) AS communications_affected
+    FROM staging.ic_communication_master AS m
+    WHERE
+        m.comm_datetime >= %(window_start)s AND m.comm_datetime < %(window_end)s
+        AND m.company_id IS NOT NULL
+        AND m.hubspot_company_id IS NULL
+    GROUP BY 2, 3
+    UNION ALL
+    SELECT
+        'deal' AS entity_type,
+        m.comm_opportunityid AS legacy_id,
+        date_trunc('month', m.comm_datetime)::date AS month,
+        count(*) AS communications_affected
+    FROM staging.ic_communication_master AS m
+    WHERE
+        m.comm_datetime >= %(window_start)s AND m.comm_datetime < %(window_end)s
+        AND m.comm_opportunityid IS NOT NULL
+        AND m.hubspot_deal_id IS NULL
+    GROUP BY 2, 3
+)
+
+INSERT INTO staging.reconciliation_log (
+    entity_type, legacy_id, month, status, error_message, communications_affected
+)
+SELECT
+    miss.entity_type,
+    miss.legacy_id,
+    miss.month,
+    CASE WHEN known.legacy_id IS NULL THEN 'unknown' ELSE 'not_in_hubspot' END,
+    CASE
+        WHEN known.legacy_id IS NULL THEN 'the legacy id is not in the reconciliation table'
+        ELSE 'the reconciliation table has no HubSpot id for it'
+    END,
+    miss.communications_affected
+FROM miss
+LEFT JOIN (
+    SELECT 'contact' AS entity_type, legacy_contact_id AS legacy_id FROM staging.contacts_reconciliation
+    UNION ALL
+    SELECT 'company', legacy_company_id FROM staging.companies_reconciliation
+    UNION ALL
+    SELECT 'deal', legacy_deal_id FROM staging.deals_reconciliation
+) AS known
+    ON known.entity_type = miss.entity_type AND known.legacy_id = miss.legacy_id

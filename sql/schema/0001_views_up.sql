@@ -1,0 +1,317 @@
+-- The mapping rules of the seven activity types as views, one row per master row of the type: the columns of the
+-- derivative table in its order, then comm_communicationid. Free text is matched trimmed and in lower case.
+-- Blank text never reaches the master (it is NULL there), so coalesce is enough.
+
+-- What several of the seven need, once. A view, so that only the columns a caller asks for are computed.
+CREATE VIEW staging.v_ic_communication_normalised AS
+SELECT
+    m.*,
+    run.reference_time,
+    staging.ic_norm(m.comm_action) AS action,
+    staging.ic_norm(m.comm_status) AS status,
+    staging.ic_norm(m.comm_priority) AS priority,
+    nullif(
+        concat_ws(
+            ' ', nullif(staging.ic_trim(m.person_firstname), ''), nullif(staging.ic_trim(m.person_lastname), '')
+        ),
+        ''
+    ) AS person_name,
+    CASE
+        WHEN staging.ic_norm(m.comm_action) IN ('inbound', 'incoming', 'received', 'in') THEN 'INCOMING'
+        ELSE 'OUTGOING'
+    END AS email_direction,
+    coalesce(m.comm_email_clean, m.person_emailaddress) AS counterparty,
+    nullif(current_setting('ic_assets.own_email', true), '') AS own_email,
+    coalesce(m.comm_todatetime, m.comm_datetime + interval '1 day') AS due_date,
+    CASE
+        WHEN staging.ic_norm(m.comm_status) IN ('completed', 'done', 'finished', 'closed') THEN 'COMPLETED'
+        WHEN staging.ic_norm(m.comm_status) IN ('in progress', 'ongoing', 'active', 'started')
+            THEN 'IN_PROGRESS'
+        WHEN staging.ic_norm(m.comm_status) IN ('waiting', 'on hold', 'blocked') THEN 'WAITING'
+        WHEN staging.ic_norm(m.comm_status) IN ('deferred', 'postponed') THEN 'DEFERRED'
+        ELSE 'NOT_STARTED'
+    END AS task_status,
+    CASE
+        WHEN staging.ic_norm(m.comm_status) IN ('scheduled', 'planned', 'upcoming', 'pending')
+            THEN 'SCHEDULED'
+        WHEN staging.ic_norm(m.comm_status) IN ('completed', 'done', 'finished', 'attended')
+            THEN 'COMPLETED'
+        WHEN staging.ic_norm(m.comm_status) IN ('cancelled', 'canceled') THEN 'CANCELED'
+        WHEN staging.ic_norm(m.comm_status) IN ('no show', 'noshow', 'missed') THEN 'NO_SHOW'
+        WHEN staging.ic_norm(m.comm_status) IN ('rescheduled', 'postponed') THEN 'RESCHEDULED'
+        ELSE CASE WHEN m.comm_datetime <= run.reference_time THEN 'COMPLETED' ELSE 'SCHEDULED' END
+    END AS meeting_outcome
+FROM staging.ic_communication_master AS m
+CROSS JOIN (SELECT staging.ic_reference_time() AS reference_time) AS run;
+
+CREATE VIEW staging.v_ic_calls_staging AS
+SELECT
+    m.id AS ic_communication_master_id,
+    m.comm_datetime AS activity_date,
+    NULL::text AS activity_assigned_to,
+    NULL::text AS activity_created_by,
+    m.comm_createddate AS create_date,
+    m.comm_updateddate AS last_modified_date,
+    coalesce(m.comm_subject, 'Call - ' || coalesce(m.person_name, 'Unknown')) AS call_title,
+    m.comm_note AS call_notes,
+    CASE WHEN m.action IN ('inbound', 'incoming', 'received', 'in') THEN 'INBOUND' ELSE 'OUTBOUND' END AS call_direction,
+    CASE
+        WHEN m.comm_todatetime > m.comm_datetime
+            THEN (extract(EPOCH FROM m.comm_todatetime - m.comm_datetime) * 1000)::bigint
+    END AS call_duration_ms,
+    CASE
+        WHEN m.status IN ('completed', 'done', 'finished', 'successful') THEN 'COMPLETED'
+        WHEN m.status IN ('missed', 'no answer', 'noanswer', 'unanswered') THEN 'NO_ANSWER'
+        WHEN m.status = 'busy' THEN 'BUSY'
+        WHEN m.status IN ('cancelled', 'canceled') THEN 'CANCELED'
+        WHEN m.status IN ('failed', 'error') THEN 'FAILED'
+        WHEN m.status IN ('in progress', 'ongoing', 'active') THEN 'IN_PROGRESS'
+        WHEN m.status IN ('ringing', 'calling') THEN 'RINGING'
+        ELSE 'COMPLETED'
+    END AS call_status,
+    coalesce(m.comm_status, 'Connected') AS call_outcome,
+    'Integration' AS call_source,
+    NULL::text AS from_number,
+    NULL::text AS to_number,
+    m.hubspot_contact_id AS associated_contact_id,
+    m.hubspot_company_id AS associated_company_id,
+    m.hubspot_deal_id AS associated_deal_id,
+    m.comm_communicationid
+FROM staging.v_ic_communication_normalised AS m
+WHERE m.derived_activity_type = 'calls';
+
+CREATE VIEW staging.v_ic_emails_staging AS
+SELECT
+    m.id AS ic_communication_master_id,
+    m.comm_datetime AS activity_date,
+    NULL::text AS activity_assigned_to,
+    NULL::text AS activity_created_by,
+    m.comm_createddate AS create_date,
+    m.comm_updateddate AS last_modified_date,
+    coalesce(m.comm_subject, 'Email - No Subject') AS email_subject,
+    m.comm_note AS email_body,
+    m.email_direction,
+    CASE WHEN m.email_direction = 'INCOMING' THEN m.counterparty ELSE m.own_email END AS email_from_address,
+    CASE WHEN m.email_direction = 'INCOMING' THEN m.own_email ELSE m.counterparty END AS email_to_address,
+    CASE
+        WHEN m.status IN ('sent', 'delivered', 'completed', 'successful') THEN 'SENT'
+        WHEN m.status = 'bounced' THEN 'BOUNCED'
+        WHEN m.status IN ('failed', 'error') THEN 'FAILED'
+        WHEN m.status IN ('scheduled', 'pending') THEN 'SCHEDULED'
+        WHEN m.status IN ('sending', 'in progress') THEN 'SENDING'
+        ELSE 'SENT'
+    END AS email_send_status,
+    NULL::numeric AS email_open_rate,
+    NULL::numeric AS email_click_rate,
+    NULL::numeric AS email_reply_rate,
+    0 AS number_of_email_opens,
+    0 AS number_of_email_clicks,
+    0 AS number_of_email_replies,
+    m.hubspot_contact_id AS associated_contact_id,
+    m.hubspot_company_id AS associated_company_id,
+    m.hubspot_deal_id AS associated_deal_id,
+    m.comm_communicationid
+FROM staging.v_ic_communication_normalised AS m
+WHERE m.derived_activity_type = 'emails';
+
+CREATE VIEW staging.v_ic_meetings_staging AS
+SELECT
+    m.id AS ic_communication_master_id,
+    m.comm_datetime AS activity_date,
+    NULL::text AS activity_assigned_to,
+    NULL::text AS activity_created_by,
+    m.comm_createddate AS create_date,
+    m.comm_updateddate AS last_modified_date,
+    coalesce(
+        m.comm_subject, 'Meeting with ' || coalesce(m.person_name, m.company_name, 'Unknown')
+    ) AS meeting_name,
+    m.comm_note AS meeting_description,
+    m.comm_datetime AS meeting_start_time,
+    CASE
+        WHEN m.comm_todatetime >= m.comm_datetime THEN m.comm_todatetime
+        ELSE m.comm_datetime + interval '1 hour'
+    END AS meeting_end_time,
+    m.comm_note AS internal_meeting_notes,
+    NULL::text AS meeting_location,
+    NULL::text AS location_type,
+    m.meeting_outcome,
+    'Import' AS meeting_source,
+    (m.meeting_outcome = 'COMPLETED')::integer AS outcome_completed_count,
+    (m.meeting_outcome = 'CANCELED')::integer AS outcome_canceled_count,
+    (m.meeting_outcome = 'NO_SHOW')::integer AS outcome_no_show_count,
+    (m.meeting_outcome = 'RESCHEDULED')::integer AS outcome_rescheduled_count,
+    m.hubspot_contact_id AS associated_contact_id,
+    m.hubspot_company_id AS associated_company_id,
+    m.hubspot_deal_id AS associated_deal_id,
+    m.comm_communicationid
+FROM staging.v_ic_communication_normalised AS m
+WHERE m.derived_activity_type = 'meetings';
+
+CREATE VIEW staging.v_ic_notes_staging AS
+SELECT
+    m.id AS ic_communication_master_id,
+    m.comm_datetime AS activity_date,
+    NULL::text AS activity_assigned_to,
+    NULL::text AS activity_created_by,
+    m.comm_createddate AS create_date,
+    m.comm_updateddate AS last_modified_date,
+    coalesce(
+        m.comm_subject || E'\n\n' || m.comm_note, m.comm_subject, m.comm_note, 'Note (no content)'
+    ) AS note_body,
+    m.hubspot_contact_id AS associated_contact_id,
+    m.hubspot_company_id AS associated_company_id,
+    m.hubspot_deal_id AS associated_deal_id,
+    m.comm_communicationid
+FROM staging.v_ic_communication_normalised AS m
+WHERE m.derived_activity_type = 'notes';
+
+CREATE VIEW staging.v_ic_tasks_staging AS
+SELECT
+    m.id AS ic_communication_master_id,
+    m.comm_datetime AS activity_date,
+    NULL::text AS activity_assigned_to,
+    NULL::text AS activity_created_by,
+    m.comm_createddate AS create_date,
+    m.comm_updateddate AS last_modified_date,
+    coalesce(
+        m.comm_subject, 'Task - ' || coalesce(m.company_name, m.person_name, 'General')
+    ) AS task_title,
+    m.comm_note AS task_notes,
+    m.due_date,
+    m.task_status,
+    CASE WHEN m.task_status = 'COMPLETED' THEN coalesce(m.comm_updateddate, m.comm_datetime) END AS completed_at,
+    CASE
+        WHEN m.priority IN ('high', 'urgent', 'critical', '1') THEN 'HIGH'
+        WHEN m.priority IN ('medium', 'normal', '2') THEN 'MEDIUM'
+        WHEN m.priority IN ('low', '3') THEN 'LOW'
+        ELSE 'MEDIUM'
+    END AS task_priority,
+    'TODO' AS task_type,
+    m.due_date < m.reference_time AND m.task_status <> 'COMPLETED' AS is_overdue,
+    CASE WHEN m.comm_originaldatetime <> m.comm_datetime THEN m.comm_originaldatetime END AS reminder_date,
+    CASE WHEN m.comm_caseid IS NULL THEN 'task' ELSE 'case' END AS source_type,
+    m.comm_caseid AS source_case_id,
+    m.hubspot_contact_id AS associated_contact_id,
+    m.hubspot_company_id AS associated_company_id,
+    m.hubspot_deal_id AS associated_deal_id,
+    m.comm_communicationid
+FROM staging.v_ic_communication_normalised AS m
+WHERE m.derived_activity_type = 'tasks';
+
+CREATE VIEW staging.v_ic_communications_staging AS
+SELECT
+    m.id AS ic_communication_master_id,
+    m.comm_datetime AS activity_date,
+    NULL::text AS activity_assigned_to,
+    NULL::text AS activity_created_by,
+    m.comm_createddate AS create_date,
+    m.comm_updateddate AS last_modified_date,
+    coalesce(m.comm_note, m.comm_subject, 'Message') AS communication_body,
+    known.channel_type,
+    'CRM' AS logged_from,
+    m.hubspot_contact_id AS associated_contact_id,
+    m.hubspot_company_id AS associated_company_id,
+    m.hubspot_deal_id AS associated_deal_id,
+    m.comm_communicationid
+FROM staging.v_ic_communication_normalised AS m
+LEFT JOIN staging.ic_activity_classification AS known
+    ON known.comm_type = staging.ic_norm(m.comm_type)
+WHERE m.derived_activity_type = 'communications';
+
+CREATE VIEW staging.v_ic_postal_mail_staging AS
+SELECT
+    m.id AS ic_communication_master_id,
+    m.comm_datetime AS activity_date,
+    NULL::text AS activity_assigned_to,
+    NULL::text AS activity_created_by,
+    m.comm_createddate AS create_date,
+    m.comm_updateddate AS last_modified_date,
+    coalesce(m.comm_note, m.comm_subject, 'Postal mail sent') AS postal_mail_body,
+    left(coalesce(m.comm_note, m.comm_subject, 'Postal mail sent'), 500) AS body_preview,
+    m.hubspot_contact_id AS associated_contact_id,
+    m.hubspot_company_id AS associated_company_id,
+    m.hubspot_deal_id AS associated_deal_id,
+    m.comm_communicationid
+FROM staging.v_ic_communication_normalised AS m
+WHERE m.derived_activity_type = 'postal_mail';
+
+CREATE VIEW staging.v_ic_activities_summary AS
+SELECT
+    activity.activity_type,
+    count(m.id) AS total,
+    count(m.hubspot_contact_id) AS with_contact,
+    count(m.hubspot_company_id) AS with_company,
+    count(m.hubspot_deal_id) AS with_deal,
+    count(*) FILTER (WHERE m.is_orphaned) AS orphaned,
+    count(*) FILTER (WHERE m.staging_status = 'processed') AS processed,
+    count(*) FILTER (WHERE m.staging_status = 'error') AS in_error,
+    min(m.comm_datetime) AS first_date,
+    max(m.comm_datetime) AS last_date
+FROM
+    unnest(
+        ARRAY['calls', 'emails', 'meetings', 'notes', 'tasks', 'communications', 'postal_mail']
+    ) AS activity (activity_type)
+LEFT JOIN staging.ic_communication_master AS m ON m.derived_activity_type = activity.activity_type
+GROUP BY activity.activity_type;
+
+-- Every derivative row beside its master row. A full join on both the row and the type: a master row without its
+-- derivative is missing, a derivative whose master row has another type is extra.
+CREATE VIEW staging.v_ic_derivative_coverage AS
+WITH derivative AS (
+    SELECT
+        'calls' AS activity_type,
+        ic_communication_master_id
+    FROM staging.ic_calls
+    UNION ALL
+    SELECT
+        'emails' AS activity_type,
+        ic_communication_master_id
+    FROM staging.ic_emails
+    UNION ALL
+    SELECT
+        'meetings' AS activity_type,
+        ic_communication_master_id
+    FROM staging.ic_meetings
+    UNION ALL
+    SELECT
+        'notes' AS activity_type,
+        ic_communication_master_id
+    FROM staging.ic_notes
+    UNION ALL
+    SELECT
+        'tasks' AS activity_type,
+        ic_communication_master_id
+    FROM staging.ic_tasks
+    UNION ALL
+    SELECT
+        'communications' AS activity_type,
+        ic_communication_master_id
+    FROM staging.ic_communications
+    UNION ALL
+    SELECT
+        'postal_mail' AS activity_type,
+        ic_communication_master_id
+    FROM staging.ic_postal_mail
+)
+
+SELECT
+    coalesce(m.derived_activity_type, d.activity_type) AS activity_type,
+    count(m.id) AS master_count,
+    count(d.ic_communication_master_id) AS derivative_count,
+    count(*) FILTER (WHERE d.ic_communication_master_id IS NULL) AS missing_count,
+    count(*) FILTER (WHERE m.id IS NULL) AS extra_count
+FROM staging.ic_communication_master AS m
+FULL JOIN derivative AS d
+    ON d.ic_communication_master_id = m.id AND d.activity_type = m.derived_activity_type
+GROUP BY coalesce(m.derived_activity_type, d.activity_type);
+
+-- Months that a stage has brought up to what the master holds. The gates judge these and no others.
+CREATE VIEW staging.v_ic_month_ready AS
+SELECT
+    done.stage,
+    done.comm_month,
+    done.comm_month::timestamp AS window_start
+FROM staging.ic_month_stage AS done
+LEFT JOIN staging.ic_month_stage AS written
+    ON written.comm_month = done.comm_month AND written.stage = 'master'
+WHERE done.change_number >= coalesce(written.change_number, 0);
