@@ -1,8 +1,7 @@
 """``ic-assets load`` and ``reconcile``: files in, months up to date, as recorded runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import dagster as dg
 
 from ic_assets.activities.engine import stages
 from ic_assets.activities.engine.landing import Landed, drop_key, inspected
-from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile
+from ic_assets.activities.engine.reconciliation import ENTITIES, Reconciled, reconcile
+from ic_assets.activities.landing import DATA_VERSION_TAG
 from ic_assets.activities.partitions import csv_drops
 from ic_assets.activities.sensors import LOAD_LOCK, landing_config
 from ic_assets.commands.runs import Session, session
@@ -24,17 +24,8 @@ _COUNTS = ("rows_in", "inserted", "updated", "unchanged", "rejected", "field_war
 def load(files: Sequence[Path], *, as_json: bool, quiet: bool) -> int:
     """Lands the files in their order and brings the months to the derivatives that are out of date. Without a file it
     does the latter. Returns the exit code: 1 when a blocking check failed. Raises ``Refused``."""
-    with session(quiet=quiet or as_json) as work, _sensors_hold_still(work):
-        drops: list[Landed] = []
-        refusal: Refused | None = None
-        for file in files:
-            try:
-                drops.append(_land(work, file.absolute()))
-            except Refused as refused:
-                # What landed before it is complete in itself and goes on to the derivatives.
-                refusal = refused
-                break
-        failed = bring_up_to_date(work)
+    with session(quiet=quiet or as_json) as work:
+        drops, failed, refusal = load_files(work, files)
         with work.database.transaction() as connection:
             summary = _summary(connection, drops, failed)
     if as_json and (drops or not refusal):
@@ -46,6 +37,21 @@ def load(files: Sequence[Path], *, as_json: bool, quiet: bool) -> int:
     if refusal:
         raise Refused(f"{refusal}{_landed_before(drops)}")
     return 1 if failed else 0
+
+
+def load_files(work: Session, files: Sequence[Path]) -> tuple[list[Landed], list[str], Refused | None]:
+    """What landed, the blocking checks that failed, and what refused a file. What landed before a refused file is
+    complete in itself and goes on to the derivatives; the files after it are left alone."""
+    drops: list[Landed] = []
+    refusal: Refused | None = None
+    with _sensors_hold_still(work):
+        for file in files:
+            try:
+                drops.append(_land(work, file.absolute()))
+            except Refused as refused:
+                refusal = refused
+                break
+        return drops, bring_up_to_date(work), refusal
 
 
 def _landed_before(drops: Sequence[Landed]) -> str:
@@ -126,29 +132,37 @@ def _span(months: Sequence[str]) -> str:
     return f"{len(months)}: {months[0][:7]} to {months[-1][:7]}"
 
 
-def reconcile_file(entity_name: str, file: Path, *, as_json: bool) -> int:
+def reconcile_file(entity: str, file: Path, *, as_json: bool) -> int:
     """Fills a reconciliation table from a CSV and says which months are out of date by it."""
-    entity = ENTITIES[entity_name]
     with session(quiet=True) as work:
-        with work.database.transaction() as connection:
-            done = reconcile(connection, entity, file)
+        done = reconcile_one(work, entity, file)
+    if as_json:
+        emit_json(done.to_json())
+        return 0
+    out.print(
+        f"{entity}: {done.rows_in:,} ids, {done.changed:,} of them changed, "
+        f"{done.without_hubspot_id:,} without a HubSpot id."
+    )
+    if done.months:
+        out.print(
+            f"{len(done.months)} months refer to them ({month_key(done.months[0])[:7]} to "
+            f"{month_key(done.months[-1])[:7]}); `ic-assets load` brings them up to date, a running daemon by itself."
+        )
+    return 0
+
+
+def reconcile_one(work: Session, name: str, file: Path) -> Reconciled:
+    """Fills a table and tells Dagster, so that what rests on it shows as stale."""
+    entity = ENTITIES[name]
+    with work.database.transaction() as connection:
+        done = reconcile(connection, entity, file)
+        version = connection.execute("SELECT last_value FROM staging.ic_change_number").fetchone()
+    if done.changed:
         work.instance.report_runless_asset_event(
             dg.AssetMaterialization(
                 ["staging", entity.table],
                 metadata={"rows_in": done.rows_in, "changed": done.changed, "months": len(done.months)},
-                tags={"dagster/data_version": f"{file.name}:{done.rows_in}:{done.changed}"[:63]},
+                tags={DATA_VERSION_TAG: f"{entity.name}-{version[0] if version else 0}"},
             )
         )
-    if as_json:
-        emit_json(done.to_json())
-    else:
-        out.print(
-            f"{entity.table}: {done.rows_in:,} ids, {done.changed:,} of them changed, "
-            f"{done.without_hubspot_id:,} without a HubSpot id."
-        )
-        if done.months:
-            out.print(
-                f"{len(done.months)} months refer to them ({month_key(done.months[0])[:7]} to "
-                f"{month_key(done.months[-1])[:7]}); `ic-assets load` brings them up to date, a running daemon by itself."
-            )
-    return 0
+    return done

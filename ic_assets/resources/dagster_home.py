@@ -113,7 +113,9 @@ def dagster_home(settings: Settings) -> Path:
     theirs = os.environ.get("DAGSTER_HOME")
     if theirs and Path(theirs) != ours:
         return Path(theirs)
-    text = _YAML.format(home=json.dumps(str(settings.home)), runs=max(2, min(4, os.cpu_count() or 2)))
+    text = _YAML.format(
+        home=json.dumps(str(settings.home), ensure_ascii=False), runs=max(2, min(4, os.cpu_count() or 2))
+    )
     path = ours / "dagster.yaml"
     try:
         ours.mkdir(mode=0o700, parents=True, exist_ok=True)

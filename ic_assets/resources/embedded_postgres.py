@@ -16,7 +16,6 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
-import logging
 import os
 import pwd
 import secrets
@@ -41,7 +40,6 @@ SUPERUSER = "postgres"
 ROLE = "ic_assets"  # owns the databases and can do nothing else: missing grants show up here too
 DATABASES = ("ic_assets", "dagster")
 
-_log = logging.getLogger(__name__)
 _LINUX = sys.platform == "linux"
 _START_SECONDS = 600.0  # crash recovery replays up to max_wal_size
 _STOP_SECONDS = 60.0
@@ -61,8 +59,6 @@ _ADVICE = {
 _COPIES = (Path("/var/lib/ic_assets"), Path(tempfile.gettempdir()) / "ic_assets-root")
 # Iterations slow down guessing, which is hopeless here (192 random bits), and every connection as much.
 _SCRAM_ITERATIONS = "1"
-# A statement or a DETAIL line can hold a person's data: neither goes to the log.
-_PRIVACY = {"log_min_error_statement": "panic", "log_error_verbosity": "terse"}
 
 
 @dataclass(frozen=True)
@@ -101,13 +97,12 @@ class EmbeddedPostgres:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self.data.exists():
                 self._check_data()
-                server = self.running()
-                if server and self._answers(server):
-                    return server
             else:
                 self._initialise()
-            self._clear_away()
-            server = self._launch()
+            server = self.running()
+            if server is None or not self._answers(server):
+                self._clear_away()
+                server = self._launch()
             self._prepare(server)
         except OSError as error:
             where = error.filename or self.folder
@@ -238,12 +233,7 @@ class EmbeddedPostgres:
                     **_run_as(owner),
                 )
                 keep(process)
-                while process.poll() is None and not ((server := self.running()) and server.pid == process.pid):
-                    if time.monotonic() > deadline:
-                        process.kill()
-                        self._unavailable(f"not ready after {_START_SECONDS:.0f} s; see {self.log}")
-                    time.sleep(0.02)
-                if server:
+                if server := self._until_ready(process, deadline):
                     return server
                 said = self.log.read_bytes()[begin:].decode("utf-8", "replace")
                 # The processes of a killed server may take a moment to notice that it is gone.
@@ -251,6 +241,21 @@ class EmbeddedPostgres:
                     shutil.rmtree(socket_dir, ignore_errors=True)
                     self._unavailable(f"{telling_line(said)} (log: {self.log})")
                 time.sleep(0.2)
+
+    def _until_ready(self, process: subprocess.Popen[bytes], deadline: float) -> Server | None:
+        """The server once it takes connections; None when it has ended instead."""
+        try:
+            while process.poll() is None:
+                server = self.running()
+                if server and server.pid == process.pid:
+                    return server
+                if time.monotonic() > deadline:
+                    self._unavailable(f"not ready after {_START_SECONDS:.0f} s; see {self.log}")
+                time.sleep(0.02)
+        except BaseException:  # Ctrl-C during a long recovery must not leave it behind
+            self._end(process.pid, signal.SIGINT)
+            raise
+        return None
 
     def _prepare(self, server: Server) -> None:
         """The role and the databases; a first start may have been killed before it had made them all."""
@@ -284,10 +289,12 @@ class EmbeddedPostgres:
         return True
 
     def _is_ours(self, pid: int) -> bool:
+        """Whether that process is this server and not one that got the pid of a dead one: it may be killed."""
         if not _alive(pid):
             return False
         if not _LINUX:
-            return True
+            shown = subprocess.run(["ps", "-o", "comm=", "-p", str(pid)], capture_output=True, text=True)
+            return Path(shown.stdout.strip()).name == "postgres"
         proc = Path(f"/proc/{pid}")
         try:
             if proc.stat().st_uid != self.data.stat().st_uid:
@@ -297,7 +304,7 @@ class EmbeddedPostgres:
         except OSError:
             return False
         try:
-            return (proc / "cwd").readlink() == self.data.resolve()
+            return (proc / "cwd").samefile(self.data)
         except OSError:
             return True  # root without CAP_SYS_PTRACE, as in most containers: the owner has to do
 
@@ -428,7 +435,13 @@ def _nobody() -> int:
             f"the embedded PostgreSQL cannot start: user id {os.geteuid()} has no entry in /etc/passwd, which initdb "
             "needs; add one, or set IC_POSTGRES_URL"
         )
-    return pwd.getpwnam("nobody").pw_uid
+    try:
+        return pwd.getpwnam("nobody").pw_uid
+    except KeyError:
+        raise Unavailable(
+            "the embedded PostgreSQL cannot start: initdb refuses to run as root and there is no user nobody; "
+            "run as an ordinary user, or set IC_POSTGRES_URL"
+        ) from None
 
 
 def _as_cwd(folder: Path) -> str:
@@ -484,7 +497,9 @@ def _settings() -> dict[str, str]:
         # Containers have 64 MB of /dev/shm unless told, and a parallel query then ends in "No space left on device".
         "dynamic_shared_memory_type": "posix" if _shared_memory_bytes() > 2**30 else "mmap",
         "scram_iterations": _SCRAM_ITERATIONS,
-        **_PRIVACY,
+        # A statement or a DETAIL line can hold a person's data: neither goes to the log.
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
     }
 
 

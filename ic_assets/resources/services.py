@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -34,6 +35,7 @@ from ic_assets.resources.embedded_postgres import EmbeddedPostgres, keep, tellin
 
 DAGSTER_SCHEMA = "ic_dagster"
 _OLDEST_POSTGRES = 15
+_UNESCAPED = re.compile(r"[/?#@]|%(?![0-9A-Fa-f]{2})")
 _SANDBOX_START_SECONDS = 30.0
 
 
@@ -62,7 +64,8 @@ def services(settings: Settings, *, hubspot: bool = False) -> Iterator[Services]
                 home.postgres.start()
             if local_hubspot:
                 home.sandbox.start()
-        yield _found(settings)
+            found = _found(settings)
+        yield found
 
 
 def running(settings: Settings) -> Services | None:
@@ -90,7 +93,7 @@ def _found(settings: Settings) -> Services:
             raise Unavailable("PostgreSQL is not up; start `ic-assets up`, or set IC_POSTGRES_URL")
         postgres_url = home.postgres.url(server, "ic_assets")
         dagster_url = home.postgres.url(server, "dagster")
-    dagster_url += f"&application_name=ic-assets-{os.getpid()}"
+    dagster_url = with_parameter(dagster_url, "application_name", f"ic-assets-{os.getpid()}")
     base_url, token = settings.hubspot_base_url, settings.hubspot_token
     if settings.uses_local_hubspot:
         base_url = home.sandbox.base_url()
@@ -137,14 +140,20 @@ class _Home:
 
     def _open(self, name: str) -> IO[bytes]:
         path = self.folder / "run" / name
-        try:
+        with _usable():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             return path.open("ab")
-        except OSError as error:
-            raise Unavailable(
-                f"IC_HOME cannot be used: {error.filename}: {error.strerror}; "
-                "set IC_HOME to a folder that this user may write to"
-            ) from error
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"IC_HOME cannot be used: {error.filename}: {error.strerror}; "
+            "set IC_HOME to a folder that this user may write to, with space left"
+        ) from error
 
 
 class _Sandbox:
@@ -165,14 +174,16 @@ class _Sandbox:
 
     def token(self) -> str:
         """The bearer token that it takes: made once, readable by the owner alone."""
-        if not self._token.exists():
-            write_private(self._token, secrets.token_urlsafe(24))
-        return self._token.read_text(encoding="ascii").strip()
+        with _usable():
+            if not self._token.exists():
+                write_private(self._token, secrets.token_urlsafe(24))
+            return self._token.read_text(encoding="ascii").strip()
 
     def start(self) -> None:
         if not self._is_alive():
-            self._ready.unlink(missing_ok=True)
-            self._launch()
+            with _usable():
+                self._ready.unlink(missing_ok=True)
+                self._launch()
         deadline = time.monotonic() + _SANDBOX_START_SECONDS
         while self._read_ready() is None:  # also for one whose starter was killed before it was up
             if not self._is_alive() or time.monotonic() > deadline:
@@ -210,9 +221,11 @@ class _Sandbox:
         keep(process)
 
     def _is_alive(self) -> bool:
-        if not self._lock.exists():
-            return False
-        with self._lock.open("ab") as lock:
+        with _usable():
+            if not self._lock.exists():
+                return False
+            lock = self._lock.open("ab")
+        with lock:
             return not _try_lock(lock, fcntl.LOCK_SH)  # shared: two that ask at once do not see each other
 
     def _read_ready(self) -> dict[str, int] | None:
@@ -239,14 +252,24 @@ def libpq_url(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.partition("+")[0] not in ("postgresql", "postgres"):
         raise Refused("IC_POSTGRES_URL is not an address of the form postgresql://user:password@host:5432/database")
+    # libpq would take a part of such a password for a host or a port, and quote it in its error.
+    if _UNESCAPED.search(rest.rpartition("@")[0]):
+        raise Refused(
+            "IC_POSTGRES_URL: write special characters of the user and the password as %XX (@ is %40, / is %2F, % is %25)"
+        )
     return f"postgresql://{rest}"
 
 
 def with_options(url: str, options: str) -> str:
-    """The address with further server options (``-cname=value``) for its sessions."""
+    """The address with further server options (``-cname=value``) for its sessions, after those that it has."""
+    present = dict(parse_qsl(urlsplit(url).query)).get("options")
+    return with_parameter(url, "options", f"{present} {options}" if present else options)
+
+
+def with_parameter(url: str, name: str, value: str) -> str:
+    """The address with one connection parameter set."""
     parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    query["options"] = f"{query['options']} {options}" if "options" in query else options
+    query = {**dict(parse_qsl(parts.query, keep_blank_values=True)), name: value}
     return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))  # libpq does not read + as a space
 
 

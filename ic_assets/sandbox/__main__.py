@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 
 from ic_assets.core.failures import Refused
-from ic_assets.sandbox.chaos import Chaos
+from ic_assets.sandbox.chaos import EXTRAS, FAULTS, Chaos
 from ic_assets.sandbox.limits import Limits
 from ic_assets.sandbox.portal import Modes
 from ic_assets.sandbox.server import serve
@@ -57,7 +57,12 @@ def _serve(options: argparse.Namespace, token: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     limits, modes = Limits(), Modes()
-    parser = argparse.ArgumentParser(prog="python -m ic_assets.sandbox", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m ic_assets.sandbox",
+        description=__doc__,
+        epilog="--chaos takes name=number, joined with commas. Milliseconds: latency, jitter, index_lag, late;"
+        f" seconds: retry_after; seed; shares from 0 to 1: {', '.join((*FAULTS, *EXTRAS))}.",
+    )
     parser.add_argument("--database", type=Path, required=True, help="the SQLite file; made when it is not there")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--ready-file", type=Path, help='gets {"port": ..., "pid": ...} once requests are answered')

@@ -125,7 +125,7 @@ class Sandbox:
 
     def _answered_today(self) -> int:
         found = self.portal.store.rows(
-            "select count(*) from request where at >= ? and status <> 429", (limits.midnight().timestamp(),)
+            "select count(*) from request where at >= ? and status not in (401, 429)", (limits.midnight().timestamp(),)
         )
         return int(found[0][0])
 
@@ -190,9 +190,12 @@ class Sandbox:
             if not endpoint.writes:
                 return endpoint.handler(call)
             with self.portal.store.transaction():
-                return endpoint.handler(call)
+                reply = endpoint.handler(call)
+            self.portal.unsaved = False
         except ApiError as error:
+            self.portal.forget_unsaved()
             return Reply(error.status, error.rendered())
+        return reply
 
     def _before(self, request: Request, fault: str) -> Response:
         if fault == "lost_before":

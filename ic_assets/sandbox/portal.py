@@ -66,7 +66,15 @@ class Portal:
         self.chaos = chaos
         self.definitions: dict[str, dict[str, Property]] = {}
         self.archived_definitions: dict[str, dict[str, Property]] = {}
+        self.unsaved = False
+        """Definitions have changed in memory whose transaction is still open."""
         self.reload()
+
+    def forget_unsaved(self) -> None:
+        """Goes back to the definitions in the file, after a transaction that left nothing."""
+        if self.unsaved:
+            self.unsaved = False
+            self.reload()
 
     def reload(self) -> None:
         self.definitions = {slug: dict(own) for slug, own in HUBSPOT_PROPERTIES.items()}
@@ -204,6 +212,7 @@ class Portal:
             raise ApiError(400, f"{kind.type_id} has {MAX_UNIQUE_PROPERTIES} unique properties, which is the limit")
 
     def _save(self, kind: ObjectType, definition: Property, archived_at: int | None) -> None:
+        self.unsaved = True
         self.store.save_property(kind.slug, definition.name, asdict(definition), archived_at)
         live, archived = self.definitions[kind.slug], self.archived_definitions[kind.slug]
         (archived if archived_at is None else live).pop(definition.name, None)

@@ -461,10 +461,10 @@ def visible(body: str) -> str:
 def compare_unresolved(oracle: Oracle, connection: psycopg.Connection[Row], differences: Differences) -> None:
     """One log row per unresolved reference and month that the master still holds."""
     rows = connection.execute(
-        "select entity_type, legacy_id, to_char(month, 'YYYY-MM-DD') as month, communications"
+        "select entity_type, legacy_id, to_char(month, 'YYYY-MM-DD') as month, communications_affected"
         " from staging.reconciliation_log where operation = 'FK_RESOLUTION' and hubspot_id is null"
     ).fetchall()
-    found = {(row["entity_type"], row["legacy_id"], row["month"]): row["communications"] for row in rows}
+    found = {(row["entity_type"], row["legacy_id"], row["month"]): row["communications_affected"] for row in rows}
     wanted = oracle.unresolved()
     for key in sorted(differences.same_keys("reconciliation_log", wanted, found)):
         differences.expect("reconciliation_log", key, wanted[key], found[key])

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,9 @@ TYPES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     ),
     "postal_mail": ({"postal_mail_body": "T"}, {"hs_postal_mail_body": "T"}),
 }
-TO_CONTACT = dict(calls=194, emails=198, meetings=200, notes=202, tasks=204, communications=81, postal_mail=453)
-TO_COMPANY = dict(calls=182, emails=186, meetings=188, notes=190, tasks=192, communications=87, postal_mail=459)
 NAMES = tuple(TYPES)
+TO_CONTACT = dict(zip(NAMES, (194, 198, 200, 202, 204, 81, 453), strict=True))
+TO_COMPANY = dict(zip(NAMES, (182, 186, 188, 190, 192, 87, 459), strict=True))
 
 
 @dataclass
@@ -111,7 +111,7 @@ def stage(database: str, activities: Iterable[Activity]) -> None:
     """Writes master and derivative rows as the derivatives stage would leave them."""
     with psycopg.connect(database) as connection, connection.cursor() as cursor:
         for one in activities:
-            date = datetime.strptime(one.month, "%Y-%m") + timedelta(days=4, hours=10)
+            date = datetime.fromisoformat(f"{one.month}-05T10:00:00")
             orphan = one.contact is None and one.company is None
             cursor.execute(
                 """INSERT INTO staging.ic_communication_master AS m (comm_communicationid, comm_type, comm_datetime,
@@ -165,6 +165,12 @@ class HubSpot:
                 "deals": [{"id": DEAL, "properties": {"dealname": "D"}}],
             },
         ).raise_for_status()
+
+    def reset(self) -> None:
+        """Empty but for the seeded records, and well-behaved again."""
+        self.http.post("/_sandbox/reset").raise_for_status()
+        self.chaos()
+        self.seed()
 
     def chaos(self, **values: Any) -> None:
         self.http.post("/_sandbox/chaos", json=values).raise_for_status()

@@ -246,6 +246,12 @@ def test_the_default_association_needs_no_type_id_and_the_labels_tell_it(client:
     made = create_calls(client, call_input("default")).results[0]
     answer = client.crm.associations.v4.basic_api.create_default("calls", made.id, "companies", "201")
     assert {a.association_spec.association_type_id for a in answer.results} == {182, 181}
+    pair = v4.PublicDefaultAssociationMultiPost(_from=v4.PublicObjectId(id=made.id), to=v4.PublicObjectId(id="301"))
+    batch = v4.BatchInputPublicDefaultAssociationMultiPost(inputs=[pair])
+    answer = client.crm.associations.v4.batch_api.create_default("calls", "deals", batch)
+    assert {a.association_spec.association_type_id for a in answer.results} == {206, 205}
+    client.crm.associations.v4.basic_api.archive("calls", made.id, "deals", "301")
+    assert client.crm.associations.v4.basic_api.get_page("calls", made.id, "deals").results == []
     labels = client.crm.associations.v4.schema.definitions_api.get_all("calls", "companies")
     assert [(label.type_id, label.label) for label in labels.results] == [(182, None)]
 

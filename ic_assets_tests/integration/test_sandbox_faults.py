@@ -256,6 +256,11 @@ def test_a_killed_server_keeps_what_it_answered_and_its_file_is_whole(tmp_path: 
         assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
+def post_forever(client: httpx.Client, body: dict[str, Any]) -> None:
+    while True:
+        client.post(CREATE, json=body)
+
+
 def test_a_kill_in_the_middle_of_a_batch_leaves_whole_batches(tmp_path: Path) -> None:
     """Whatever the moment, a batch is there with all its associations or not at all."""
     database = tmp_path / "hubspot.db"
@@ -271,8 +276,7 @@ def test_a_kill_in_the_middle_of_a_batch_leaves_whole_batches(tmp_path: Path) ->
             timer = threading.Timer(delay, os.kill, (sandbox.pid, signal.SIGKILL))
             timer.start()
             with pytest.raises(httpx.HTTPError):
-                while True:
-                    client.post(CREATE, json={"inputs": [item] * 100})
+                post_forever(client, {"inputs": [item] * 100})
         with closing(sqlite3.connect(database)) as connection:
             (notes,) = connection.execute("select count(*) from record where type = 'notes'").fetchone()
             (associations,) = connection.execute("select count(*) from association").fetchone()

@@ -328,6 +328,19 @@ def test_a_property_name_that_is_taken_conflicts_and_an_archived_one_comes_back(
     assert (restored.status_code, restored.json()["hasUniqueValue"]) == (201, True)
 
 
+def test_a_batch_of_properties_is_created_as_a_whole_or_not_at_all(http: httpx.Client) -> None:
+    def definition(name: str) -> dict[str, str]:
+        return {"name": name, "label": name, "groupName": "note_information", "type": "string", "fieldType": "text"}
+
+    path = "/crm/v3/properties/notes/batch/create"
+    taken = http.post(path, json={"inputs": [definition("batch_one"), definition("external_id")]})
+    assert taken.status_code == 409
+    assert http.get("/crm/v3/properties/notes/batch_one").status_code == 404
+    made = http.post(path, json={"inputs": [definition("batch_one"), definition("batch_two")]})
+    assert made.status_code == 201
+    assert http.get("/crm/v3/properties/notes/batch_two").status_code == 200
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -105,7 +105,7 @@ def settings(home: Path, *, postgres_url: str | None = None, token: str | None =
     return Settings(home=home, postgres_url=postgres_url, drop_dir=home / "drop", hubspot_token=token)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -286,6 +286,21 @@ def test_a_killed_command_leaves_its_server_to_the_next_one_which_adopts_and_sto
     assert not alive(left.pid)
 
 
+def test_what_a_killed_first_start_had_not_made_yet_is_made_when_its_server_is_adopted(
+    home: Path, command: Callable[..., subprocess.Popen[str]]
+) -> None:
+    killed = command()
+    up(killed)
+    killed.kill()
+    killed.wait()
+    (postgres, left) = (EmbeddedPostgres(home / "postgres"), server(home))
+    assert left is not None
+    with psycopg.connect(postgres.url(left, "postgres", role=SUPERUSER), autocommit=True) as connection:
+        connection.execute("DROP DATABASE dagster")
+    with services(settings(home)) as found:
+        psycopg.connect(found.dagster_postgres_url).close()
+
+
 def test_a_program_that_a_command_left_behind_does_not_keep_the_server_up(home: Path) -> None:
     with services(settings(home)):
         left_behind = subprocess.Popen(["sleep", "60"], close_fds=False)
@@ -448,6 +463,9 @@ def test_each_way_in_that_fails_has_a_line_of_its_own_without_the_password(
         "postgresql://me:hunter2@nowhere.test/db": "check the host name",
         powerless: "GRANT CREATE ON DATABASE",
         "mysql://me:hunter2@127.0.0.1/db": "not an address of the form",
+        "postgresql://me:a@hunter2@127.0.0.1/db": "@ is %40",
+        "postgresql://me:hunter2/b@127.0.0.1/db": "/ is %2F",
+        "postgresql://me:hunter2%zz@127.0.0.1/db": "% is %25",
     }
     for url, advice in expected.items():
         message = refusal(settings(new_home, postgres_url=url))

@@ -270,11 +270,23 @@ class TestTaken:
 
 
 class TestRejected:
-    @pytest.fixture(autouse=True, params=["one block", "a block a row"])
-    def block(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A block with the header, or another wrong row, has its rows looked at anyway; alone, each must stand out."""
-        if request.param == "a block a row":
-            monkeypatch.setattr(csv_records, "BLOCK_BYTES", 16)
+    def test_each_fault_stands_out_by_itself(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """In a block with the header or another wrong row all is looked at; here every row is a block of its own."""
+        monkeypatch.setattr(csv_records, "BLOCK_BYTES", 16)
+        faults = [
+            ("missing_required", "comm_type", ""),
+            ("missing_required", "comm_createddate", "NULL"),
+            ("unreadable_required", "comm_communicationid", "１２"),
+            ("unreadable_required", "comm_communicationid", "9" * 19),
+            ("unreadable_required", "comm_datetime", "soon"),
+            ("out_of_range", "comm_datetime", "1999-12-31"),
+            ("out_of_range", "comm_datetime", "2028-12-01 00:00:00"),
+        ]
+        rows = [{}, {}, {}, *({name: value} for _, name, value in faults), {"person_id": "²"}]
+        loaded = load(drop(tmp_path, text_of(*rows) + "," * 21 + "\0\n" + "4\n"))
+        expected = [(line, reason, name) for line, (reason, name, _) in enumerate(faults, start=5)]
+        assert loaded.reasons == [*expected, (13, "nul_byte", None), (14, "field_count", None)]
+        assert [(w.line_number, w.column_name) for w in loaded.warnings] == [(12, "person_id")]
 
     @pytest.mark.parametrize("name", REQUIRED)
     @pytest.mark.parametrize("value", ["", "NULL", "NaN", " \u00a0"])
@@ -437,6 +449,9 @@ class TestRefused:
     def test_a_quote_that_never_closes_refuses_the_drop_and_names_its_line(self, tmp_path: Path) -> None:
         good = text_of({"comm_note": "fine\nlines"})
         assert "line 4: a quote" in refusal(drop(tmp_path, good + '2,"open,\n3,,\n4\n'))
+
+    def test_a_quote_that_opens_in_the_header_and_never_closes(self, tmp_path: Path) -> None:
+        assert "line 1: a quote" in refusal(drop(tmp_path, 'Comm_CommunicationId,"Comm_Type\n1,Call\n'))
 
     def test_the_line_named_is_that_of_the_quote_and_not_of_the_record(self, tmp_path: Path) -> None:
         text = text_of() + '2,"closed\n""on"" two\n","open ""\n,\n'
@@ -632,6 +647,8 @@ def test_whatever_a_csv_writer_writes_reads_back_the_same(tmp_path: Path, data: 
     values, written = data.draw(typed_rows(NARROW if codec == "cp1252" else TEXT))
     how = data.draw(FORMATS)
     headers = data.draw(st.permutations(HEADERS))
+    if any(row[headers[-1].lower()].endswith("\r") for row in written):
+        how["quoting"] = csv.QUOTE_ALL  # Python 3.11 leaves a CR unquoted, and with the LF it reads as a line end
     text = text_of(*written, headers=headers, **how)
     # The writer gives each record's text; its lines are counted apart from the reader.
     line, starts = 1 + text_of(headers=headers, **how).count("\n"), []

@@ -366,6 +366,8 @@ def _read_header(file: DropFile, encoding: str) -> _Header:
             )
         if name in BY_NAME:
             known[name] = position
+    if not known and refusals:
+        raise refusals[0]
     if "\r" in raw.removesuffix("\n").removesuffix("\r"):
         raise file.refused(f"line {line}: the lines of the file seem to end in CR alone; save it with LF or CRLF")
     if not known:

@@ -102,14 +102,13 @@ async def _plan(
     ledger: Ledger, client: HubSpotClient, scope: Scope, folder: str
 ) -> tuple[dict[str, IO[bytes]], dict[tuple[str, str, str], int]]:
     files: dict[str, IO[bytes]] = {}
-    async with ledger.connection() as connection:
-        async with connection.transaction(force_rollback=True):
-            await plan_in(connection, ledger.portal_id, None, scope)
-            counts = await counts_in(connection, ledger.portal_id, scope)
-            for activity in ACTIVITY_TYPES:
-                file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - read after the transaction
-                if await _write_rows(connection, ledger.portal_id, activity.name, scope, client, file):
-                    files[activity.name] = file
+    async with ledger.connection() as connection, connection.transaction(force_rollback=True):
+        await plan_in(connection, ledger.portal_id, None, scope)
+        counts = await counts_in(connection, ledger.portal_id, scope)
+        for activity in ACTIVITY_TYPES:
+            file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - read after the transaction
+            if await _write_rows(connection, ledger.portal_id, activity.name, scope, client, file):
+                files[activity.name] = file
     return files, counts
 
 
@@ -255,12 +254,13 @@ async def _gone(client: HubSpotClient, state: TypeSetup, batch: list[_Planned]) 
 async def _keep(
     ledger: Ledger, object_type: str, batch: list[_Planned], verdicts: dict[str, tuple[str, int | None]]
 ) -> None:
-    async with ledger.connection() as connection, connection.cursor() as cursor:
-        async with cursor.copy(
+    async with (
+        ledger.connection() as connection,
+        connection.cursor() as cursor,
+        cursor.copy(
             "COPY hubspot.push_preview (portal_id, communication_id, object_type, part, verdict, hubspot_id) FROM STDIN"
-        ) as copy:
-            for row in batch:
-                verdict, identifier = verdicts[row.key]
-                await copy.write_row(
-                    (ledger.portal_id, row.communication_id, object_type, row.part, verdict, identifier)
-                )
+        ) as copy,
+    ):
+        for row in batch:
+            verdict, identifier = verdicts[row.key]
+            await copy.write_row((ledger.portal_id, row.communication_id, object_type, row.part, verdict, identifier))

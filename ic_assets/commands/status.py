@@ -1,0 +1,102 @@
+"""``ic-assets status`` and ``report``."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from ic_assets.activities.engine.rules import judge
+from ic_assets.activities.engine.stages import out_of_date
+from ic_assets.commands.terminal import emit_json, out, table
+from ic_assets.core import schema
+from ic_assets.core.settings import Settings
+from ic_assets.resources.postgres import Database
+from ic_assets.resources.services import services
+
+
+def status(*, as_json: bool) -> int:
+    """Returns 1 when a gate is red. Raises ``Refused`` when PostgreSQL cannot be reached."""
+    settings = Settings.from_env()
+    with services(settings) as up:
+        schema.ensure(up.postgres_url)
+        database = Database(up.postgres_url, settings)
+        try:
+            with database.transaction() as connection:
+                found = _found(connection)
+        finally:
+            database.close()
+    if as_json:
+        emit_json(found)
+    else:
+        _show(found)
+    return 0 if all(gate["passed"] for gate in found["gates"]) else 1
+
+
+def _found(connection: psycopg.Connection) -> dict[str, Any]:
+    drops = connection.execute(
+        "SELECT count(*) FILTER (WHERE state = 'landed'), count(*) FILTER (WHERE state = 'refused'),"
+        " coalesce(sum(rows_in), 0)::bigint, coalesce(sum(rejected), 0)::bigint FROM staging.ic_drop"
+    ).fetchone() or (0, 0, 0, 0)
+    types = connection.execute(
+        "SELECT activity_type, total, orphaned, processed, in_error FROM staging.v_ic_activities_summary ORDER BY 1"
+    ).fetchall()
+    ledger = connection.execute(
+        "SELECT state, count(*) FROM hubspot.push_ledger"
+        " WHERE portal_id = (SELECT portal_id FROM hubspot.v_current_portal) GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    waiting = out_of_date(connection)
+    return {
+        "drops_landed": drops[0],
+        "drops_refused": drops[1],
+        "rows_in": drops[2],
+        "rejected": drops[3],
+        "types": [
+            dict(zip(("type", "communications", "orphans", "processed", "in_error"), row, strict=True)) for row in types
+        ],
+        "months_out_of_date": [month.isoformat() for month, _, _ in waiting],
+        "gates": [
+            {"on": v.rule.on, "name": v.rule.name, "passed": v.passed, "figure": v.figure}
+            for v in judge(connection, want=lambda rule: rule.gate)
+        ],
+        "hubspot": dict(ledger),
+    }
+
+
+def _show(found: dict[str, Any]) -> None:
+    out.print(
+        f"{found['drops_landed']} drops landed with {found['rows_in']:,} rows, {found['rejected']:,} of them rejected;"
+        f" {found['drops_refused']} drops refused."
+    )
+    columns = ("type", "communications", "orphans", "processed", "in_error")
+    out.print(table("Activities", [c.replace("_", " ") for c in columns], [[r[c] for c in columns] for r in found["types"]]))
+    waiting = found["months_out_of_date"]
+    if waiting:
+        out.print(f"{len(waiting)} months are out of date ({waiting[0][:7]} to {waiting[-1][:7]}): run `ic-assets load`.")
+    else:
+        out.print("Every month is up to date.")
+    red = [gate for gate in found["gates"] if not gate["passed"]]
+    out.print(f"{len(found['gates']) - len(red)} of {len(found['gates'])} gates are green.")
+    for gate in red:
+        out.print(f"  red: {gate['on']} {gate['name'].replace('_', ' ')}: {gate['figure']}", markup=False)
+    if found["hubspot"]:
+        out.print("HubSpot: " + ", ".join(f"{count:,} {state}" for state, count in found["hubspot"].items()) + ".")
+    else:
+        out.print("HubSpot: nothing was pushed yet.")
+
+
+def report(folder: Path | None) -> int:
+    """Writes both reports: on record as a Dagster run, or just into ``folder``."""
+    from ic_assets.activities.engine import report as reports
+    from ic_assets.commands.runs import session
+
+    with session(quiet=True) as work:
+        if folder is None:
+            work.run("refresh_reports")
+            folder = work.settings.home / "reports"
+        else:
+            with work.database.transaction() as connection:
+                for written in (reports.data_quality(connection), reports.push_completion(connection)):
+                    reports.write(written, folder)
+    for name in ("data_quality", "push_completion"):
+        out.print(str(folder / f"{name}.html"), markup=False)
+    return 0

@@ -1,0 +1,63 @@
+"""``ic-assets up`` and ``sandbox``: what serves until it is told to stop."""
+
+import secrets
+
+from ic_assets.commands.terminal import out
+from ic_assets.core.settings import Settings
+
+
+def up(*, port: int) -> int:
+    from ic_assets.commands.runs import session
+    from ic_assets.resources.dagster_home import serve_ui
+    from ic_assets.resources.dagster_resources import seed_local_hubspot
+
+    settings = Settings.from_env()
+    settings.drop_dir.mkdir(parents=True, exist_ok=True)
+    with session(hubspot=True) as work:
+        hubspot = work.services.hubspot_base_url
+        if work.services.hubspot_is_local:
+            seed_local_hubspot(work.database, work.services)
+
+        def ready(address: str) -> None:
+            out.print(f"Dagster's UI:  {address}")
+            out.print(f"HubSpot:       {hubspot}{' (local)' if work.services.hubspot_is_local else ''}")
+            out.print(f"Drop folder:   {settings.drop_dir}", markup=False)
+            out.print("Ctrl-C ends it.")
+
+        out.print("Starting Dagster's UI and daemon …")
+        serve_ui(settings, port=port, ready=ready)
+    return 0
+
+
+def sandbox(*, port: int, chaos: str | None, unique_on_activities: str) -> int:
+    from ic_assets.core.failures import Refused
+    from ic_assets.sandbox.chaos import Chaos
+    from ic_assets.sandbox.portal import Modes
+    from ic_assets.sandbox.server import serve
+
+    settings = Settings.from_env()
+    if unique_on_activities not in ("accepted", "refused"):
+        raise Refused(f"--unique-on-activities {unique_on_activities!r} is not accepted or refused")
+    try:
+        misbehaviour = Chaos.parse(chaos or "")
+    except ValueError as error:
+        raise Refused(f"--chaos: {error}") from error
+    token = settings.hubspot_token or f"pat-local-{secrets.token_hex(8)}"
+    folder = settings.home / "hubspot"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def ready(bound: int) -> None:
+        out.print(f"Local HubSpot: http://127.0.0.1:{bound}")
+        if not settings.hubspot_token:
+            out.print(f"Its token, for this run: {token}")
+            out.print(f"Use it with: HUBSPOT_BASE_URL=http://127.0.0.1:{bound} HUBSPOT_TOKEN={token} ic-assets push")
+
+    serve(
+        folder / "rehearsal.sqlite",
+        port=port,
+        token=token,
+        chaos=misbehaviour,
+        modes=Modes(unique_on_activities=unique_on_activities),
+        ready=ready,
+    )
+    return 0
