@@ -12,8 +12,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class ActivityType:
     """One HubSpot activity type. ``name`` is HubSpot's slug (``/crm/v3/objects/<name>``) and the value of
-    ``derived_activity_type``; ``body`` is the column of the table whose text HubSpot shows as HTML, ``title`` the one that people know
-    the record by."""
+    ``derived_activity_type``; ``body`` is the column of the table whose text HubSpot shows as HTML, ``title`` the
+    one that people know the record by."""
 
     name: str
     object_type_id: str

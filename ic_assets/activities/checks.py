@@ -18,7 +18,7 @@ def spec(rule: Rule, asset: dg.AssetKey) -> dg.AssetCheckSpec:
 
 def result(verdict: Verdict, asset: dg.AssetKey) -> dg.AssetCheckResult:
     """Blocking rules fail as ERROR, which stops what follows in the run; the others warn."""
-    metadata: dict[str, dg.MetadataValue] = {  # type: ignore[type-arg]
+    metadata: dict[str, dg.MetadataValue] = {
         "failing": dg.MetadataValue.int(verdict.failing),
         "checked": dg.MetadataValue.int(verdict.checked),
         "failing_share": dg.MetadataValue.float(round(verdict.share, 6)),

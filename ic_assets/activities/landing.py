@@ -55,7 +55,10 @@ class DropConfig(dg.Config):
     ),
 )
 def ic_communication_landing(
-    context: dg.AssetExecutionContext, config: DropConfig, postgres: PostgresResource, reporter: dg.ResourceParam[Reporter]
+    context: dg.AssetExecutionContext,
+    config: DropConfig,
+    postgres: PostgresResource,
+    reporter: dg.ResourceParam[Reporter],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     settings = Settings.from_env()
     path = Path(config.path) if config.path else settings.drop_dir / context.partition_key.rpartition("@")[0]
@@ -86,8 +89,8 @@ def ic_communication_landing(
     )
 
 
-def _metadata(landed: Landed) -> dict[str, dg.MetadataValue]:  # type: ignore[type-arg]
-    metadata: dict[str, dg.MetadataValue] = {  # type: ignore[type-arg]
+def _metadata(landed: Landed) -> dict[str, dg.MetadataValue]:
+    metadata: dict[str, dg.MetadataValue] = {
         "dagster/partition_row_count": dg.MetadataValue.int(landed.inserted + landed.updated),
         "outcome": dg.MetadataValue.text(_outcome(landed)),
         "drop": dg.MetadataValue.json(landed.to_json()),

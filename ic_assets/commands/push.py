@@ -110,6 +110,14 @@ def hubspot_setup(*, as_json: bool) -> int:
     if as_json:
         emit_json(report.to_json())
     else:
-        for line in report.lines():
-            out.print(line, markup=False)
+        out.print(f"Portal {report.portal_id}, property {report.id_property}:", markup=False)
+        for state in report.types.values():
+            made = "created" if state.was_created else "there already"
+            unique = "unique and enforced" if state.is_unique and state.is_enforced else "not unique"
+            out.print(
+                f"  {state.object_type}: {made}, {unique}{f' ({state.note})' if state.note else ''}", markup=False
+            )
+        out.print(report.guarantee, markup=False)
+        for warning in report.warnings:
+            say(warning)
     return 0

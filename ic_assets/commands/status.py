@@ -68,10 +68,14 @@ def _show(found: dict[str, Any]) -> None:
         f" {found['drops_refused']} drops refused."
     )
     columns = ("type", "communications", "orphans", "processed", "in_error")
-    out.print(table("Activities", [c.replace("_", " ") for c in columns], [[r[c] for c in columns] for r in found["types"]]))
+    out.print(
+        table("Activities", [c.replace("_", " ") for c in columns], [[r[c] for c in columns] for r in found["types"]])
+    )
     waiting = found["months_out_of_date"]
     if waiting:
-        out.print(f"{len(waiting)} months are out of date ({waiting[0][:7]} to {waiting[-1][:7]}): run `ic-assets load`.")
+        out.print(
+            f"{len(waiting)} months are out of date ({waiting[0][:7]} to {waiting[-1][:7]}): run `ic-assets load`."
+        )
     else:
         out.print("Every month is up to date.")
     red = [gate for gate in found["gates"] if not gate["passed"]]

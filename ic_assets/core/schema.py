@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from alembic import command, op
@@ -63,7 +63,7 @@ def run_file(name: str) -> None:
     # Not SQLAlchemy's own execute: it always passes parameters, and psycopg then takes one statement only.
     driver_connection = op.get_bind().connection.driver_connection
     assert isinstance(driver_connection, psycopg.Connection)  # noqa: S101 - for the type checker
-    driver_connection.execute(cast(LiteralString, read(f"schema/{name}")))
+    driver_connection.execute(read(f"schema/{name}"))
 
 
 def _config(connection: Connection) -> Config:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import LiteralString, cast
 
 from psycopg import sql
 
@@ -26,4 +25,4 @@ def read(name: str) -> str:
 def statement(name: str, **parts: sql.Composable) -> sql.Composed:
     """``sql/<name>.sql`` with its ``{identifiers}`` filled in, ready for ``execute(statement, parameters)``."""
     # Without its comments: what they say of {slice} or %(name)s must not be filled in.
-    return sql.SQL(cast(LiteralString, _COMMENT_LINE.sub("", read(name)))).format(**parts)
+    return sql.SQL(_COMMENT_LINE.sub("", read(name))).format(**parts)

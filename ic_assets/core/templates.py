@@ -65,10 +65,11 @@ class JsonTemplate:
             raise Refused(f"{self._name}, line {error.lineno}: {error.message}") from error
 
     def render(self, variables: Mapping[str, object]) -> object:
-        """The JSON, parsed. Raises ``Refused`` for a ``TemplateFault``, text that is not JSON, or a key set twice."""
+        """The JSON, parsed. Raises ``Refused`` for a ``TemplateFault``, wrong arguments, text that is not JSON, or a
+        key that is set twice."""
         try:
             text = self._template.render(variables)
-        except (TemplateFault, UndefinedError) as error:
+        except (TemplateFault, UndefinedError, TypeError) as error:
             raise Refused(f"{self._name}, line {self._line(error)}: {error}") from error
         try:
             return json.loads(text, object_pairs_hook=_unique)

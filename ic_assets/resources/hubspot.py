@@ -99,7 +99,7 @@ def problem(body: Any, *, correlation_id: str | None = None) -> Problem:
             f"association to a record that HubSpot does not have: {', '.join(context['INVALID_OBJECT_IDS'])} ({words})"
         )
     return Problem(
-        words=masked(words)[:1000],
+        words=masked(words).replace("\x00", "")[:1000],
         category=_text(body.get("category") or body.get("errorType")),
         correlation_id=_text(body.get("correlationId")) or correlation_id,
         context=context,
@@ -273,12 +273,20 @@ class HubSpotClient:
         repeatable: bool,
         search: bool,
     ) -> Reply:
-        request = self._http.build_request(method, url, content=content)
         budget = self.search_budget if search else self.budget
-        if budget is not None:
-            await budget.acquire()
-        self.requests += 1
         sent_at, started = datetime.now(UTC), time.perf_counter()
+
+        async def before_sending(event: str, _info: Mapping[str, Any]) -> None:
+            # The connection stands by now: the next thing to happen is that the request's first bytes leave.
+            nonlocal sent_at, started
+            if event == "http11.send_request_headers.started":
+                slot = await budget.acquire() if budget is not None else None
+                self.requests += 1
+                sent_at, started = datetime.now(UTC), time.perf_counter()
+                if slot is not None and budget is not None:
+                    budget.left(slot)
+
+        request = self._http.build_request(method, url, content=content, extensions={"trace": before_sending})
         status: int | None = None
         try:
             response = await self._http.send(request)

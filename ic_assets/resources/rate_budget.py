@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import psycopg
 from psycopg.rows import dict_row
@@ -16,9 +18,12 @@ from psycopg.rows import dict_row
 # Requests are spaced 1.2 % wider than the budget allows: 98.8 % of it is used, and what is late on its way (a busy
 # machine, a slow wake-up) does not push one request too many into HubSpot's window.
 SPACING = 1.012
-# No two requests that are a whole budget apart are let go within this many seconds of each other, however late the
-# first of them left.
-WINDOW = 1.004
+# No two requests that are a whole budget apart leave within this many seconds of each other, however late the first
+# of them really left (``RateBudget.left`` corrects its slot).
+WINDOW = 1.001
+# What a short delay cost is made good afterwards, within WINDOW's limit; more than this many seconds are given up,
+# since a long silence must not turn into a burst.
+CATCH_UP = 0.3
 # HubSpot's search takes five requests a second per account, shared by all applications.
 SEARCH_RPS = 4.0
 _LOCK_CLASS = 0x1CA55E75
@@ -52,9 +57,14 @@ class Pace:
         if ready > now:
             return self, ready - now
         interval = SPACING * self.stretch / self.per_window
-        # The grid is kept through small delays, so that they are made good; a long idle time starts a new one.
-        base = self.next_at if now - self.next_at < interval else now
+        base = max(self.next_at, now - CATCH_UP) if self.slots else now
         return replace(self, next_at=base + interval, slots=(*self.slots, now)[-self.per_window :]), 0.0
+
+    def corrected(self, left: dict[float, float]) -> Pace:
+        """The pace with the true times (``left``: slot -> when it really left) of requests that were let go."""
+        if not left:
+            return self
+        return replace(self, slots=tuple(sorted(left.get(slot, slot) for slot in self.slots)))
 
     def counted(self, now: float) -> Pace:
         """The pace after a request that left without asking (the one that tells which portal this is)."""
@@ -63,6 +73,13 @@ class Pace:
     def blocked(self, until: float) -> Pace:
         """Nothing leaves before ``until``."""
         return replace(self, next_at=max(self.next_at, until))
+
+
+class Slot(NamedTuple):
+    """Leave to send. ``at``: on the database's clock; ``asked_at``: on this process's, not after ``at``."""
+
+    at: float
+    asked_at: float
 
 
 class RateBudget:
@@ -84,6 +101,8 @@ class RateBudget:
         self._sleep = sleep
         self._turn = asyncio.Lock()
         self._portal_rps: float | None = None
+        self._asked_at = self._taken = 0.0
+        self._left: dict[float, float] = {}
 
     async def open(self, *, already_sent: int = 0) -> None:
         """Makes the row where it is missing and counts requests that left before the portal was known."""
@@ -97,11 +116,16 @@ class RateBudget:
             for _ in range(already_sent):
                 await self._change(lambda pace, now: pace.counted(now))
 
-    async def acquire(self) -> None:
-        """Waits for a slot. Returns at the moment at which the request is to be sent: send at once."""
+    async def acquire(self) -> Slot:
+        """Waits for a slot. Returns at the moment at which the request is to be sent: send at once, then ``left``."""
         async with self._turn:
             while (wait := await self._take()) > 0:
                 await self._sleep(wait)
+            return Slot(self._taken, self._asked_at)
+
+    def left(self, slot: Slot) -> None:
+        """The request of ``slot`` is leaving now. Every process learns the true time with our next request."""
+        self._left[slot.at] = slot.at + (time.perf_counter() - slot.asked_at)
 
     async def block(self, seconds: float) -> None:
         """Every process on this portal waits: HubSpot said so (429, 477)."""
@@ -126,7 +150,9 @@ class RateBudget:
 
         def take(pace: Pace, now: float) -> Pace:
             nonlocal wait
-            after, wait = pace.take(now)
+            corrections, self._left = self._left, {}
+            after, wait = pace.corrected(corrections).take(now)
+            self._taken = now
             return after
 
         await self._change(take)
@@ -140,6 +166,7 @@ class RateBudget:
             await cursor.execute(
                 "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_LOCK_CLASS, f"{self._portal_id} {self._kind}")
             )
+            self._asked_at = time.perf_counter()
             await cursor.execute(
                 "SELECT rps, portal_rps, next_at, slots, extract(epoch FROM clock_timestamp())::float8 AS now"
                 " FROM hubspot.rate_budget WHERE portal_id = %s AND kind = %s",

@@ -184,8 +184,9 @@ def test_a_run_whose_process_was_killed_is_marked_failed_and_one_that_lives_is_n
     with subprocess.Popen([sys.executable, "-c", RUN_SLOW], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"running\n"
-        assert fail_abandoned_runs(settings) == []
+        too_early = fail_abandoned_runs(settings)
         worker.kill()
+    assert too_early == []
     wait_until(lambda: fail_abandoned_runs(settings) != [])
     with DagsterInstance.get() as instance:
         statuses = [run.status for run in instance.get_runs() if run.job_name == "__ephemeral_asset_job__"]

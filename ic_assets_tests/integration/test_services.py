@@ -27,6 +27,7 @@ from ic_assets.resources.services import libpq_url, running, services, with_opti
 
 # A command: brings the services up, says so, and leaves when its standard input closes.
 COMMAND = """
+import subprocess
 import sys
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
@@ -34,6 +35,9 @@ from ic_assets.resources.services import services
 try:
     with services(Settings.from_env(), hubspot="hubspot" in sys.argv):
         print("up", flush=True)
+        if "child" in sys.argv:
+            quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            print(subprocess.Popen(["sleep", "60"], close_fds=False, **quiet).pid, flush=True)
         sys.stdin.read()
 except Refused as refused:
     sys.exit(f"refused: {refused}")
@@ -301,16 +305,23 @@ def test_what_a_killed_first_start_had_not_made_yet_is_made_when_its_server_is_a
         psycopg.connect(found.dagster_postgres_url).close()
 
 
-def test_a_program_that_a_command_left_behind_does_not_keep_the_server_up(home: Path) -> None:
-    with services(settings(home)):
-        left_behind = subprocess.Popen(["sleep", "60"], close_fds=False)
-        now = server(home)
+def test_a_program_that_a_killed_command_left_behind_does_not_count_as_a_user(
+    home: Path, command: Callable[..., subprocess.Popen[str]]
+) -> None:
+    killed = command("child")
+    up(killed)
+    assert killed.stdout is not None
+    child = int(killed.stdout.readline())
+    killed.kill()
+    killed.wait()
     try:
+        with services(settings(home)):
+            now = server(home)
+        assert alive(child)
         assert now is not None
         assert not alive(now.pid)
     finally:
-        left_behind.kill()
-        left_behind.wait()
+        os.kill(child, signal.SIGKILL)
 
 
 def test_a_killed_server_recovers_with_everything_that_was_committed(
@@ -344,13 +355,17 @@ def test_a_first_start_that_was_killed_half_way_is_begun_anew(
     assert not list((new_home / "postgres").glob("data.*"))
 
 
-def test_a_pid_file_that_names_somebody_elses_process_does_not_hinder_a_start(home: Path) -> None:
+def test_a_pid_file_that_names_another_process_of_the_same_user_does_not_hinder_a_start(home: Path) -> None:
     with services(settings(home)):
         lines = (home / "postgres/data/postmaster.pid").read_text().splitlines()
-    (home / "postgres/data/postmaster.pid").write_text("\n".join([str(os.getpid()), *lines[1:], ""]))
-    assert running(settings(home)) is None
-    with services(settings(home)) as found:
-        psycopg.connect(found.postgres_url).close()
+    owner = (home / "postgres/data").stat().st_uid
+    with subprocess.Popen(["sleep", "60"], **({"user": owner} if os.geteuid() == 0 else {})) as other:
+        (home / "postgres/data/postmaster.pid").write_text("\n".join([str(other.pid), *lines[1:], ""]))
+        assert running(settings(home)) is None
+        with services(settings(home)) as found:
+            psycopg.connect(found.postgres_url).close()
+        assert other.poll() is None
+        other.kill()
 
 
 # --- what is in the way is said in one line -------------------------------------------------------------------------

@@ -47,18 +47,24 @@ def test_a_caller_that_wakes_up_in_time_uses_98_percent_of_the_budget(rps: int, 
     assert (len(times) - 1) / (times[-1] - times[0]) >= 0.98 * rps
 
 
-def test_an_idle_time_saves_nothing_up() -> None:
-    pace, _ = Pace(10).take(0.0)
-    burst = []
-    now = 100.0
+def test_a_long_silence_is_not_made_good_by_a_burst() -> None:
+    pace = Pace(20)
+    for second in range(3):
+        pace, _ = pace.take(float(second))
+    burst, now = [], 100.0
     while now < 101.0:
         pace, wait = pace.take(now)
         if wait == 0:
             burst.append(now)
         else:
             now += wait
-    assert len(burst) <= 10
-    assert burst[1] - burst[0] > 0.09
+    assert len(burst) <= 20
+    assert burst.count(100.0) <= 7
+
+
+def test_a_request_that_left_late_counts_from_when_it_left() -> None:
+    pace, _ = Pace(1).take(10.0)
+    assert pace.corrected({10.0: 10.4}).take(11.1)[1] > 0.25
 
 
 def test_what_left_unasked_counts() -> None:

@@ -317,10 +317,10 @@ class _Landing:
             "staging.ic_rejected_row (drop_key, line_number, reason, column_name, comm_communicationid, raw_row)"
         )
         for rejects in (self.rejects, spool):
-            with self.connection.cursor() as writer:
-                with writer.copy(sql.SQL("COPY {} FROM STDIN").format(target)) as copy:
-                    for row in rejects.rows():
-                        copy.write_row((self.key, *row))
+            copy_statement = sql.SQL("COPY {} FROM STDIN").format(target)
+            with self.connection.cursor() as writer, writer.copy(copy_statement) as copy:
+                for row in rejects.rows():
+                    copy.write_row((self.key, *row))
 
     def _keep_warnings(self) -> int:
         self.connection.execute(

@@ -253,26 +253,32 @@ class Ledger:
         """Writes outcomes of rows of one object type; the derivatives follow in the same transaction."""
         if not outcomes:
             return
-        problems = [o.problem for o in outcomes]
         values = {
             "portal_id": self.portal_id,
             "object_type": object_type,
             "worker": self.push_id,
             "pause": self.pause,
-            "communication_ids": [o.row.communication_id for o in outcomes],
-            "parts": [o.row.part for o in outcomes],
-            "outcomes": [o.what for o in outcomes],
-            "hubspot_ids": [o.hubspot_id for o in outcomes],
-            "hashes": [o.hash for o in outcomes],
-            "contents": [None if o.content is None else Jsonb(o.content) for o in outcomes],
-            "errors": [p and p.words for p in problems],
-            "categories": [p and p.category for p in problems],
-            "correlation_ids": [p and p.correlation_id for p in problems],
+            "outcomes": Jsonb([_settlement(outcome) for outcome in outcomes]),
         }
         async with self.connection() as connection:
             await connection.execute(statement("activities/push/settle", table=table_of(object_type)), values)
         if len(self.requests) > 50:
             await self.flush_requests()
+
+
+def _settlement(outcome: Outcome) -> Json:
+    problem = outcome.problem or Problem("")
+    return {
+        "communication_id": outcome.row.communication_id,
+        "part": outcome.row.part,
+        "outcome": outcome.what,
+        "hubspot_id": outcome.hubspot_id,
+        "hash": outcome.hash,
+        "content": outcome.content,
+        "error": problem.words or None,
+        "category": problem.category,
+        "correlation_id": problem.correlation_id,
+    }
 
 
 async def plan_in(connection: psycopg.AsyncConnection, portal_id: int, push_id: int | None, scope: Scope) -> None:

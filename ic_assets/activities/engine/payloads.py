@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, NoReturn
 from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
 from ic_assets.activities.activity_types import BY_NAME, ActivityType
+from ic_assets.activities.derivative_contract import DERIVATIVE_COLUMNS
 from ic_assets.activities.engine import bodies
 from ic_assets.activities.hubspot_properties import MAX_LENGTH, PROPERTIES, Property, PropertyType
 from ic_assets.core.failures import Refused
@@ -29,54 +30,27 @@ from ic_assets.core.templates import JsonTemplate, TemplateFault
 
 ColumnKind = Literal["text", "number", "timestamp"]
 
-_COMMON_COLUMNS: dict[str, ColumnKind] = {
-    "ic_communication_master_id": "number",
-    "comm_communicationid": "number",
-    "activity_date": "timestamp",
-    "activity_assigned_to": "text",
-    "activity_created_by": "text",
-    "create_date": "timestamp",
-    "last_modified_date": "timestamp",
-    "associated_contact_id": "number",
-    "associated_company_id": "number",
-    "associated_deal_id": "number",
+_KINDS: dict[str, ColumnKind] = {
+    "text": "text",
+    "bigint": "number",
+    "integer": "number",
+    "numeric": "number",
+    "timestamp": "timestamp",
 }
-
-
-def _columns(text: str = "", number: str = "", timestamp: str = "") -> dict[str, ColumnKind]:
-    return {
-        **_COMMON_COLUMNS,
-        **dict.fromkeys(text.split(), "text"),
-        **dict.fromkeys(number.split(), "number"),
-        **dict.fromkeys(timestamp.split(), "timestamp"),
-    }
-
+# Columns of a derivative table that its view does not have: they say where the push stands.
+_OF_THE_PUSH = frozenset({"id", "api_push_status", "hubspot_engagement_id", "error_message"})
 
 # What a template may name: the columns of the type's staging view that a payload can carry.
 COLUMNS: Mapping[str, Mapping[str, ColumnKind]] = {
-    "calls": _columns(
-        text="call_title call_notes call_direction call_status call_outcome call_source from_number to_number",
-        number="call_duration_ms",
-    ),
-    "emails": _columns(
-        text="email_subject email_body email_direction email_from_address email_to_address email_send_status",
-        number="email_open_rate email_click_rate email_reply_rate number_of_email_opens number_of_email_clicks"
-        " number_of_email_replies",
-    ),
-    "meetings": _columns(
-        text="meeting_name meeting_description internal_meeting_notes meeting_location location_type"
-        " meeting_outcome meeting_source",
-        number="outcome_completed_count outcome_canceled_count outcome_no_show_count outcome_rescheduled_count",
-        timestamp="meeting_start_time meeting_end_time",
-    ),
-    "notes": _columns(text="note_body"),
-    "tasks": _columns(
-        text="task_title task_notes task_status task_priority task_type source_type",
-        number="source_case_id",
-        timestamp="due_date completed_at reminder_date",
-    ),
-    "communications": _columns(text="communication_body channel_type logged_from"),
-    "postal_mail": _columns(text="postal_mail_body body_preview"),
+    activity_type: {
+        "comm_communicationid": "number",
+        **{
+            column.name: _KINDS[column.kind]
+            for column in columns
+            if column.kind in _KINDS and column.name not in _OF_THE_PUSH
+        },
+    }
+    for activity_type, columns in DERIVATIVE_COLUMNS.items()
 }
 
 
@@ -104,7 +78,11 @@ def part_sql(*, templates: Path = TEMPLATES_DIR) -> PayloadSql:
     """The continuation of an over-long body: a note on the same records, whose unique value and trace id are
     ``<communication id>/<part>``. ``v`` has ``comm_communicationid``, ``activity_date`` and the
     ``associated_*_id``, ``b`` has ``part`` and ``html``."""
-    columns = {name: _column(name, kind) for name, kind in _COMMON_COLUMNS.items()}
+    columns = {
+        name: _column(name, kind)
+        for name, kind in COLUMNS["notes"].items()
+        if all(name in each for each in COLUMNS.values())
+    }
     columns["comm_communicationid"] = _Expression(
         sql.SQL("v.comm_communicationid::text || '/' || b.part::text"), "number", sql.SQL("b.part")
     )
@@ -154,10 +132,12 @@ _FITS: dict[PropertyType, frozenset[_Kind]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Expression:
     """What stands for one value of every row. ``text`` is the value as text; ``present`` is NULL exactly when the
-    value is, and cheaper; ``too_long`` is a condition; ``choices`` are the only values that it can have."""
+    value is, and cheaper; ``too_long`` is a condition; ``choices`` are the only values that it can have.
+
+    A template cannot look at it: ``if``, ``==``, ``~`` would decide once for all rows."""
 
     text: sql.Composable
     kind: _Kind
@@ -165,6 +145,14 @@ class _Expression:
     too_long: sql.Composable | None = None
     choices: frozenset[str] | None = None
     name: str = ""
+
+    def _looked_at(self, *_: object) -> NoReturn:
+        raise TemplateFault(
+            f"{self.name} is a column of all rows: print it, alone or with a filter (mapped, html, utc)"
+        )
+
+    __bool__ = __str__ = __eq__ = __ne__ = __lt__ = __gt__ = __add__ = _looked_at
+    __hash__ = object.__hash__
 
 
 class _Document(NamedTuple):
@@ -204,8 +192,10 @@ class _Recorder:
         self._printed: list[_Expression] = []
 
     def print_value(self, value: object) -> str:
-        if not isinstance(value, _Expression):
+        if value is None or isinstance(value, str | int | float):
             return json.dumps(value)
+        if not isinstance(value, _Expression):
+            raise TemplateFault(f"only columns and constants can be printed, not {value}")
         self._printed.append(value)
         return json.dumps(self._MARK.format(len(self._printed) - 1))
 

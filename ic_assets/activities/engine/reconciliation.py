@@ -138,10 +138,7 @@ def _columns(connection: psycopg.Connection, entity: Entity) -> set[str]:
 
 
 def _list(extras: list[str], pattern: str, entity: Entity) -> sql.Composed:
-    return sql.SQL("").join(
-        sql.SQL(pattern).format(sql.Identifier(f"{entity.singular}_{extra}"))  # type: ignore[arg-type]
-        for extra in extras
-    )
+    return sql.SQL("").join(sql.SQL(pattern).format(sql.Identifier(f"{entity.singular}_{extra}")) for extra in extras)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, int, int | None, str | None, str | None]]:

@@ -104,9 +104,9 @@ def _within(column: str, window: Window | None) -> tuple[sql.Composable, dict[st
 
 def _parts_within(window: Window | None) -> tuple[sql.Composable, dict[str, Any]]:
     condition, parameters = _within("comm_datetime", window)
-    return sql.SQL(
-        "ic_communication_master_id IN (SELECT id FROM staging.ic_communication_master WHERE {})"
-    ).format(condition), parameters
+    return sql.SQL("ic_communication_master_id IN (SELECT id FROM staging.ic_communication_master WHERE {})").format(
+        condition
+    ), parameters
 
 
 def _stages_within(stages: list[str], window: Window | None) -> tuple[sql.Composable, dict[str, Any]]:

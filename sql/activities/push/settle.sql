@@ -2,21 +2,22 @@
 -- Rows that another worker has taken over meanwhile are left alone. A row whose payload changed while it was under
 -- way is pushed with what was sent and at once pending again.
 -- outcome: pushed, removed, failed, held, unknown, pending (to be sent again), archived_holder (pending under a new unique value).
--- {table}: the derivative table of object_type. Parameters: portal_id, object_type, worker, pause, and the arrays
--- communication_ids, parts, outcomes, hubspot_ids, hashes, contents, errors, categories, correlation_ids.
+-- {table}: the derivative table of object_type. Parameters: portal_id, object_type, worker, pause, and outcomes, a JSON
+-- array of the objects below (one value: an array of jsonb takes the driver many times as long to write).
 WITH outcome AS (
     SELECT *
-    FROM unnest(
-        %(communication_ids)s::bigint [],
-        %(parts)s::integer [],
-        %(outcomes)s::text [],
-        %(hubspot_ids)s::bigint [],
-        %(hashes)s::uuid [],
-        %(contents)s::jsonb [],
-        %(errors)s::text [],
-        %(categories)s::text [],
-        %(correlation_ids)s::text []
-    ) AS o (communication_id, part, outcome, hubspot_id, hash, content, error, category, correlation_id)
+    FROM
+        jsonb_to_recordset(%(outcomes)s::jsonb) AS o (
+            communication_id bigint,
+            part integer,
+            outcome text,
+            hubspot_id bigint,
+            hash uuid,
+            content jsonb,
+            error text,
+            category text,
+            correlation_id text
+        )
 ),
 
 settled AS (
