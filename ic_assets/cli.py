@@ -2,6 +2,7 @@
 when one is called, so that ``--help`` is instant."""
 
 import os
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -196,6 +197,8 @@ def sandbox(
 
 def main() -> None:
     """Exit codes: 0 done; 1 done, and a blocking check or some records failed; 2 refused, with one line that says why."""
+    # Python's own answer to SIGTERM skips the clean-up, and the services would stay up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app()
     except Refused as refused:

@@ -1,19 +1,27 @@
 """Dagster's asset checks: the rules of ``engine.rules`` as check specs and results, and the checks that run after an
 asset. The rules' figures and sentences are written once, there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.contract import landing_schema
+from ic_assets.activities.derivative_contract import derivative_frame_schema
+from ic_assets.activities.engine.frames import contract_problems
 from ic_assets.activities.engine.rules import Rule, Verdict, derivative_rules, master_rules, resolution_rules
 from ic_assets.activities.engine.schema_check import schema_problems
 from ic_assets.resources.dagster_resources import PostgresResource
 
+if TYPE_CHECKING:
+    import pandera.pandas as pa
+
 
 def spec(rule: Rule, asset: dg.AssetKey) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(rule.name, asset=asset, blocking=rule.blocking, description=rule.next_step)
+    return dg.AssetCheckSpec(rule.name, asset=asset, blocking=rule.blocking, description=rule.demand)
 
 
 def result(verdict: Verdict, asset: dg.AssetKey) -> dg.AssetCheckResult:
@@ -64,10 +72,60 @@ def schema_is_complete(postgres: PostgresResource) -> dg.AssetCheckResult:
     )
 
 
+def _contract_checks(
+    name: str, schemas: Mapping[dg.AssetKey, tuple[str, Callable[[], "pa.DataFrameSchema"]]]
+) -> dg.AssetChecksDefinition:
+    """The newest rows of each table against the declared columns: names, types, nullability, enumerations."""
+
+    @dg.multi_asset_check(
+        name=name,
+        specs=[
+            dg.AssetCheckSpec(
+                "columns_as_declared",
+                asset=key,
+                blocking=True,
+                description=f"The newest {_SAMPLED_ROWS} rows hold what the declared columns say.",
+            )
+            for key in schemas
+        ],
+        can_subset=True,
+    )
+    def checks(context: dg.AssetCheckExecutionContext, postgres: PostgresResource) -> Iterator[dg.AssetCheckResult]:
+        for key in sorted(check.asset_key for check in context.selected_asset_check_keys):
+            table, schema = schemas[key]
+            with postgres.database.transaction() as connection:
+                rows, problems = contract_problems(connection, table, schema(), _SAMPLED_ROWS)
+            yield dg.AssetCheckResult(
+                passed=not problems,
+                asset_key=key,
+                check_name="columns_as_declared",
+                description=f"{rows} rows hold what the declared columns say." if not problems else problems[0],
+                metadata={"problems": dg.MetadataValue.json(problems[:10]), "checked": rows},
+            )
+
+    return checks
+
+
+_SAMPLED_ROWS = 200
+master_contract = _contract_checks("master_contract", {keys.MASTER: ("ic_communication_master", landing_schema)})
+derivative_contract = _contract_checks(
+    "derivative_contract",
+    {
+        keys.derivative(activity): (activity.table, partial(derivative_frame_schema, activity.name))
+        for activity in ACTIVITY_TYPES
+    },
+)
 master_checks = _checks("master_checks", keys.MASTER, master_rules())
 resolution_checks = _checks("resolution_checks", keys.RESOLVED, resolution_rules())
 derivative_checks = [
     _checks(f"{activity.name}_checks", keys.derivative(activity), derivative_rules(activity))
     for activity in ACTIVITY_TYPES
 ]
-ALL_CHECKS = [schema_is_complete, master_checks, resolution_checks, *derivative_checks]
+ALL_CHECKS = [
+    schema_is_complete,
+    master_contract,
+    master_checks,
+    resolution_checks,
+    derivative_contract,
+    *derivative_checks,
+]

@@ -6,6 +6,7 @@ Dagster's column schemas and lineage and the frame checks (pandera) derive from 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -155,27 +156,38 @@ _OWN: dict[str, tuple[DerivativeColumn, ...]] = {
 }
 DERIVATIVE_COLUMNS = {name: (*_HEAD, *own, *_TAIL) for name, own in _OWN.items()}
 
-_DTYPES: dict[Kind, str] = {
+# None: pandera coerces every datetime64 to nanoseconds, which end in 2262, and tasks may be due on 9999-12-31.
+_DTYPES: dict[Kind, str | None] = {
     "bigint": "Int64",
     "integer": "Int64",
     "numeric": "Float64",
     "boolean": "boolean",
     "text": "string",
-    "timestamp": "datetime64[us]",
+    "timestamp": None,
     "timestamptz": "datetime64[us, UTC]",
     "jsonb": "object",
 }
 
 
 def derivative_frame_schema(activity_type: str) -> pa.DataFrameSchema:
-    """The columns of one derivative as a pandera schema for frames read from it; values are coerced first."""
+    """The columns of one derivative as a pandera schema for frames read from it; values are coerced first, but for
+    local timestamps, which must be datetimes in whatever resolution the frame has."""
     import pandera.pandas as pa
+
+    def is_moment(value: object) -> bool:
+        return isinstance(value, datetime)
+
+    moments = pa.Check(is_moment, element_wise=True, name="timestamp", error="not a timestamp")
+
+    def checks(column: DerivativeColumn) -> list[pa.Check]:
+        of_values = [pa.Check.isin(column.values)] if column.values else []
+        return [moments] if column.kind == "timestamp" else of_values
 
     return pa.DataFrameSchema(
         {
             column.name: pa.Column(
                 _DTYPES[column.kind],
-                checks=[pa.Check.isin(column.values)] if column.values else None,
+                checks=checks(column),
                 nullable=not column.required,
                 description=column.description,
             )

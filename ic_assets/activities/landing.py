@@ -8,7 +8,7 @@ from ic_assets.activities import keys
 from ic_assets.activities.checks import result, spec
 from ic_assets.activities.engine.landing import Landed, drop_key, inspected, land
 from ic_assets.activities.engine.rules import landing_rules
-from ic_assets.activities.metadata import code_version, drop_schema, table_metadata
+from ic_assets.activities.metadata import code_version, landing_schema, table_metadata
 from ic_assets.activities.partitions import csv_drops, months
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
@@ -45,7 +45,7 @@ class DropConfig(dg.Config):
     kinds={"csv", "postgres"},
     owners=keys.OWNERS,
     code_version=code_version("activities/landing/superseded", "activities/landing/against_earlier"),
-    metadata={**table_metadata("ic_communication_landing"), "dagster/column_schema": drop_schema()},
+    metadata={**table_metadata("ic_communication_landing"), "dagster/column_schema": landing_schema()},
     check_specs=[spec(rule, keys.LANDING) for rule in landing_rules()],
     output_required=False,
     description=(

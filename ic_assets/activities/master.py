@@ -4,7 +4,7 @@ import dagster as dg
 
 from ic_assets.activities import keys
 from ic_assets.activities.engine import stages
-from ic_assets.activities.metadata import add_month_counts, code_version, drop_schema, table_metadata
+from ic_assets.activities.metadata import add_month_counts, code_version, master_schema, table_metadata
 from ic_assets.activities.partitions import months
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
@@ -25,7 +25,7 @@ def window(context: dg.AssetExecutionContext) -> stages.Window:
     kinds={"postgres", "sql"},
     owners=keys.OWNERS,
     code_version=code_version("activities/master/apply", extra=stages.CLASSIFICATION_FILE.read_text(encoding="utf-8")),
-    metadata={**table_metadata("ic_communication_master"), "dagster/column_schema": drop_schema()},
+    metadata={**table_metadata("ic_communication_master"), "dagster/column_schema": master_schema()},
     description=(
         "One row per communication, in its newest landed version: typed, classified into one of seven activity types "
         "(sql/activities/classification.csv), with its HubSpot ids looked up. A month can be run again at any time: only "

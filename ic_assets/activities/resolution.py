@@ -5,7 +5,7 @@ import dagster as dg
 from ic_assets.activities import keys
 from ic_assets.activities.engine import stages
 from ic_assets.activities.master import window
-from ic_assets.activities.metadata import add_month_counts, code_version, table_metadata
+from ic_assets.activities.metadata import add_month_counts, code_version, master_schema, table_metadata
 from ic_assets.activities.partitions import months
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
@@ -20,7 +20,7 @@ from ic_assets.resources.dagster_resources import PostgresResource
     kinds={"postgres", "sql"},
     owners=keys.OWNERS,
     code_version=code_version("activities/resolution/apply", "activities/resolution/log_misses"),
-    metadata=table_metadata("ic_communication_master"),
+    metadata={**table_metadata("ic_communication_master"), "dagster/column_schema": master_schema()},
     description=(
         "The master with its contact, company and deal ids right and its orphans flagged. References that lead nowhere are "
         "in staging.reconciliation_log, one row per reference and month. Carries the gate: each kind of reference resolved "

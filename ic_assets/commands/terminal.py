@@ -12,7 +12,8 @@ from rich.table import Table
 
 from ic_assets.resources.dagster_resources import Reporter
 
-out = Console(highlight=False, soft_wrap=True)
+# Where the width is not a terminal's, tables keep theirs: 80 columns would fold the headings.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -72,6 +72,8 @@ retention:
       skipped: 7
       success: 90
       failure: 90
+nux:
+  enabled: false
 telemetry:
   enabled: false
 """

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -60,6 +61,21 @@ NOTES = (
     "R&amp;D &lt;kept&gt;",
     "<p>Hello <b>Bob</b></p>",
     "<div>ok<script>alert(1)</script><br>next &amp; last</div>",
+    "<HTML><HEAD><TITLE>no text</TITLE><style>p{color:red}</style></HEAD>\r\n<BODY><P>Dear Ann,</P></BODY></HTML>",
+    "<table><tr><td>a</td><td>b &lt; c &eacute;</td></tr></table>",
+    '<a href="javascript:alert(1)">one</a> <a href="https://example.com/?a=1&amp;b=2">two</a>',
+    '<img src="https://example.com/x.png" onerror="alert(1)">beside a picture',
+    "<ul><li>one<li>two</ul>",
+    "first<br>second<BR/>third\nfourth",
+    "<!-- hidden --><p>3 < 4 && 5 > 4</p>",
+    "5\" pipe, 3' long",
+    'a "word" in the middle',
+    ' "after a blank"',
+    "lone\rreturn, \r\rtwo more",
+    "a lone\rreturn and a line\nfeed",
+    " NULL ",
+    "NaN\u00a0",
+    "bytes \u0a0d \u0d0a \u2c22 \u220a like line ends, commas and quotes",
     "\\N",
     "before\n\\.\nafter",
     "'; drop schema staging cascade; -- %s %(x)s %%",
@@ -82,14 +98,32 @@ SUBJECTS = (
     "Ünïcode ✓ 🎉",
     "5 < 6 & 7 'quoted' \"twice\"",
     "007",
+    '27" screen',
+    "re\rturn",
+    " NaN",
 )
 COMPANIES = ("Example GmbH & Co. KG", 'O\'Brien "Quotes", Inc', "株式会社例", " Padded Ltd\u00a0", "Ærø A/S")
 FIRST_NAMES = ("Ann", " Zoë ", "Jean-Luc", "\u00a0José\t", "李")
 LAST_NAMES = ("Example", "O'Neill", " van der Berg", "Łukasz\n")
 ADDRESSES = ("ann@example.com", "BOB@Example.ORG", '"Bob, B." <bob@example.com>', "zoe@mail.test")
-MISSING = ("", "", "NULL", "NaN", "  ", "\u00a0")
+MISSING = ("", "", "NULL", "NaN", "  ", "\u00a0", "\u2003\u3000\n")
+NEARLY_MISSING = (" NULL ", "\u00a0NaN", "null", "nan", "None", "\u200b")
+PADDING = ("", "", "", "", "", " ", "\t", "\u00a0", "\u2003", "\u3000\u202f", " \n", "\r", "\x0b\x0c", "\x85")
 UNKNOWN_TYPES = ("mail", "fax", "E-Mail Out", "phone call", "Besuch", "42", "cases", "SMS/Text")
-BAD_INTEGERS = ("abc", "1e5", "1.5E+05", "1_000", "٣٤", "12.5", "9223372036854775808", "0x1F", "1,234", "--5", "1 2")
+BAD_INTEGERS: tuple[str, ...] = (
+    "abc",
+    "1e5",
+    "1.5E+05",
+    "1_000",
+    "٣٤",
+    "12.5",
+    "9223372036854775808",
+    "0x1F",
+    "1,234",
+    "--5",
+    "1 2",
+    *NEARLY_MISSING,
+)
 BAD_TIMES = (
     "soon",
     "now",
@@ -109,7 +143,18 @@ BAD_TIMES = (
     "2019-03-01T10:00:00+25:00",
     "2019-03-01 10:00:00 BC",
     "２０１９-03-01",
+    "2019-03-01\u00a010:00",
+    "2019-03-01\r",  # only white space, hence fine
+    *NEARLY_MISSING,
 )
+# A match lost, one that changes, and some that are gained, of an id that no file named before too.
+LATER_CONTACTS = b"""legacy_id,hubspot_id,email
+7,,ann@example.com
+8,51000999999,bob@example.com
+500001,51000888888,
+900001,51000777777,
+900003,51000666666,
+"""
 OFFSETS = ("Z", "+02", "+0200", "+02:00", "-05:00", "+05:30", "-0930", "-11")
 CLOCK_CHANGES = (
     datetime(2019, 3, 31, 2, 30),
@@ -131,6 +176,8 @@ class Format:
     absent: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     final_newline: bool = True
+    opening: str = ""
+    """Lines before the header, without text."""
 
 
 @dataclass(frozen=True)
@@ -141,10 +188,12 @@ class Drop:
 
 @dataclass(frozen=True)
 class Scenario:
-    """``commands``: the drops of each ``load`` command, in order."""
+    """``commands``: the drops of each ``load`` command, in order. Before the last of several the contacts are
+    reconciled once more, with ``later_contacts``."""
 
     settings: OracleSettings
     reconciliations: dict[str, bytes]
+    later_contacts: bytes
     commands: list[list[Drop]]
 
     @property
@@ -195,7 +244,12 @@ _VARIANTS = (
         "crm@example.org",
         date(2019, 1, 15),
         Format("utf-16-le", "\t", "\r\n", extra=("Extra",), final_newline=False),
-        Format("cp1252", ",", "\n", absent=("comm_updateddate", "comm_todatetime"), extra=("Legacy\nFlag",)),
+        Format(
+            "cp1252",
+            absent=("comm_updateddate", "comm_todatetime"),
+            extra=("Legacy\nFlag",),
+            opening="\n \t\n",
+        ),
         (4,),
     ),
     _Setting(
@@ -236,6 +290,7 @@ def _any_format(rng: random.Random, absent: tuple[str, ...]) -> Format:
         absent=absent,
         extra=rng.choice(((), ("Extra",), ("Legacy\nFlag", "x y"))),
         final_newline=rng.random() < 0.5,
+        opening=rng.choice(("", "\n", " \n\n")),
     )
 
 
@@ -272,7 +327,7 @@ class _Generator:
         ]
         queue = iter(drops)
         commands = [[next(queue) for _ in range(count)] for count in self.variant.grouping]
-        return Scenario(self.settings, self.reconciliations(), commands)
+        return Scenario(self.settings, self.reconciliations(), LATER_CONTACTS, commands)
 
     # -- reference data ----------------------------------------------------------------------------------
 
@@ -311,8 +366,11 @@ class _Generator:
     # -- fields ------------------------------------------------------------------------------------------
 
     def integer(self, value: int) -> str:
-        forms = (str(value), str(value), f"{value}.0", f"{value}.00", f"+{value}", f"00{value}", f" {value}\u00a0")
+        forms = (str(value), str(value), f"{value}.0", f"{value}.00", f"+{value}", f"00{value}", self.padded(value))
         return self.rng.choice(forms)
+
+    def padded(self, value: object) -> str:
+        return f"{self.rng.choice(PADDING)}{value}{self.rng.choice(PADDING)}"
 
     def new_id(self) -> str:
         while True:
@@ -339,7 +397,7 @@ class _Generator:
             f"{day} {clock[:5]}",
             f"{day}T{clock}.{rng.randint(0, 999):03d}",
             f"{day}",
-            f" {day} {clock}\u00a0",
+            self.padded(f"{day} {clock}"),
         ]
         if 2 <= moment.day <= 27:
             forms.append(f"{day}T{clock}{rng.choice(OFFSETS)}")
@@ -354,7 +412,7 @@ class _Generator:
         return rng.choice(forms)
 
     def mixed(self, word: str) -> str:
-        forms = (word, word, word.upper(), word.title(), f" {word} ", f"\t{word}", f"{word}\u00a0", f"{word}\n")
+        forms = (word, word, word.upper(), word.title(), self.padded(word), self.padded(word.upper()))
         return self.rng.choice(forms)
 
     def some(self, values: tuple[str, ...] | list[str], blank: float = 0.3) -> str:
@@ -434,9 +492,13 @@ class _Generator:
             {"comm_type": "visit", "comm_datetime": "2019-03-01", "comm_todatetime": "2019-03-01 00:00"},
             {"comm_type": "visit", "comm_datetime": "2019-03-01 10:00", "comm_todatetime": "2019-03-01 09:59:59.999"},
         ]
-        texts = ("x" * 65_536, "x" * 65_537, _tokens(150_000), "&" * 20_000, _tokens(40_000).replace(" ", "\n<\n"))
-        for text in texts:
-            for kind in ("note", "letter", "call", "email", "visit", "task", "sms"):
+        texts = ["x" * 65_536, "x" * 65_537, _tokens(150_000), "&" * 20_000, _tokens(40_000).replace(" ", "\n<\n")]
+        html = _tokens(120_000).replace("0 ", "0</p>\n<p>")
+        texts += [f"<p>{html}</p>", f"<div><b>{_tokens(70_000).replace('9 ', '9<br>')} &amp; more</b></div>"]
+        kinds = ("note", "letter", "call", "email", "visit", "task", "sms")
+        for at, text in enumerate(texts):
+            # Each text as an e-mail, which has two bodies, and as two other types in turn.
+            for kind in dict.fromkeys(("email", kinds[at % 7], kinds[(at + 2) % 7])):
                 edges.append({"comm_type": kind, "comm_note": text, "comm_subject": ""})
         edges += [{"comm_datetime": moment.isoformat(), "comm_todatetime": ""} for moment in CLOCK_CHANGES]
         return edges
@@ -458,6 +520,7 @@ class _Generator:
         for text in (before, after, late, "1999-12-31 23:59:59", "9999-12-31"):
             plans.append({"comm_datetime": text})
         plans += [{"comm_datetime": f"{settings.range_start:%Y-%m-%d}T00:30:00{offset}"} for offset in OFFSETS]
+        plans += [{"comm_type": text} for text in NEARLY_MISSING]
         plans += [{"comm_type": "", "comm_datetime": "soon"}, {"comm_createddate": "soon", ID: "x"}]
         optional = [name for name in (*oracle.INTEGERS, *oracle.TIMESTAMPS) if name not in REQUIRED]
         for name in optional:
@@ -536,7 +599,7 @@ class _Generator:
         rng = self.rng
         columns = [name for name in COLUMNS if name not in form.absent] + list(form.extra)
         rng.shuffle(columns)
-        lines = [form.delimiter.join(self.cell(self.header_name(name), form) for name in columns)]
+        lines = [form.opening + form.delimiter.join(self.cell(self.header_name(name), form) for name in columns)]
         for row in rows:
             if row.verbatim is not None:
                 lines.append(row.verbatim)
@@ -545,19 +608,29 @@ class _Generator:
             texts = texts[: row.shape] if row.shape < 0 else texts + ["surplus"] * row.shape
             lines.append(form.delimiter.join(self.cell(text, form) for text in texts))
         text = form.newline.join(lines) + (form.newline if form.final_newline else "")
+        if form.encoding == "cp1252":
+            # Spaces that it lacks would become question marks and few values would be readable.
+            text = re.sub(r"[^\S\x00-\x7f]", "\u00a0", text)
         boms = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
         data = boms.get(form.encoding, b"") + text.encode(form.encoding, errors="replace")
-        return gzip.compress(data, mtime=0) if form.compressed else data
+        # Two members, as `cat a.gz b.gz` makes them.
+        middle = len(data) // 2
+        packed = (gzip.compress(part, mtime=0) for part in (data[:middle], data[middle:]))
+        return b"".join(packed) if form.compressed else data
 
     def header_name(self, name: str) -> str:
         written = HEADER_NAMES.get(name, name)
         return self.rng.choice((written, written, written.lower(), written.upper(), f" {written} "))
 
     def cell(self, text: str, form: Format) -> str:
-        must = any(mark in text for mark in (form.delimiter, '"', "\n", "\r"))
-        if must or self.rng.random() < 0.2:
-            return '"' + text.replace('"', '""') + '"'
-        return text
+        """``text`` in quotes, without them where it can do without, or with its beginning in quotes."""
+        # A CR at the end of a field may meet the LF of the line.
+        bare = not (text.startswith('"') or text.endswith("\r") or form.delimiter in text or "\n" in text)
+        way = self.rng.random()
+        if bare and way < 0.78:
+            return text
+        end = len(text) // 2 if bare and way < 0.8 and text[len(text) // 2 :][:1] != '"' else len(text)
+        return '"' + text[:end].replace('"', '""') + '"' + text[end:]
 
 
 MIXED = ("comm_type", "comm_status", "comm_action", "comm_priority")

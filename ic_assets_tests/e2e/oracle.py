@@ -17,7 +17,6 @@ import html
 import io
 import json
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -279,41 +278,58 @@ class Record:
 
 
 def records(text: str, delimiter: str) -> Iterator[Record]:
-    """The records of a CSV text, each with the physical line on which it starts, without blank lines."""
-    csv.field_size_limit(sys.maxsize)
-    taken: list[str] = []
+    """The records of a CSV text, each with the physical line on which it starts, without blank lines.
 
-    def lines() -> Iterator[str]:
-        for line in io.StringIO(text, newline="\n"):
-            taken.append(line)
-            yield line
+    Python's csv reading, character by character: a quote opens a field only at its start, what follows a closing
+    quote belongs to the field. Lines end with LF or CRLF, hence a CR by itself is data, where csv gives up.
+    """
+    fields: list[str] = []
+    field: list[str] = []
+    state, line, start, opened, begin = "start", 1, 1, 1, 0
+    for at, character in enumerate(text):
+        if state == "quoted":
+            if character == '"':
+                state = "closing"
+            else:
+                field.append(character)
+                line += character == "\n"
+        elif character == '"' and state == "closing":
+            field.append(character)
+            state = "quoted"
+        elif character == '"' and state == "start":
+            state, opened = "quoted", line
+        elif character == delimiter:
+            fields.append("".join(field))
+            field, state = [], "start"
+        elif character == "\n":
+            if text[begin:at].strip():
+                yield _record(start, text[begin:at], [*fields, "".join(field)])
+            line += 1
+            fields, field, state, start, begin = [], [], "start", line, at + 1
+        elif character != "\r" or text[at + 1 : at + 2] != "\n":
+            field.append(character)
+            state = "plain"
+    if state == "quoted":
+        raise DropRefusedError(f"line {opened}: a quote that never closes")
+    if text[begin:].strip():
+        yield _record(start, text[begin:], [*fields, "".join(field)])
 
-    line, raw, start = 1, "", 1
-    for fields in csv.reader(lines(), delimiter=delimiter):
-        start, raw = line, "".join(taken)
-        line += len(taken)
-        taken.clear()
-        if len(raw.encode()) > MAX_RECORD_BYTES:
-            raise DropRefusedError(f"line {start}: a record over 16 MiB")
-        if raw.strip():
-            yield Record(start, raw.rstrip("\r\n"), fields)
-    _refuse_an_open_quote(raw, delimiter, start)  # Only the last record can end inside a quote.
 
-
-def _refuse_an_open_quote(raw: str, delimiter: str, line: int) -> None:
-    try:
-        list(csv.reader(io.StringIO(raw, newline="\n"), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        if "unexpected end of data" in str(error):
-            raise DropRefusedError(f"line {line}: a quote that never closes") from error
+def _record(line: int, raw: str, fields: list[str]) -> Record:
+    if len(raw.encode()) > MAX_RECORD_BYTES:
+        raise DropRefusedError(f"line {line}: a record over 16 MiB")
+    return Record(line, raw.removesuffix("\r"), fields)
 
 
 def delimiter_of(text: str) -> str:
     """The one of comma, semicolon and tab under which the header holds most of the known names."""
 
     def known(delimiter: str) -> int:
-        header = next(csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter), [])
-        return sum(name.strip().lower() in COLUMNS for name in header)
+        try:
+            header = next(records(text, delimiter), None)
+        except DropRefusedError:
+            return 0
+        return sum(name.strip().lower() in COLUMNS for name in header.fields) if header else 0
 
     return max(",;\t", key=known)
 
@@ -389,6 +405,10 @@ class Text(str):
 
 class Html(str):
     """A body that was HTML already: compared by what a reader sees, since sanitizers differ in details."""
+
+
+class Plain(str):
+    """A body as it was written, for a property that takes plain text."""
 
 
 class Oracle:
@@ -701,7 +721,7 @@ class Oracle:
     def payload(self, comm_id: int, id_property: str = "ic_communication_id") -> dict[str, Any]:
         """What HubSpot must be sent for one communication.
 
-        ``properties``: datetime for a UTC time, ``Text``/``Html`` for a body, str otherwise;
+        ``properties``: datetime for a UTC time, ``Text``/``Html``/``Plain`` for a body, str otherwise;
         ``associations``: a set of (record id, association type id);
         ``body``: the property that an over-long body fills.
         """
@@ -747,7 +767,7 @@ class Oracle:
         return {
             "hs_email_subject": row["email_subject"],
             "hs_email_html": as_html(row["email_body"]),
-            "hs_email_text": row["email_body"],
+            "hs_email_text": None if row["email_body"] is None else Plain(row["email_body"]),
             "hs_email_direction": "INCOMING_EMAIL" if row["email_direction"] == "INCOMING" else "EMAIL",
             "hs_email_status": row["email_send_status"],
             "hs_email_headers": json.dumps(headers) if headers else None,

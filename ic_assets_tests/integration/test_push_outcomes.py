@@ -35,31 +35,45 @@ def hub(served: HubSpot) -> HubSpot:
     return served
 
 
+# One fault per object type in each push.
 FAULTS = [
-    "lost_before", "lost_reply", "cut_reply", "late_commit", "empty", "short", "repeat", "http_429", "http_423",
-    "http_503", "http_500_after", "http_502_after", "http_504_after", "http_524_after",
-]  # fmt: skip
+    ("lost_before", "lost_reply", "cut_reply", "late_commit", "empty", "short", "repeat"),
+    ("http_429", "http_423", "http_503", "http_500_after", "http_502_after", "http_504_after", "http_524_after"),
+]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_whatever_an_answer_is_worth_each_activity_stands_once(database: str, hub: HubSpot, fault: str) -> None:
-    activities = cases.some(60, ["calls", "notes"])
+@pytest.mark.parametrize("faults", FAULTS)
+def test_whatever_an_answer_is_worth_each_activity_stands_once(
+    database: str, hub: HubSpot, faults: tuple[str, ...]
+) -> None:
+    activities = cases.some(140)
     cases.stage(database, activities)
     setup(database, cases.target(hub))
-    hub.chaos(
-        late=300,
-        retry_after=1,
-        index_lag=150,
-        script=[
-            {"match": "POST .*/calls/batch/create", "fault": fault, "times": 1},
-            {"match": "POST .*/notes/batch/create", "fault": fault, "times": 1},
-            {"match": "POST .*/batch/create", "fault": "shuffle", "times": 9},
-        ],
-    )
+    script = [
+        {"match": f"POST .*/{name}/batch/create", "fault": fault, "times": 1}
+        for name, fault in zip(cases.NAMES, faults, strict=True)
+    ]
+    shuffle = {"match": "POST .*/batch/create", "fault": "shuffle", "times": 9}
+    hub.chaos(late=300, retry_after=1, index_lag=150, script=[*script, shuffle])
     result = cases.run(database, hub, recheck_seconds=0.6)
-    assert (result.sent, result.created, result.unknown) == (60, 60, 0)
+    assert (result.sent, result.created, result.unknown) == (140, 140, 0)
+    met = {request["fault"] for request in hub.requests()}
+    assert met >= set(faults)
     cases.assert_stands(hub, activities)
     cases.assert_ledger_agrees(database, hub)
+
+
+def test_a_create_that_was_never_carried_out_is_sent_again_after_the_pause_and_not_before(
+    database: str, hub: HubSpot
+) -> None:
+    activities = cases.some(20, ["calls"])
+    cases.stage(database, activities)
+    setup(database, cases.target(hub))
+    hub.chaos(script=[{"match": "POST .*/calls/batch/create", "fault": "http_504", "times": 1}])
+    assert cases.run(database, hub, recheck_seconds=1.0).created == 20
+    creations_at = [r["at"] for r in hub.requests() if r["path"].endswith("calls/batch/create")][-2:]
+    assert creations_at[1] - creations_at[0] >= 1.0
+    cases.assert_stands(hub, activities)
 
 
 def test_lost_answers_to_updates_and_removals_leave_what_was_wanted(database: str, hub: HubSpot) -> None:
@@ -103,22 +117,21 @@ def start_push(database: str, hub: HubSpot) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_until_something_stands(hub: HubSpot, process: subprocess.Popen[bytes], at_least: int) -> None:
-    while process.poll() is None:
-        created = sum(1 for r in hub.requests() if r["path"].endswith("batch/create") and r["status"] in (200, 201))
-        if created >= at_least:
-            return
-        time.sleep(0.02)
+def creations(hub: HubSpot) -> int:
+    return sum(1 for r in hub.requests() if r["path"].endswith("batch/create") and r["status"] in (200, 201))
 
 
 def test_a_killed_push_is_taken_over_and_ends_with_each_activity_once(database: str, hub: HubSpot) -> None:
-    activities = cases.some(2500)
+    activities = cases.some(1600)
     cases.stage(database, activities)
     setup(database, cases.target(hub))
     hub.chaos(seed=3, latency=60, jitter=60, lost_reply=0.1, index_lag=100)
-    for round_ in range(2):
+    for _ in range(2):
+        before = creations(hub)
         process = start_push(database, hub)
-        wait_until_something_stands(hub, process, 14 + 5 + 8 * round_)
+        while creations(hub) < before + 4:
+            assert process.poll() is None, "the push ended before it could be killed"
+            time.sleep(0.02)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     with psycopg.connect(database) as connection:
@@ -151,6 +164,29 @@ def test_two_pushes_at_once_share_the_rows_and_the_budget(database: str, hub: Hu
         ]
     assert len(sent) > 15
     assert max(sum(1 for s in sent if t <= s < t + 1.0) for t in sent) <= 20
+
+
+def test_a_push_leaves_the_claims_of_a_live_one_alone(database: str, hub: HubSpot) -> None:
+    activities = cases.some(70)
+    cases.stage(database, activities)
+    setup(database, cases.target(hub))
+    hub.chaos(latency=1000)
+    before = len(hub.requests())
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(cases.run, database, hub, recheck_seconds=0.1)
+        while True:
+            with psycopg.connect(database) as connection:
+                row = connection.execute(
+                    "SELECT count(*) FROM hubspot.push_ledger WHERE state = 'in_flight'"
+                ).fetchone()
+            if row == (70,):
+                break
+            time.sleep(0.02)
+        second = pool.submit(cases.run, database, hub, recheck_seconds=0.1)
+        assert (first.result().created, second.result().sent) == (70, 0)
+    hub.chaos()
+    assert sum(1 for r in hub.requests()[before:] if r["path"].endswith("batch/create")) == 7
+    cases.assert_stands(hub, activities)
 
 
 def test_setup_says_what_the_portal_enforces_and_leaves_no_probe_behind(database: str, hub: HubSpot) -> None:

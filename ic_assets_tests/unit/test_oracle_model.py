@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ic_assets_tests.e2e.hostile_drops import scenario
 from ic_assets_tests.e2e.oracle import (
@@ -112,9 +116,32 @@ def test_a_record_is_named_by_the_line_on_which_it_starts() -> None:
     ]
 
 
-def test_a_quote_that_never_closes_refuses_the_drop_and_names_its_record() -> None:
-    with pytest.raises(DropRefusedError, match="line 2"):
-        list(records('a,b\n1,"open\n2,x\n', ","))
+def test_a_quote_that_never_closes_refuses_the_drop_and_names_its_line() -> None:
+    with pytest.raises(DropRefusedError, match="line 3:"):
+        list(records('a,b\n1,"closed\n","open\n2,x\n', ","))
+
+
+@given(st.text(alphabet='a,"\n', max_size=20))
+def test_records_are_what_pythons_csv_reads(text: str) -> None:
+    try:
+        found = [record.fields for record in records(text, ",")]
+    except DropRefusedError:
+        text += '"'
+        found = [record.fields for record in records(text, ",")]
+    assert found == [fields for fields in csv.reader(io.StringIO(text, newline="\n")) if fields]
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ('5" pipe,"abc"x\r\n', ['5" pipe', "abcx"]),
+        ('a\rb,"c\r\nd"\r\n', ["a\rb", "c\r\nd"]),
+        ('"a"\rb,"c""d"e"f"\n', ["a\rb", 'c"de"f"']),
+        (' "a",\r\r\n', [' "a"', "\r"]),
+    ],
+)
+def test_stray_quotes_and_carriage_returns_are_data(text: str, fields: list[str]) -> None:
+    assert [record.fields for record in records(text, ",")] == [fields]
 
 
 def test_one_bad_byte_in_utf8_is_refused_while_windows_1252_is_read() -> None:

@@ -1,5 +1,5 @@
--- What the local HubSpot needs to know of each contact that the reconciliation names. No parameters. Through to_jsonb, since a
--- reconciliation table that stood before us may lack the columns that are only for people.
+-- What the local HubSpot needs to know of each contact that the reconciliation names. No parameters.
+-- Through to_jsonb, since a reconciliation table that stood before us may lack the columns that are only for people.
 SELECT DISTINCT ON (r.hubspot_contact_id)
     r.hubspot_contact_id,
     jsonb_strip_nulls(

@@ -55,11 +55,13 @@ CREATE TABLE hubspot.push_request (
 );
 CREATE INDEX push_request_push_id ON hubspot.push_request (push_id);
 
--- Grain: one record that stands, or shall stand, in one portal. object_type is HubSpot's slug; activity_type is
--- the type of the communication, which differs for the notes that continue an over-long body (part from 2).
--- desired_hash: md5 of the stored payload; sent_hash: of what the last attempt sent; pushed_hash: of what HubSpot holds, NULL
--- when that is not known for certain. pushed: {"properties": {name: hash of value}, "associations": [[object, id, type], ...]}.
--- revision: part of the unique value once an archived record keeps the plain one occupied.
+-- Grain: one record that stands, or shall stand, in one portal. object_type is HubSpot's slug;
+-- activity_type is the type of the communication, which differs for the notes that continue an over-long
+-- body (part from 2). desired_hash: md5 of the stored payload; sent_hash: of what the last attempt sent;
+-- pushed_hash: of what HubSpot holds, NULL when that is not known for certain. pushed: {"properties":
+-- {name: hash of value}, "associations": [[object, id, type], ...]}. push_id: the push that last had it in
+-- hand; created_push_id: the one that created what stands in HubSpot. revision: part of the unique value
+-- once an archived record keeps the plain one occupied.
 CREATE TABLE hubspot.push_ledger (
     portal_id bigint NOT NULL,
     communication_id bigint NOT NULL,
@@ -84,6 +86,7 @@ CREATE TABLE hubspot.push_ledger (
     check_after timestamptz,
     in_doubt_until timestamptz,
     push_id integer,
+    created_push_id integer,
     pushed_at timestamptz,
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (portal_id, communication_id, object_type, part),
@@ -105,7 +108,7 @@ CREATE TABLE hubspot.rate_budget (
     kind text NOT NULL,
     rps double precision NOT NULL,
     next_at double precision NOT NULL DEFAULT 0,
-    slots double precision [] NOT NULL DEFAULT '{}',
+    slots double precision[] NOT NULL DEFAULT '{}',
     portal_rps double precision,
     daily_remaining bigint,
     daily_seen_at timestamptz,
@@ -132,13 +135,14 @@ CREATE TABLE hubspot.push_rollback_record (
     object_type text NOT NULL,
     part integer NOT NULL,
     hubspot_id bigint NOT NULL,
-    outcome text NOT NULL CHECK (outcome IN ('archived', 'held_back', 'already_gone')),
+    outcome text NOT NULL CHECK (outcome IN ('archived', 'held_back', 'already_gone', 'failed')),
     before jsonb NOT NULL,
     reason text,
     recorded_at timestamptz NOT NULL,
     previous_hash text NOT NULL,
     record_hash text NOT NULL UNIQUE
 );
+CREATE INDEX push_rollback_record_hubspot_id ON hubspot.push_rollback_record (portal_id, hubspot_id);
 
 -- The portal that was pushed to last: the one that the derivatives' push columns speak of.
 CREATE VIEW hubspot.v_current_portal AS

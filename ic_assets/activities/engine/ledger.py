@@ -251,8 +251,15 @@ class Ledger:
 
     async def settle(self, object_type: str, outcomes: Sequence[Outcome]) -> None:
         """Writes outcomes of rows of one object type; the derivatives follow in the same transaction."""
-        if not outcomes:
-            return
+        async with self.connection() as connection:
+            await self.settle_in(connection, object_type, outcomes)
+        if len(self.requests) > 50:
+            await self.flush_requests()
+
+    async def settle_in(
+        self, connection: psycopg.AsyncConnection, object_type: str, outcomes: Sequence[Outcome]
+    ) -> None:
+        """``settle`` inside the caller's transaction."""
         values = {
             "portal_id": self.portal_id,
             "object_type": object_type,
@@ -260,10 +267,7 @@ class Ledger:
             "pause": self.pause,
             "outcomes": Jsonb([_settlement(outcome) for outcome in outcomes]),
         }
-        async with self.connection() as connection:
-            await connection.execute(statement("activities/push/settle", table=table_of(object_type)), values)
-        if len(self.requests) > 50:
-            await self.flush_requests()
+        await connection.execute(statement("activities/push/settle", table=table_of(object_type)), values)
 
 
 def _settlement(outcome: Outcome) -> Json:

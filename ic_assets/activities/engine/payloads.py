@@ -246,7 +246,7 @@ class _Recorder:
         column = _of_kind(value, "text", "plain")
         if column.name != self._activity.body:
             raise TemplateFault(f"plain is for the body, {self._activity.body}")
-        text = sql.SQL("CASE WHEN b.html IS NULL THEN {} ELSE b.text END").format(column.present)
+        text = sql.SQL("coalesce(b.text, {})").format(column.present)
         return replace(column, text=sql.SQL("nullif({}, '')").format(text), too_long=_too_long(text))
 
     def mapped(self, value: object, choices: Mapping[str, str]) -> _Expression:

@@ -96,7 +96,8 @@ async def prepare(client: HubSpotClient, ledger: Ledger, types: Sequence[str], *
     target = client.target
     found = await asyncio.gather(*(_examine(client, name) for name in types))
     known = await _remembered(ledger, target.id_property)
-    for state, properties in found:
+
+    async def complete(state: TypeSetup, properties: list[Json]) -> None:
         if not state.is_there and create:
             await _create_property(client, state, properties)
         if state.is_unique and create and known.get(state.object_type) is None:
@@ -105,6 +106,8 @@ async def prepare(client: HubSpotClient, ledger: Ledger, types: Sequence[str], *
             state.is_enforced = known.get(state.object_type) is not False
         if create:
             await _remember(ledger, target.id_property, state)
+
+    await asyncio.gather(*(complete(state, properties) for state, properties in found))
     states = {state.object_type: state for state, _ in found}
     return SetupReport(
         ledger.portal_id, target.id_property, states, [w for s in states.values() for w in _warnings(s)], ledger.pause

@@ -7,30 +7,34 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import date
+from dataclasses import asdict
 from typing import Any
 
 import psycopg
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine import push_preview
 from ic_assets.activities.engine.ledger import (
-    EVER,
     Ledger,
     Outcome,
     Row,
-    Scope,
     connect,
-    month_after,
     open_ledger,
-    types_in_order,
 )
 from ic_assets.activities.engine.portal import SetupReport, prepare
+from ic_assets.activities.engine.push_result import (
+    ACTIONS,
+    ALL_TYPES,
+    TEST_RECORDS,
+    WRITTEN,
+    Progress,
+    PushOptions,
+    PushResult,
+    fill,
+    spread,
+)
 from ic_assets.activities.engine.push_worker import Sender
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import Settings
@@ -45,108 +49,7 @@ from ic_assets.resources.hubspot import (
 )
 from ic_assets.resources.rate_budget import SEARCH_RPS, RateBudget
 
-ALL_TYPES = tuple(activity.name for activity in ACTIVITY_TYPES)
-MODES = ("dry-run", "test", "production")
-TEST_RECORDS = 100
-ACTIONS = ("create", "update", "remove")
-COUNTS = (
-    "sent", "created", "updated", "identical", "removed", "rejected", "held", "unknown", "requests", "seconds",
-)  # fmt: skip
-_WRITTEN = {"create": "created", "update": "updated"}
-
-
-@dataclass(frozen=True)
-class PushOptions:
-    """``months``: first days of the first and the last month, both included. ``limit``: records that this run takes up.
-    ``recheck_seconds``: how long an unanswered request may still be carried out (IC_HUBSPOT_RECHECK_SECONDS, 120)."""
-
-    mode: str = "dry-run"
-    types: Sequence[str] = ALL_TYPES
-    months: tuple[date, date] | None = None
-    limit: int | None = None
-    include_orphans: bool = False
-    approved_by: str | None = None
-    run_id: str | None = None
-    recheck_seconds: float | None = None
-
-    @property
-    def scope(self) -> Scope:
-        months = EVER if self.months is None else (self.months[0].replace(day=1), month_after(self.months[1]))
-        return Scope(types_in_order(self.types), months, self.include_orphans)
-
-    def check(self) -> None:
-        if self.mode not in MODES:
-            raise Refused(f"--mode {self.mode!r} is not one of {', '.join(MODES)}")
-        unknown = sorted(set(self.types) - set(ALL_TYPES))
-        if unknown or not self.types:
-            raise Refused(f"--types: {', '.join(unknown) or 'none given'}; the types are {', '.join(ALL_TYPES)}")
-        if self.months is not None and self.months[0] > self.months[1]:
-            raise Refused(f"--months: {self.months[0]:%Y-%m} is after {self.months[1]:%Y-%m}")
-        if self.limit is not None and self.limit < 1:
-            raise Refused(f"--limit {self.limit} is not a number of records above 0")
-
-    @property
-    def pause(self) -> float:
-        if self.recheck_seconds is not None:
-            return self.recheck_seconds
-        text = os.environ.get("IC_HUBSPOT_RECHECK_SECONDS", "").strip() or "120"
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = -1.0
-        if not 0 <= seconds <= 86_400:
-            raise Refused(f"IC_HUBSPOT_RECHECK_SECONDS={text!r} is not a number of seconds from 0 to 86400")
-        return seconds
-
-
-@dataclass
-class PushResult:
-    """What a push did, or (dry run) would do: then ``sent`` is 0 and the other figures are the prediction.
-
-    ``sent = created + updated + removed + rejected + unknown``. ``invalid``: rows without a valid payload, never sent.
-    ``stopped_reason``: why it ended before everything was sent (None: it did not).
-    """
-
-    mode: str
-    portal_id: int = 0
-    push_id: int | None = None
-    sent: int = 0
-    created: int = 0
-    updated: int = 0
-    identical: int = 0
-    removed: int = 0
-    rejected: int = 0
-    held: int = 0
-    unknown: int = 0
-    requests: int = 0
-    seconds: float = 0.0
-    by_type: dict[str, Json] = field(default_factory=dict)
-    rejects_by_reason: dict[str, int] = field(default_factory=dict)
-    conflicts: int = 0
-    invalid: int = 0
-    guarantee: str | None = None
-    warnings: list[str] = field(default_factory=list)
-    stopped_reason: str | None = None
-
-    @property
-    def succeeded(self) -> bool:
-        """Nothing was refused, nothing is unknown, and the run came to its end."""
-        return not (self.rejected or self.unknown or self.stopped_reason)
-
-    def to_json(self) -> Json:
-        """The keys of DESIGN section 6, in all and by type."""
-        figures = {name: getattr(self, name) for name in COUNTS}
-        return {**figures, "by_type": {name: dict(values) for name, values in self.by_type.items()}}
-
-
-@dataclass(frozen=True)
-class Progress:
-    """``done`` of ``total`` records, with the requests and seconds so far."""
-
-    done: int
-    total: int
-    requests: int
-    seconds: float
+__all__ = ["Progress", "PushOptions", "PushResult", "push"]
 
 
 def push(
@@ -193,7 +96,7 @@ async def _push(
         try:
             portal = await client.open()
             await ledger.know_portal(portal, target.base_url)
-            client.budget, client.search_budget = await _budgets(postgres_url, client, sleep, budgets)
+            client.budget, client.search_budget = await open_budgets(postgres_url, client, sleep, budgets)
             if options.mode == "dry-run":
                 return await _dry_run(ledger, client, options, by_type, started)
             return await _Run(ledger, client, options, progress, sleep, started, by_type).run()
@@ -209,9 +112,10 @@ async def _push(
                 await connection.close()
 
 
-async def _budgets(
+async def open_budgets(
     postgres_url: str, client: HubSpotClient, sleep: Callable[[float], Awaitable[None]], opened: list[Any]
 ) -> tuple[RateBudget, RateBudget]:
+    """The portal's shared budgets, for everything and for searches. The caller closes the connections ``opened``."""
     pair = []
     for kind, rps in (("any", client.target.rps), ("search", SEARCH_RPS)):
         connection = await connect(postgres_url)
@@ -293,17 +197,21 @@ class _Run:
             self.options.mode, self.options.run_id, self._recorded_options(), self.options.approved_by
         )
         self.result.push_id = self.ledger.push_id
-        ended = "refused"
+        ended = "stopped"  # also when the process is interrupted
         try:
             await self.ledger.become_current()
-            await self.ledger.take_over_dead()
-            await self.ledger.plan(self.scope)
-            await self._count_planned()
             try:
+                if await self.ledger.take_over_dead():
+                    await self._resolve_due()
+                await self.ledger.plan(self.scope)
+                await self._count_planned()
                 await self._settle_everything()
             except (StopForNow, Unavailable) as reason:
                 self.result.stopped_reason = str(reason)
             ended = "stopped" if self.result.stopped_reason else "done"
+        except Refused:
+            ended = "refused"
+            raise
         finally:
             await self._finish_counts()
             await self.ledger.finish(ended, self.result.to_json(), self.result.stopped_reason)
@@ -321,16 +229,23 @@ class _Run:
             worked = False
             for action in ACTIONS:
                 worked |= await self._work_off(action)
-            left, seconds = await self.ledger.unknown_left()
-            if not left:
-                if not worked:
-                    return
-                continue
-            await self._prepare_types(left)
-            await self._sleep(min(max(seconds, 0.0), 5.0))
-            for object_type in left:
-                while rows := await self.ledger.unknown_due(object_type, MAX_INPUTS):
-                    await self._sender.resolve(rows)
+            resolved, seconds = await self._resolve_due()
+            if seconds is None and not worked and not resolved:
+                return
+            await self._sleep(min(max(seconds or 0.0, 0.0), 5.0))
+
+    async def _resolve_due(self) -> tuple[bool, float | None]:
+        """Looks up what may be looked up now. Returns whether there was any (some may be pending again), and the seconds
+        until the next look, None when nothing is unknown."""
+        resolved = False
+        left, _ = await self.ledger.unknown_left()
+        await self._prepare_types(left)
+        for object_type in left:
+            while rows := await self.ledger.unknown_due(object_type, MAX_INPUTS):
+                await self._sender.resolve(rows)
+                resolved = True
+        left, seconds = await self.ledger.unknown_left()
+        return resolved, seconds if left else None
 
     async def _work_off(self, action: str) -> bool:
         """Several requests in flight until no row of this action is left to claim. True when there was any."""
@@ -426,7 +341,7 @@ class _Run:
             self._last_at[outcome.row.object_type] = time.monotonic()
             if outcome.what == "pushed":
                 if outcome.hash is not None:
-                    figures[_WRITTEN[outcome.row.action]] += 1
+                    figures[WRITTEN[outcome.row.action]] += 1
                 elif self._allowance is not None:  # adopted: its update is still to come
                     self._allowance[outcome.row.object_type] += 1
             elif outcome.what == "removed":
@@ -459,27 +374,3 @@ class _Run:
         if self._progress is not None:
             done = sum(f["created"] + f["updated"] + f["removed"] + f["rejected"] for f in self._by_type.values())
             self._progress(Progress(done, self._total, self.client.requests, time.monotonic() - self._started))
-
-
-def fill(result: PushResult, by_type: dict[str, Counter[str]]) -> None:
-    """Writes the counts, by type and in all; requests and seconds in all are the caller's."""
-    for object_type, figures in by_type.items():
-        figures["sent"] = sum(figures[name] for name in ("created", "updated", "removed", "rejected", "unknown"))
-        result.by_type[object_type] = {name: figures[name] for name in COUNTS}
-    for name in COUNTS[:-2]:
-        setattr(result, name, sum(figures[name] for figures in by_type.values()))
-
-
-def spread(pending: Counter[str], limit: int) -> Counter[str]:
-    """``limit`` records over the types as evenly as what is pending allows."""
-    allowance: Counter[str] = Counter()
-    left = {name: records for name, records in pending.items() if records > 0}
-    while limit > 0 and left:
-        share = max(1, limit // len(left))
-        for name in sorted(left):
-            taken = min(share, left[name], limit)
-            allowance[name] += taken
-            limit -= taken
-            left[name] -= taken
-        left = {name: records for name, records in left.items() if records > 0}
-    return allowance

@@ -52,6 +52,30 @@ async def find_archived(client: HubSpotClient, state: TypeSetup, keys: Sequence[
     return held
 
 
+async def standing(
+    client: HubSpotClient, state: TypeSetup, ids: Sequence[int], properties: Sequence[str] = ()
+) -> dict[int, dict[str, str | None]]:
+    """At most 100 records by HubSpot's own id: id -> the properties asked for. Archived ones are absent."""
+    try:
+        reply = await client.send(
+            "POST",
+            path(client.target.api, "objects", state.object_type, "batch/read"),
+            {
+                "inputs": [{"id": str(identifier)} for identifier in ids],
+                "properties": list(properties),
+                "propertiesWithHistory": [],
+            },
+            operation="read",
+            object_type=state.object_type,
+            inputs=len(ids),
+        )
+    except Rejected as refusal:
+        if refusal.status == 404:  # none of them
+            return {}
+        raise
+    return {_number(result.get("id")): result.get("properties") or {} for result in reply.results}
+
+
 async def _by_property(
     client: HubSpotClient, state: TypeSetup, keys: Sequence[str], *, archived: bool = False
 ) -> dict[str, int]:

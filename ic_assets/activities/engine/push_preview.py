@@ -5,6 +5,8 @@ The plan runs in a transaction that is rolled back, so that no row is claimed, q
 
 from __future__ import annotations
 
+import asyncio
+import math
 import statistics
 import tempfile
 import time
@@ -23,7 +25,7 @@ from ic_assets.activities.engine import push_lookup, push_records
 from ic_assets.activities.engine.ledger import Ledger, Row, Scope, counts_in, plan_in, table_of
 from ic_assets.activities.engine.portal import SetupReport, TypeSetup, prepare
 from ic_assets.core.sql import statement
-from ic_assets.resources.hubspot import MAX_INPUTS, HubSpotClient, Rejected, path
+from ic_assets.resources.hubspot import MAX_INPUTS, HubSpotClient
 from ic_assets.resources.rate_budget import SPACING, Pace
 
 # `setup` on one object type: the property, the search for an old probe, the probe twice, its removal.
@@ -84,15 +86,12 @@ async def predict(ledger: Ledger, client: HubSpotClient, scope: Scope, limit: in
         async with ledger.connection() as connection:
             await connection.execute("DELETE FROM hubspot.push_preview WHERE portal_id = %s", (ledger.portal_id,))
         left = limit
+        if not files:
+            return prediction
+        prediction.setup = await prepare(client, ledger, list(files), create=False)
         for object_type, file in files.items():
-            report = await prepare(client, ledger, [object_type], create=False)
-            if prediction.setup is None:
-                prediction.setup = report
-            else:
-                prediction.setup.types.update(report.types)
-                prediction.setup.warnings.extend(report.warnings)
             rows = _rows(file) if left is None else islice(_rows(file), left)
-            one = await _forecast_type(ledger, client, report.types[object_type], rows)
+            one = await _forecast_type(ledger, client, prediction.setup.types[object_type], rows)
             prediction.by_type[object_type] = one
             left = None if left is None else max(0, left - sum(one.figures.values()))
     return prediction
@@ -173,20 +172,30 @@ def _rows(file: IO[bytes]) -> Iterator[_Planned]:
 
 
 async def _forecast_type(ledger: Ledger, client: HubSpotClient, state: TypeSetup, rows: Iterable[_Planned]) -> Forecast:
-    one = Forecast(requests=1)
-    if not state.is_there:
-        one.requests += SETUP_REQUESTS
+    """Looks batches up, several at a time: enough to keep the budget full at ordinary latency."""
+    one = Forecast(requests=1 if state.is_there else 1 + SETUP_REQUESTS)
+    batches = _batches(rows, one)
+
+    async def work() -> None:
+        for batch in batches:
+            await _forecast_batch(ledger, client, state, batch, one)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(64, math.ceil(client.target.rps) + 2)):
+            group.create_task(work())
+    return one
+
+
+def _batches(rows: Iterable[_Planned], one: Forecast) -> Iterator[list[_Planned]]:
+    """The batches that the push would claim: by action, in the order of the rows."""
     stages: dict[str, list[_Planned]] = {"create": [], "update": [], "remove": []}
     for row in rows:
-        stages[row.action].append(row)
         one.actions.add(row.action)
+        stages[row.action].append(row)
         if len(stages[row.action]) == MAX_INPUTS:
-            await _forecast_batch(ledger, client, state, stages[row.action], one)
+            yield stages[row.action]
             stages[row.action] = []
-    for batch in stages.values():
-        if batch:
-            await _forecast_batch(ledger, client, state, batch, one)
-    return one
+    yield from (batch for batch in stages.values() if batch)
 
 
 async def _forecast_batch(
@@ -205,7 +214,8 @@ async def _forecast_batch(
             one.conflicts += len(found)
             one.requests += 2 + len(push_records.TARGETS)
     elif action == "update":
-        gone = await _gone(client, state, batch)
+        there = await push_lookup.standing(client, state, [row.hubspot_id or 0 for row in batch])
+        gone = {row.key for row in batch if row.hubspot_id not in there}
         verdicts = {row.key: ("conflict" if row.key in gone else "update", row.hubspot_id) for row in batch}
         one.figures["updated"] += len(batch) - len(gone)
         one.figures["rejected"] += len(gone)
@@ -225,30 +235,6 @@ async def _standing(ledger: Ledger, client: HubSpotClient, state: TypeSetup, key
         return {}  # without the property nothing can carry a key
     newest, records = (0, 0) if state.is_unique else await ledger.newest(state.object_type)
     return await push_lookup.find(client, state, keys, newest_known=newest, known_records=records, by_list=False)
-
-
-async def _gone(client: HubSpotClient, state: TypeSetup, batch: list[_Planned]) -> set[str]:
-    """The keys of records that HubSpot no longer has."""
-    body = {
-        "inputs": [{"id": str(row.hubspot_id)} for row in batch],
-        "properties": [],
-        "propertiesWithHistory": [],
-    }
-    try:
-        reply = await client.send(
-            "POST",
-            path(client.target.api, "objects", state.object_type, "batch/read"),
-            body,
-            operation="read",
-            object_type=state.object_type,
-            inputs=len(batch),
-        )
-    except Rejected as refusal:
-        if refusal.status != 404:
-            raise
-        return {row.key for row in batch}
-    there = {str(result.get("id")) for result in reply.results}
-    return {row.key for row in batch if str(row.hubspot_id) not in there}
 
 
 async def _keep(

@@ -13,6 +13,7 @@ import pandas as pd
 import psycopg
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ic_assets.activities.engine.frames import frame
 from ic_assets.activities.engine.rules import judge
 from ic_assets.core.files import TEMPLATES_DIR
 from ic_assets.core.sql import statement
@@ -95,7 +96,7 @@ def data_quality(connection: psycopg.Connection) -> Report:
         [(v.rule.on, v.rule.name.replace("_", " "), "passed" if v.passed else "failed", v.figure) for v in verdicts],
         columns=["on", "checkpoint", "state", "figure"],
     )
-    summary = _query(connection, "SELECT * FROM staging.v_ic_activities_summary ORDER BY activity_type")
+    summary = frame(connection, "SELECT * FROM staging.v_ic_activities_summary ORDER BY activity_type").infer_objects()
     red = [verdict for verdict in verdicts if verdict.rule.gate and not verdict.passed]
     return Report(
         "data_quality",
@@ -143,12 +144,7 @@ def push_completion(connection: psycopg.Connection) -> Report:
 
 
 def _frame(connection: psycopg.Connection, name: str) -> pd.DataFrame:
-    return _query(connection, statement(f"activities/reports/{name}"))
-
-
-def _query(connection: psycopg.Connection, query: Any) -> pd.DataFrame:
-    cursor = connection.execute(query)
-    return pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description or ()])
+    return frame(connection, statement(f"activities/reports/{name}")).infer_objects()
 
 
 def _cell(value: Any) -> Cell:

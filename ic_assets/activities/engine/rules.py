@@ -18,13 +18,14 @@ from ic_assets.core.sql import statement
 class Rule:
     """One checkpoint. ``query`` gives one row: failing, checked, sample (JSON without personal data, or NULL).
 
-    ``on`` names what it judges: landing, master, resolved or an activity type. ``allowed`` is the share of failing rows
-    from which on it fails: 0 means none may, and any other bound is itself a failure (the gates are strict).
-    ``sentence`` is filled with failing, checked, good and shares.
+    ``on`` names what it judges: landing, master, resolved or an activity type; ``demand`` says what must hold.
+    ``allowed`` is the share of failing rows from which on it fails: 0 means none may, and any other bound is itself a
+    failure (the gates are strict). ``sentence`` is filled with failing, checked, good and shares.
     """
 
     name: str
     on: str
+    demand: str
     query: sql.Composed
     sentence: str
     next_step: str
@@ -80,6 +81,7 @@ def landing_rules() -> list[Rule]:
         Rule(
             "drop_identity",
             "landing",
+            "Every row of a drop is accounted for: rows in the file = inserted + updated + unchanged + rejected.",
             statement("activities/checks/drop_identity"),
             "{good} of {checked} drops add up: rows in the file = inserted + updated + unchanged + rejected.",
             "Do not push; compare the counts below with the file and land it again after `ic-assets rollback master`.",
@@ -94,6 +96,7 @@ def master_rules() -> list[Rule]:
         Rule(
             "required_fields_present",
             "master",
+            "Every communication has an id, a type, a date and a creation date.",
             statement("activities/checks/master_required"),
             "{good} of {checked} communications have an id, a type, a date and a creation date.",
             "A row was changed outside this project; run its months again.",
@@ -102,6 +105,7 @@ def master_rules() -> list[Rule]:
         Rule(
             "every_landed_row_is_here",
             "master",
+            "The master shows exactly the newest landed version of each communication.",
             statement("activities/checks/master_matches_landing"),
             "{good} of {checked} communications stand as they landed.",
             "Materialize the master for the months of the communications below.",
@@ -110,6 +114,7 @@ def master_rules() -> list[Rule]:
         Rule(
             "no_type_dominates",
             "master",
+            "No activity type holds more than 90 % of the communications.",
             statement("activities/checks/largest_type"),
             "The largest activity type holds {share} of {checked} communications (at most 90 %).",
             "Look at the unrecognised types, and at sql/activities/classification.csv.",
@@ -119,6 +124,7 @@ def master_rules() -> list[Rule]:
         Rule(
             "every_type_occurs",
             "master",
+            "Each of the seven activity types occurs.",
             statement("activities/checks/absent_types"),
             "{good} of {checked} activity types occur.",
             "Expected when the CRM had none of them; otherwise look at sql/activities/classification.csv.",
@@ -127,6 +133,7 @@ def master_rules() -> list[Rule]:
         Rule(
             "types_are_recognised",
             "master",
+            "The classification knows every type that the CRM uses.",
             statement("activities/checks/unrecognised_types"),
             "{failing} of {checked} communications ({share}) have a type that the classification does not know; "
             "they became notes.",
@@ -148,6 +155,7 @@ def resolution_rules() -> list[Rule]:
         Rule(
             f"{entity}_resolved",
             "resolved",
+            f"More than 95 % of the references to {entity} lead to a HubSpot record.",
             statement(
                 "activities/checks/references_resolved",
                 reference=sql.Identifier(reference),
@@ -165,6 +173,7 @@ def resolution_rules() -> list[Rule]:
         Rule(
             "orphans",
             "resolved",
+            "Less than 5 % of the communications lead to no HubSpot record.",
             statement("activities/checks/orphans"),
             "{share} of {checked} communications lead to no HubSpot record (less than 5 % may).",
             "Add what is missing with `ic-assets reconcile contacts|companies|deals FILE`.",
@@ -174,6 +183,7 @@ def resolution_rules() -> list[Rule]:
         Rule(
             "every_miss_is_logged",
             "resolved",
+            "Every reference that leads nowhere is in staging.reconciliation_log.",
             statement("activities/checks/misses_logged"),
             "{good} of {checked} unresolved references are in staging.reconciliation_log.",
             "Materialize the resolution of these months again.",
@@ -195,14 +205,16 @@ _REQUIRED_FIELDS = {
 
 def derivative_rules(activity: ActivityType) -> list[Rule]:
     table = sql.Identifier(activity.table)
-    fields = sql.SQL(", ").join(
-        sql.SQL("({}, d.{}::text)").format(sql.Literal(column), sql.Identifier(column))
-        for column in _REQUIRED_FIELDS[activity.name]
+    required = _REQUIRED_FIELDS[activity.name]
+    names = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(map(sql.Literal, required)))
+    texts = sql.SQL("ARRAY[{}]").format(
+        sql.SQL(", ").join(sql.SQL("d.{}::text").format(sql.Identifier(column)) for column in required)
     )
     rules = [
         Rule(
             "coverage",
             activity.name,
+            "Every communication of the type stands in the table, and no other.",
             statement("activities/checks/coverage", table=table),
             f"{{good}} of {{checked}} communications stand in staging.{activity.table} exactly once.",
             "Materialize this asset for the months of the communications below.",
@@ -212,7 +224,8 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
         Rule(
             "required_fields",
             activity.name,
-            statement("activities/checks/required_fields", table=table, fields=fields),
+            "Each required field is filled in more than 99 % of the rows.",
+            statement("activities/checks/required_fields", table=table, names=names, texts=texts),
             "{good_share} of {checked} rows have each required field (more than 99 % must).",
             "Look at the columns below in the source.",
             allowed=0.01,
@@ -221,6 +234,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
         Rule(
             "payloads_valid",
             activity.name,
+            "HubSpot would take every payload.",
             statement("activities/checks/payloads_valid", table=table),
             "{good} of {checked} payloads are ones that HubSpot takes.",
             "The others are not pushed; correct the reasons below in the source and drop the rows again.",
@@ -232,6 +246,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             Rule(
                 "end_is_not_before_start",
                 activity.name,
+                "No meeting ends before it begins.",
                 statement("activities/checks/meetings_in_order"),
                 "{good} of {checked} meetings end no earlier than they begin.",
                 "Materialize the meetings again.",

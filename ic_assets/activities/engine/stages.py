@@ -19,6 +19,7 @@ from psycopg import sql
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
 from ic_assets.activities.engine.bodies import needs_python, render_body
 from ic_assets.activities.engine.payloads import part_sql, payload_sql
+from ic_assets.activities.hubspot_properties import MAX_LENGTH
 from ic_assets.core.failures import Refused
 from ic_assets.core.files import SQL_DIR
 from ic_assets.core.settings import Settings
@@ -115,6 +116,8 @@ def apply_master(connection: psycopg.Connection, window: Window, settings: Setti
         written += connection.execute(
             statement("activities/master/apply", slice=by_id), {"departed": departed}
         ).rowcount
+        connection.execute(statement("activities/master/unsettle"), {"departed": departed, **window.parameters})
+    _analyze(connection, "ic_communication_master", written)
     finish(connection, MASTER, changes, settings)
     counts = connection.execute(statement("activities/master/counts"), window.parameters).fetchall()
     return Written(written, 0, dict(counts))
@@ -157,6 +160,7 @@ def apply_derivative(
     if moved:
         by_id = sql.SQL("v.ic_communication_master_id = ANY(%(moved)s)")
         written += _merge_slice(connection, activity, by_id, {**parameters, "moved": moved})
+    _analyze(connection, activity.table, written)
     connection.execute(statement("activities/derivatives/mark_processed", table=table), parameters)
     if activity.name == "meetings":
         connection.execute(statement("activities/derivatives/meeting_warnings"), window.parameters)
@@ -206,7 +210,8 @@ def _render_bodies(
     any of them has continuations."""
     connection.execute(
         "CREATE TEMPORARY TABLE ic_rendered_body ("
-        "ic_communication_master_id bigint, part integer, html text, text text)"
+        "ic_communication_master_id bigint, part integer, html text, text text,"
+        " PRIMARY KEY (ic_communication_master_id, part))"
     )
     query = statement(
         "activities/derivatives/bodies_for_python",
@@ -223,10 +228,24 @@ def _render_bodies(
         while rows := cursor.fetchmany(1000):
             with connection.cursor() as writer, writer.copy("COPY ic_rendered_body FROM STDIN") as copy:
                 for master_id, body, title in rows:
-                    for part in render_body(body, title=title or activity.singular):
-                        has_parts = has_parts or part.part > 1
-                        copy.write_row((master_id, part.part, part.html, part.text))
+                    parts = render_body(body, title=title or activity.singular)
+                    has_parts = has_parts or len(parts) > 1
+                    # Where the body fits as it was written, that is what goes along as plain text.
+                    fits = len(parts) == 1 and len(body) <= MAX_LENGTH
+                    for part in parts:
+                        copy.write_row((master_id, part.part, part.html, None if fits else part.text))
+    # Without statistics the planner takes it for a handful of rows: 362 s instead of 12 s on 141,000 e-mails.
+    connection.execute("ANALYZE ic_rendered_body")
     return has_parts
+
+
+# So many rows written at once change what the planner should know, and autovacuum comes minutes later.
+_ANALYZE_FROM = 10_000
+
+
+def _analyze(connection: psycopg.Connection, table: str, written: int) -> None:
+    if written >= _ANALYZE_FROM:
+        connection.execute(sql.SQL("ANALYZE staging.{}").format(sql.Identifier(table)))
 
 
 def own_columns(connection: psycopg.Connection, activity: ActivityType) -> list[str]:

@@ -34,7 +34,7 @@ account AS (
     FROM staging.ic_drop AS d
     LEFT JOIN landed AS l ON l.drop_id = d.drop_id
     LEFT JOIN refused AS r ON r.drop_key = d.drop_key
-    WHERE d.state = 'landed' AND (%(drop_keys)s::text [] IS NULL OR d.drop_key = ANY(%(drop_keys)s::text []))
+    WHERE d.state = 'landed' AND (%(drop_keys)s::text[] IS NULL OR d.drop_key = any(%(drop_keys)s::text[]))
 )
 
 SELECT

@@ -1,14 +1,10 @@
 -- Communications of months that the master has applied whose landed version the master does not show: rows lost, and
 -- rows that nothing landed. No parameters.
 WITH ready AS (
-    SELECT window_start FROM staging.v_ic_month_ready
-    WHERE stage = 'master'
-        AND (comm_month, 'master') NOT IN (
-            SELECT m.comm_month, 'master'
-            FROM staging.ic_month AS m
-            INNER JOIN staging.ic_month_stage AS done ON done.comm_month = m.comm_month AND done.stage = 'master'
-            WHERE done.change_number < m.change_number
-        )
+    SELECT done.comm_month::timestamp AS window_start
+    FROM staging.ic_month_stage AS done
+    INNER JOIN staging.ic_month AS latest ON latest.comm_month = done.comm_month
+    WHERE done.stage = 'master' AND done.change_number >= latest.change_number
 ),
 
 pair AS (

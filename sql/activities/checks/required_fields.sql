@@ -1,5 +1,5 @@
--- The required field of a derivative table that is missing most often. No parameters; {table}, {fields} is an array of
--- the columns' names.
+-- The required field of a derivative table that is missing most often. No parameters; {table}; {names}
+-- and {texts} are arrays, of the columns' names and, as text, of their values in d.
 SELECT
     coalesce(max(counted.missing), 0) AS failing,
     coalesce(max(counted.total), 0) AS checked,
@@ -11,6 +11,6 @@ FROM (
         count(*) AS total,
         count(*) FILTER (WHERE field.value IS NULL) AS missing
     FROM staging.{table} AS d
-    CROSS JOIN LATERAL (VALUES {fields}) AS field (name, value)
+    CROSS JOIN LATERAL unnest({names}, {texts}) AS field (name, value)
     GROUP BY field.name
 ) AS counted

@@ -22,6 +22,8 @@ USING (
         LEFT JOIN ic_rendered_body AS b
             ON b.ic_communication_master_id = v.ic_communication_master_id AND b.part = 1
         WHERE {slice}
+        -- Keeps the planner from flattening this level, which would render each payload up to four times.
+        OFFSET 0
     ) AS r
 ) AS s
     ON d.ic_communication_master_id = s.ic_communication_master_id

@@ -6,9 +6,9 @@ SELECT
     %(stage)s,
     applied.change_number,
     %(reference_time)s
-FROM unnest(%(months)s::date [], %(change_numbers)s::bigint []) AS applied (comm_month, change_number)
+FROM unnest(%(months)s::date[], %(change_numbers)s::bigint[]) AS applied (comm_month, change_number)
 ON CONFLICT (comm_month, stage) DO UPDATE
-SET
-    change_number = excluded.change_number,
-    reference_time = excluded.reference_time,
-    applied_at = now()
+    SET
+        change_number = excluded.change_number,
+        reference_time = excluded.reference_time,
+        applied_at = now()

@@ -2,9 +2,9 @@
 INSERT INTO staging.ic_month (comm_month, change_number, cause)
 SELECT
     changed.comm_month,
-    nextval('staging.ic_change_number'),
-    %(cause)s
-FROM unnest(%(months)s::date []) AS changed (comm_month)
+    nextval('staging.ic_change_number') AS change_number,
+    %(cause)s AS cause
+FROM unnest(%(months)s::date[]) AS changed (comm_month)
 ORDER BY changed.comm_month
 ON CONFLICT (comm_month) DO UPDATE
-SET change_number = excluded.change_number, cause = excluded.cause, changed_at = now()
+    SET change_number = excluded.change_number, cause = excluded.cause, changed_at = now()

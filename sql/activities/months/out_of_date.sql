@@ -4,10 +4,11 @@ SELECT
     m.change_number,
     m.cause
 FROM staging.ic_month AS m
-WHERE EXISTS (
-    SELECT 1
-    FROM unnest(%(stages)s::text []) AS stage (name)
-    LEFT JOIN staging.ic_month_stage AS done ON done.comm_month = m.comm_month AND done.stage = stage.name
-    WHERE done.change_number IS NULL OR done.change_number < m.change_number
-)
+WHERE
+    EXISTS (
+        SELECT 1
+        FROM unnest(%(stages)s::text[]) AS stage (name)
+        LEFT JOIN staging.ic_month_stage AS done ON done.comm_month = m.comm_month AND done.stage = stage.name
+        WHERE done.change_number IS NULL OR done.change_number < m.change_number
+    )
 ORDER BY m.comm_month

@@ -1,15 +1,14 @@
--- Gives derivative rows their push columns from the ledger of the portal that was pushed to last: after they were
--- re-created or rewritten, and when another portal becomes the current one. A row without a valid payload keeps its failure.
--- Costs nothing while nothing was ever pushed. {table}: staging.ic_<type>.
+-- Gives derivative rows their push columns from the ledger of the portal that was pushed to last: after
+-- they were re-created or rewritten, and when another portal becomes the current one. A row without a valid
+-- payload keeps its failure. Costs nothing while nothing was ever pushed. {table}: staging.ic_<type>.
 -- Parameters: object_type, window_start, window_end (activity_date, end excluded).
 WITH found AS (
     SELECT
         d.id,
-        l.hubspot_id,
-        l.pushed_at,
+        CASE WHEN l.state <> 'removed' THEN l.hubspot_id END AS hubspot_id,
+        CASE WHEN l.state <> 'removed' THEN l.pushed_at END AS pushed_at,
         CASE
-            WHEN l.state IS NULL OR l.state = 'removed'
-                THEN CASE WHEN m.is_orphaned THEN 'held' ELSE 'pending' END
+            WHEN l.state = 'removed' THEN 'removed'
             WHEN l.state IN ('in_flight', 'unknown') THEN 'in_flight'
             WHEN l.state = 'pushed' AND l.pushed_hash = md5(d.hubspot_api_payload::text)::uuid THEN 'pushed'
             WHEN l.state IN ('failed', 'held') AND l.desired_hash = md5(d.hubspot_api_payload::text)::uuid THEN l.state
@@ -17,7 +16,8 @@ WITH found AS (
             ELSE 'pending'
         END AS status,
         CASE
-            WHEN l.state IN ('failed', 'held') AND l.desired_hash = md5(d.hubspot_api_payload::text)::uuid THEN l.last_error
+            WHEN l.state IN ('failed', 'held') AND l.desired_hash = md5(d.hubspot_api_payload::text)::uuid
+                THEN l.last_error
         END AS error_message
     FROM {table} AS d
     INNER JOIN staging.ic_communication_master AS m ON d.ic_communication_master_id = m.id

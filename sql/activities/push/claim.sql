@@ -1,9 +1,9 @@
--- Takes up to row_limit rows of one object type and action for one worker and commits the intent with the hash of
--- what will be sent. Rows whose payload is not in staging now stay pending. A removal waits until the communication's new record stands.
--- sent_hash becomes the zero uuid when an earlier attempt, never answered, sent something else: a record found later
--- may then hold either. Grain: one ledger row. {table}: the derivative table of object_type.
--- Parameters: portal_id, object_type, action, types, month_start, month_end (excluded), after_id, row_limit, worker.
--- Index: push_ledger_pending.
+-- Takes up to row_limit rows of one object type and action for one worker and commits the intent with the
+-- hash of what will be sent. Rows whose payload is not in staging now stay pending. A removal waits until
+-- the communication's new record stands. sent_hash becomes the zero uuid when an earlier attempt, never
+-- answered, sent something else: a record found later may then hold either. Grain: one ledger row. {table}:
+-- the derivative table of object_type. Parameters: portal_id, object_type, action, types, month_start,
+-- month_end (excluded), after_id, row_limit, worker. Index: push_ledger_pending.
 WITH picked AS (
     SELECT
         l.communication_id,
@@ -27,8 +27,8 @@ WITH picked AS (
         AND l.action = %(action)s
         AND l.communication_id > %(after_id)s
         AND (
-            l.activity_type = ANY(%(types)s)
-            OR (l.action = 'remove' AND l.part = 1 AND m.derived_activity_type = ANY(%(types)s))
+            l.activity_type = any(%(types)s)
+            OR (l.action = 'remove' AND l.part = 1 AND m.derived_activity_type = any(%(types)s))
         )
         AND (l.action = 'remove' OR (l.activity_month >= %(month_start)s AND l.activity_month < %(month_end)s))
         AND (l.action = 'remove' OR payload.payload IS NOT NULL)

@@ -1,4 +1,5 @@
--- First and last month with a row that HubSpot has not got, else of all rows; NULLs when there are none. No parameters.
+-- First and last month with a row that HubSpot has not got, else of all rows; NULLs when there are none. No
+-- parameters.
 WITH derivative AS (
     SELECT
         activity_date,

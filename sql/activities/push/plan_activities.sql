@@ -1,9 +1,10 @@
--- Brings the ledger of one portal in line with one activity type: what is new, changed, held or wanted again.
--- Grain: one record to be in HubSpot: a communication (part 1), and each note that continues its over-long body.
--- Rows that a worker has in its hands keep their state; settling compares what was sent with desired_hash. A
--- derivative that failed on this side, not at HubSpot, has no valid payload and is left out.
--- {table}: staging.ic_<type>. Parameters: portal_id, object_type, window_start, window_end (activity_date, end
--- excluded), include_orphans, push_id. Indexes: activity_date of the table, the primary keys.
+-- Brings the ledger of one portal in line with one activity type: what is new, changed, held or wanted
+-- again. Grain: one record to be in HubSpot: a communication (part 1), and each note that continues its
+-- over-long body. Rows that a worker has in its hands keep their state; settling compares what was sent
+-- with desired_hash. A derivative that failed on this side, not at HubSpot, has no valid payload and is
+-- left out. {table}: staging.ic_<type>. Parameters: portal_id, object_type, window_start, window_end
+-- (activity_date, end excluded), include_orphans, push_id. Indexes: activity_date of the table, the primary
+-- keys.
 WITH chosen AS NOT MATERIALIZED (
     SELECT
         m.id,
@@ -36,7 +37,7 @@ WITH chosen AS NOT MATERIALIZED (
 wanted AS (
     SELECT
         comm_communicationid,
-        %(object_type)s AS object_type,
+        %(object_type)s::text AS object_type,
         1 AS part,
         activity_date,
         is_held,
@@ -64,43 +65,43 @@ SELECT
     comm_communicationid,
     object_type,
     part,
-    %(object_type)s,
-    date_trunc('month', activity_date)::date,
-    CASE WHEN is_held THEN 'held' ELSE 'pending' END,
-    'create',
-    md5(payload::text)::uuid,
-    CASE WHEN is_held THEN 'orphan: no contact, company or deal in HubSpot' END,
+    %(object_type)s AS activity_type,
+    date_trunc('month', activity_date)::date AS activity_month,
+    CASE WHEN is_held THEN 'held' ELSE 'pending' END AS state,
+    'create' AS action,
+    md5(payload::text)::uuid AS desired_hash,
+    CASE WHEN is_held THEN 'orphan: no contact, company or deal in HubSpot' END AS last_error,
     %(push_id)s
 FROM wanted
 ON CONFLICT (portal_id, communication_id, object_type, part) DO UPDATE SET
-activity_month = excluded.activity_month,
-activity_type = excluded.activity_type,
-desired_hash = excluded.desired_hash,
-state = CASE
-    WHEN l.state IN ('in_flight', 'unknown') THEN l.state
-    WHEN l.state = 'removed' OR l.hubspot_id IS NULL THEN excluded.state
-    WHEN l.pushed_hash = excluded.desired_hash AND l.state <> 'held' THEN 'pushed'
-    ELSE 'pending'
-END,
-action = CASE
-    WHEN l.state IN ('in_flight', 'unknown') THEN l.action
-    WHEN l.state = 'removed' OR l.hubspot_id IS NULL THEN 'create'
-    WHEN l.pushed_hash = excluded.desired_hash AND l.state <> 'held' THEN NULL
-    ELSE 'update'
-END,
-hubspot_id = CASE WHEN l.state <> 'removed' THEN l.hubspot_id END,
-pushed_hash = CASE WHEN l.state <> 'removed' THEN l.pushed_hash END,
-pushed = CASE WHEN l.state <> 'removed' THEN l.pushed END,
-attempts = CASE WHEN l.state IN ('in_flight', 'unknown') THEN l.attempts ELSE 0 END,
-last_error = CASE WHEN l.state IN ('in_flight', 'unknown') THEN l.last_error ELSE excluded.last_error END,
-error_category = NULL,
-correlation_id = NULL,
-updated_at = now()
+    activity_month = excluded.activity_month,
+    activity_type = excluded.activity_type,
+    desired_hash = excluded.desired_hash,
+    state = CASE
+        WHEN l.state IN ('in_flight', 'unknown') THEN l.state
+        WHEN l.state = 'removed' OR l.hubspot_id IS NULL THEN excluded.state
+        WHEN l.pushed_hash = excluded.desired_hash AND l.state <> 'held' THEN 'pushed'
+        ELSE 'pending'
+    END,
+    action = CASE
+        WHEN l.state IN ('in_flight', 'unknown') THEN l.action
+        WHEN l.state = 'removed' OR l.hubspot_id IS NULL THEN 'create'
+        WHEN l.pushed_hash = excluded.desired_hash AND l.state <> 'held' THEN NULL
+        ELSE 'update'
+    END,
+    hubspot_id = CASE WHEN l.state <> 'removed' THEN l.hubspot_id END,
+    pushed_hash = CASE WHEN l.state <> 'removed' THEN l.pushed_hash END,
+    pushed = CASE WHEN l.state <> 'removed' THEN l.pushed END,
+    attempts = CASE WHEN l.state IN ('in_flight', 'unknown') THEN l.attempts ELSE 0 END,
+    last_error = CASE WHEN l.state IN ('in_flight', 'unknown') THEN l.last_error ELSE excluded.last_error END,
+    error_category = NULL,
+    correlation_id = NULL,
+    updated_at = now()
 WHERE
-    (l.desired_hash, l.activity_month, l.activity_type)
-    IS DISTINCT FROM (excluded.desired_hash, excluded.activity_month, excluded.activity_type)
-    OR l.state IN ('failed', 'removed')
-    OR (l.state = 'pushed' AND l.pushed_hash IS DISTINCT FROM excluded.desired_hash)
-    OR (l.state = 'held' AND (excluded.state = 'pending' OR l.hubspot_id IS NOT NULL))
-    OR (l.state = 'pending' AND l.hubspot_id IS NULL AND (excluded.state = 'held' OR l.action <> 'create'))
-    OR (l.state = 'pending' AND l.action = 'remove');
+(l.desired_hash, l.activity_month, l.activity_type)
+IS DISTINCT FROM (excluded.desired_hash, excluded.activity_month, excluded.activity_type)
+OR l.state IN ('failed', 'removed')
+OR (l.state = 'pushed' AND l.pushed_hash IS DISTINCT FROM excluded.desired_hash)
+OR (l.state = 'held' AND (excluded.state = 'pending' OR l.hubspot_id IS NOT NULL))
+OR (l.state = 'pending' AND l.hubspot_id IS NULL AND (excluded.state = 'held' OR l.action <> 'create'))
+OR (l.state = 'pending' AND l.action = 'remove');

@@ -1,7 +1,7 @@
--- Queues the removal of continuation notes that a shorter body no longer needs. The first part must stand in its
--- table with a payload: parts that went with a staging roll-back are left alone. Grain: one part from 2.
--- {table}: the derivative table of object_type. Parameters: portal_id, object_type (the type that the
--- communication has now), window_start, window_end, push_id.
+-- Queues the removal of continuation notes that a shorter body no longer needs. The first part must stand
+-- in its table with a payload: parts that went with a staging roll-back are left alone. Grain: one part
+-- from 2. {table}: the derivative table of object_type. Parameters: portal_id, object_type (the type that
+-- the communication has now), window_start, window_end, push_id.
 UPDATE hubspot.push_ledger AS l SET
     state = CASE WHEN l.hubspot_id IS NULL THEN 'removed' ELSE 'pending' END,
     action = CASE WHEN l.hubspot_id IS NOT NULL THEN 'remove' END,
@@ -26,7 +26,7 @@ WHERE
         SELECT 1
         FROM staging.ic_payload_part AS p
         WHERE
-            p.ic_communication_master_id = m.id
+            p.ic_communication_master_id = m.id -- noqa: RF01
             AND p.part = l.part
             AND p.activity_type = %(object_type)s
     );

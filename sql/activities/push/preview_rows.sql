@@ -1,6 +1,7 @@
--- What a push would take up, after the plan and inside its transaction: rows to be sent, and rows of a worker that
--- died or is still at it. Grain: one ledger row; payload and pushed only for updates, whose requests depend on them.
--- {table}: the derivative table of object_type. Parameters: portal_id, object_type, types, month_start, month_end (excluded).
+-- What a push would take up, after the plan and inside its transaction: rows to be sent, and rows of a
+-- worker that died or is still at it. Grain: one ledger row; payload and pushed only for updates, whose
+-- requests depend on them. {table}: the derivative table of object_type. Parameters: portal_id,
+-- object_type, types, month_start, month_end (excluded).
 SELECT
     l.communication_id,
     l.part,
@@ -18,8 +19,8 @@ WHERE
     AND l.object_type = %(object_type)s
     AND l.state IN ('pending', 'in_flight', 'unknown')
     AND (
-        l.activity_type = ANY(%(types)s)
-        OR (l.action = 'remove' AND l.part = 1 AND m.derived_activity_type = ANY(%(types)s))
+        l.activity_type = any(%(types)s)
+        OR (l.action = 'remove' AND l.part = 1 AND m.derived_activity_type = any(%(types)s))
     )
     AND (l.action = 'remove' OR (l.activity_month >= %(month_start)s AND l.activity_month < %(month_end)s))
     AND (l.action = 'remove' OR coalesce(d.hubspot_api_payload, p.payload) IS NOT NULL)
@@ -35,8 +36,10 @@ WHERE
                 AND successor.object_type = m.derived_activity_type
                 AND successor.object_type <> l.object_type
                 AND successor.part = 1
-                AND (successor.state IN ('pushed', 'in_flight', 'unknown')
-                     OR successor.state = 'pending' AND successor.activity_type = ANY(%(types)s))
+                AND (
+                    successor.state IN ('pushed', 'in_flight', 'unknown')
+                    OR (successor.state = 'pending' AND successor.activity_type = any(%(types)s))
+                )
         )
     )
 ORDER BY l.communication_id, l.part;

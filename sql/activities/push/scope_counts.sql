@@ -1,5 +1,5 @@
--- The ledger of one portal within the run's types and months, counted. Grain: one object type, state and action.
--- Parameters: portal_id, types, month_start, month_end (excluded).
+-- The ledger of one portal within the run's types and months, counted. Grain: one object type, state and
+-- action. Parameters: portal_id, types, month_start, month_end (excluded).
 SELECT
     object_type,
     state,
@@ -8,7 +8,7 @@ SELECT
 FROM hubspot.push_ledger
 WHERE
     portal_id = %(portal_id)s
-    AND activity_type = ANY(%(types)s)
+    AND activity_type = any(%(types)s)
     AND activity_month >= %(month_start)s
     AND activity_month < %(month_end)s
 GROUP BY object_type, state, action;

@@ -1,13 +1,14 @@
--- Writes the outcome of rows that this worker holds, and lets the derivative table follow in the same transaction.
--- Rows that another worker has taken over meanwhile are left alone. A row whose payload changed while it was under
--- way is pushed with what was sent and at once pending again.
--- outcome: pushed, removed, failed, held, unknown, pending (to be sent again), archived_holder (pending under a new unique value).
--- {table}: the derivative table of object_type. Parameters: portal_id, object_type, worker, pause, and outcomes, a JSON
--- array of the objects below (one value: an array of jsonb takes the driver many times as long to write).
+-- Writes the outcome of rows that this worker holds, and lets the derivative table follow in the same
+-- transaction. Rows that another worker has taken over meanwhile are left alone. A row whose payload
+-- changed while it was under way is pushed with what was sent and at once pending again. outcome: pushed,
+-- removed, failed, held, unknown, pending (to be sent again), archived_holder (pending under a new unique
+-- value). {table}: the derivative table of object_type. Parameters: portal_id, object_type, worker, pause,
+-- and outcomes, a JSON array of the objects below (one value: an array of jsonb takes the driver many times
+-- as long to write).
 WITH outcome AS (
     SELECT *
     FROM
-        jsonb_to_recordset(%(outcomes)s::jsonb) AS o (
+        jsonb_to_recordset(%(outcomes)s::jsonb) AS o ( -- noqa: AL05
             communication_id bigint,
             part integer,
             outcome text,
@@ -41,6 +42,9 @@ settled AS (
             WHEN o.outcome = 'pushed' THEN o.content WHEN o.outcome = 'removed' THEN NULL ELSE l.pushed
         END,
         pushed_at = CASE WHEN o.outcome = 'pushed' THEN now() ELSE l.pushed_at END,
+        created_push_id = CASE
+            WHEN o.outcome = 'pushed' AND l.action = 'create' THEN l.push_id ELSE l.created_push_id
+        END,
         revision = l.revision + CASE WHEN o.outcome = 'archived_holder' THEN 1 ELSE 0 END,
         sent_hash = CASE
             WHEN o.outcome IN ('unknown', 'pending') THEN l.sent_hash
@@ -86,5 +90,9 @@ followed AS (
         AND %(portal_id)s = (SELECT c.portal_id FROM hubspot.v_current_portal AS c)
 )
 
-SELECT communication_id, part, state, action
+SELECT
+    communication_id,
+    part,
+    state,
+    action
 FROM settled;

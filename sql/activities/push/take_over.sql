@@ -1,6 +1,6 @@
--- Takes over what a dead worker had in its hands: whatever it was, its outcome is unknown now.
--- The caller holds the dead worker's advisory lock, which proves that it is dead.
--- Parameters: portal_id, dead_worker, worker, pause (seconds after the attempt in which it may still be committed).
+-- Takes over what a dead worker had in its hands: whatever it was, its outcome is unknown now. The caller
+-- holds the dead worker's advisory lock, which proves that it is dead. Parameters: portal_id, dead_worker,
+-- worker, pause (seconds after the attempt in which it may still be committed).
 UPDATE hubspot.push_ledger SET
     state = 'unknown',
     worker = %(worker)s,

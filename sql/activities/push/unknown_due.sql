@@ -1,5 +1,6 @@
 -- The worker's rows of unknown outcome that may be looked up now, with the payload that stands now.
--- {table}: the derivative table of object_type. Parameters: portal_id, object_type, worker, row_limit. Index: push_ledger_claimed.
+-- {table}: the derivative table of object_type. Parameters: portal_id, object_type, worker, row_limit.
+-- Index: push_ledger_claimed.
 SELECT
     l.communication_id,
     l.object_type,

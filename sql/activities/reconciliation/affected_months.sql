@@ -2,4 +2,4 @@
 -- A scan on purpose: an index on each reference would cost every load more than this costs a reconciliation.
 SELECT DISTINCT date_trunc('month', comm_datetime)::date AS comm_month
 FROM staging.ic_communication_landing
-WHERE is_current AND {reference} = ANY(%(legacy_ids)s)
+WHERE is_current AND {reference} = any(%(legacy_ids)s)

@@ -6,4 +6,4 @@ SELECT DISTINCT ON (legacy_id)
 FROM incoming_match
 ORDER BY legacy_id ASC, line DESC
 ON CONFLICT ({legacy_id}) DO UPDATE
-SET {hubspot_id} = excluded.{hubspot_id}{extra_assignments}{touched}
+    SET {hubspot_id} = excluded.{hubspot_id}{extra_assignments}{touched}

@@ -1,6 +1,6 @@
 -- Every landed or refused drop, oldest first. No parameters.
 SELECT
-    d.drop_key AS "drop",
+    d.drop_key AS drop,
     d.state,
     d.rows_in,
     d.inserted,

@@ -1,11 +1,11 @@
 -- Field warnings by drop, column and reason, with the first lines. No parameters.
 SELECT
-    drop_key AS "drop",
+    drop_key AS drop,
     column_name AS "column",
     reason,
-    count(*) AS "rows",
-    array_to_string((array_agg(line_number ORDER BY line_number)) [1:8], ', ')
-    || CASE WHEN count(*) > 8 THEN ' …' ELSE '' END AS "lines"
+    count(*) AS rows,
+    array_to_string((array_agg(line_number ORDER BY line_number))[1:8], ', ')
+    || CASE WHEN count(*) > 8 THEN ' …' ELSE '' END AS lines
 FROM staging.ic_field_warning
 GROUP BY 1, 2, 3
 ORDER BY 1, 4 DESC, 2, 3

@@ -1,0 +1,53 @@
+"""What creates, updates and removals share: one claimed batch under way, and its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from ic_assets.activities.engine import push_records
+from ic_assets.activities.engine.ledger import Ledger, Outcome, Row
+from ic_assets.activities.engine.portal import TypeSetup
+from ic_assets.resources.hubspot import HubSpotClient, Json, Problem, Reply, path
+
+# A row that was sent this often without any outcome is a failure to look at, not to repeat.
+MAX_ATTEMPTS = 8
+T = TypeVar("T")
+
+
+class Batch:
+    """One claimed batch under way; ``outcomes`` grows as parts of it are decided."""
+
+    def __init__(self, client: HubSpotClient, state: TypeSetup, ledger: Ledger) -> None:
+        self.client = client
+        self.state = state
+        self.ledger = ledger
+        self.outcomes: list[Outcome] = []
+
+    def fail(self, row: Row, what: Problem) -> None:
+        self.outcomes.append(Outcome(row, "failed", problem=what))
+
+    async def post(self, operation: str, inputs: list[Json], *, repeatable: bool = True) -> Reply:
+        return await self.client.send(
+            "POST",
+            path(self.client.target.api, "objects", self.state.object_type, operation),
+            {"inputs": inputs},
+            operation=operation,
+            object_type=self.state.object_type,
+            inputs=len(inputs),
+            repeatable=repeatable,
+            writes=True,
+        )
+
+
+def adopted(row: Row, identifier: int, *, is_certain: bool) -> Outcome:
+    """A record that was found. When it may hold something other than today's payload, it is pushed with unknown
+    content, which the ledger turns into an update."""
+    if is_certain and row.payload is not None:
+        return Outcome(row, "pushed", identifier, row.hash, push_records.content(row.payload))
+    return Outcome(row, "pushed", identifier)
+
+
+def halves(rows: Sequence[T]) -> list[Sequence[T]]:
+    middle = (len(rows) + 1) // 2
+    return [half for half in (rows[:middle], rows[middle:]) if half]

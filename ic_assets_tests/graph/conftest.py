@@ -1,0 +1,86 @@
+"""The graph on a real PostgreSQL, with a Dagster instance of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+
+from ic_assets.activities.engine.drop_file import DropFile
+from ic_assets.activities.engine.landing import drop_key
+from ic_assets.definitions import build_defs
+from ic_assets.resources.dagster_resources import PostgresResource
+from ic_assets_tests.drops import reconcile_everything, write_drop
+
+
+class Graph:
+    """Runs of the flow's jobs, as the UI starts them, and what they left in Dagster and in the database."""
+
+    def __init__(self, instance: dg.DagsterInstance, postgres_url: str, folder: Path) -> None:
+        self.instance = instance
+        self.postgres_url = postgres_url
+        self.folder = folder
+        self.postgres = PostgresResource(postgres_url=postgres_url)
+        self.definitions = build_defs({"postgres": self.postgres})
+
+    def land(self, name: str, rows: list[dict[str, object]], **options: Any) -> dg.ExecuteInProcessResult:
+        return self.land_file(write_drop(self.folder / name, rows), **options)
+
+    def land_file(self, path: Path, *, key: str | None = None, must: bool = True) -> dg.ExecuteInProcessResult:
+        key = key or drop_key(path, digest(path))
+        self.instance.add_dynamic_partitions("csv_drop", [key])
+        return self._run("land_drop", must=must, partition_key=key, config=landing_config(path))
+
+    def months(self, first: str, last: str | None = None, *, must: bool = True) -> dg.ExecuteInProcessResult:
+        """Master to derivatives for a range of months, written 2019-03."""
+        tags = {
+            "dagster/asset_partition_range_start": f"{first}-01",
+            "dagster/asset_partition_range_end": f"{last or first}-01",
+        }
+        return self._run("bring_months_up_to_date", must=must, tags=tags)
+
+    def _run(
+        self, job: str, *, must: bool, config: dict[str, Any] | None = None, **options: Any
+    ) -> dg.ExecuteInProcessResult:
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        result = self.definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance, raise_on_error=must, run_config={**(config or {}), **quiet}, **options
+        )
+        assert result.success or not must, [c for c in result.get_asset_check_evaluations() if not c.passed]
+        return result
+
+    def query(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.postgres_url) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def out_of_date(self) -> list[str]:
+        """Months that some stage has not brought up to date."""
+        rows = self.query(
+            "SELECT DISTINCT m.comm_month FROM staging.ic_month AS m CROSS JOIN (VALUES ('master'), ('resolved'),"
+            " ('calls'), ('emails'), ('meetings'), ('notes'), ('tasks'), ('communications'), ('postal_mail'))"
+            " AS s (stage) LEFT JOIN staging.ic_month_stage AS d USING (comm_month, stage)"
+            " WHERE coalesce(d.change_number, 0) < m.change_number ORDER BY 1"
+        )
+        return [f"{month:%Y-%m}" for (month,) in rows]
+
+
+def digest(path: Path) -> str:
+    with DropFile(path) as file:
+        while file.read(65536):
+            pass
+        return file.content_sha256
+
+
+def landing_config(path: Path) -> dict[str, Any]:
+    return {"ops": {"staging__ic_communication_landing": {"config": {"path": str(path)}}}}
+
+
+@pytest.fixture
+def graph(database: str, tmp_path: Path) -> Iterator[Graph]:
+    reconcile_everything(database)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Graph(instance, database, tmp_path / "drops")

@@ -1,0 +1,232 @@
+"""Landing and months as Dagster runs them: one run for a range, honest staleness, gates that stop what follows."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
+
+from ic_assets.activities.engine import stages
+from ic_assets_tests.drops import CONTACT, row
+from ic_assets_tests.graph.conftest import Graph, digest
+
+LANDING = dg.AssetKey(["staging", "ic_communication_landing"])
+MONTHS = dg.AssetKey(["staging", "ic_communication_landing", "months"])
+MASTER = dg.AssetKey(["staging", "ic_communication_master"])
+RESOLVED = dg.AssetKey(["staging", "ic_communication_master", "resolved"])
+CALLS = dg.AssetKey(["staging", "ic_calls"])
+EMAILS = dg.AssetKey(["staging", "ic_emails"])
+TABLES = ("ic_calls", "ic_emails", "ic_meetings", "ic_notes", "ic_tasks", "ic_communications", "ic_postal_mail")
+STAGES = [MASTER, RESOLVED, *(dg.AssetKey(["staging", table]) for table in TABLES)]
+
+
+def counts_by_month(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> dict[str | None, object]:
+    return {
+        event.partition: event.materialization.metadata["dagster/partition_row_count"].value
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == key
+    }
+
+
+def figures(result: dg.ExecuteInProcessResult, name: str) -> dict[str, object]:
+    return {
+        event.asset_key.to_user_string(): event.materialization.metadata[name].value
+        for event in result.get_asset_materialization_events()
+        if name in event.materialization.metadata
+    }
+
+
+def observed_months(graph: Graph, result: dg.ExecuteInProcessResult) -> list[str]:
+    return sorted(
+        event.event_specific_data.asset_observation.partition  # type: ignore[union-attr]
+        for event in result.all_events
+        if event.event_type_value == "ASSET_OBSERVATION"
+        and event.event_specific_data.asset_observation.asset_key == MONTHS  # type: ignore[union-attr]
+    )
+
+
+def test_a_range_is_one_run_with_an_event_and_the_row_count_of_each_month(graph: Graph) -> None:
+    graph.land("a.csv", [row(1, "2019-01-05"), row(2, "2019-01-31 23:59:59"), row(3, "2019-03-01", "Email")])
+    result = graph.months("2019-01", "2019-03")
+    assert graph.instance.get_runs_count(dg.RunsFilter(job_name="bring_months_up_to_date")) == 1
+    assert {event.asset_key for event in result.get_asset_materialization_events()} == set(STAGES)
+    months = ("2019-01-01", "2019-02-01", "2019-03-01")
+    for key, counts in ((MASTER, (2, 0, 1)), (RESOLVED, (2, 0, 1)), (CALLS, (2, 0, 0)), (EMAILS, (0, 0, 1))):
+        assert counts_by_month(result, key) == dict(zip(months, counts, strict=True)), key
+        recorded = graph.instance.get_materialized_partitions(key)
+        assert recorded == set(months), "every month counts as materialized in the UI"
+
+
+def test_a_drop_says_in_the_ui_where_its_rows_went(graph: Graph) -> None:
+    rows = [row(1, "2019-01-05"), row(2, "never"), {**row(3, "2019-02-05"), "Person_Id": "abc"}]
+    result = graph.land("accents é.csv", rows)
+    (event,) = result.get_asset_materialization_events()
+    metadata = event.materialization.metadata
+    assert metadata["outcome"].value == "3 rows = 2 inserted + 0 updated + 0 unchanged + 1 rejected"
+    assert metadata["months"].value == "2019-01, 2019-02"
+    assert metadata["drop"].value["rejected_by_reason"] == {"unreadable_required": 1}  # type: ignore[index]
+    assert metadata["drop"].value["field_warnings"] == 1  # type: ignore[index]
+    (check,) = result.get_asset_check_evaluations()
+    assert (check.check_name, check.passed) == ("drop_identity", True)
+
+
+def test_the_same_content_under_another_name_loads_nothing_and_says_so(graph: Graph) -> None:
+    graph.land("first.csv", [row(1)])
+    again = graph.land("second.csv", [row(1)])
+    (event,) = again.get_asset_materialization_events()
+    assert "landed before as first.csv@" in str(event.materialization.metadata["outcome"].value)
+    assert observed_months(graph, again) == []
+    assert graph.query("SELECT file_name FROM staging.ic_drop") == [("first.csv",)]
+
+
+def test_a_file_that_changed_since_it_was_picked_up_is_refused_and_nothing_of_it_is_loaded(graph: Graph) -> None:
+    path = graph.folder / "grows.csv"
+    graph.land("other.csv", [row(1)])
+    graph.folder.joinpath("grows.csv").write_bytes(graph.folder.joinpath("other.csv").read_bytes())
+    key = f"grows.csv@{digest(path)[:8]}"
+    with path.open("a", encoding="utf-8") as file:
+        file.write("2,,,Call,,,,2019-03-05,,,,,2019-03-05,,,,,,,,,\n")
+    result = graph.land_file(path, key=key, must=False)
+    failure = next(event for event in result.all_events if event.event_type_value == "STEP_FAILURE")
+    assert "changed since it was picked up" in str(failure.event_specific_data)
+    assert graph.query("SELECT file_name FROM staging.ic_drop") == [("other.csv",)]
+
+
+def test_a_drop_observes_exactly_the_months_that_it_touched(graph: Graph) -> None:
+    first = graph.land("a.csv", [row(1, "2019-01-05"), row(2, "2019-03-05"), row(3, "2019-04-05")])
+    assert observed_months(graph, first) == ["2019-01-01", "2019-03-01", "2019-04-01"]
+    # Unchanged, moved from March to May, and stale.
+    delta = graph.land(
+        "b.csv",
+        [
+            row(1, "2019-01-05"),
+            row(2, "2019-05-05", Comm_UpdatedDate="2021-01-01"),
+            row(3, "2019-06-05", Comm_UpdatedDate="2001-01-01"),
+        ],
+    )
+    assert observed_months(graph, delta) == ["2019-03-01", "2019-05-01"]
+
+
+def test_a_delta_makes_exactly_its_months_stale(graph: Graph) -> None:
+    graph.land("a.csv", [row(1, "2019-01-05"), row(2, "2019-02-05"), row(3, "2019-03-05")])
+    graph.months("2019-01", "2019-03")
+    keys = [f"2019-0{month}-01" for month in (1, 2, 3)]
+    assert stale(graph, MASTER, keys) == []
+    graph.land("b.csv", [row(2, "2019-02-06", Comm_UpdatedDate="2021-01-01")])
+    assert stale(graph, MASTER, keys) == ["2019-02-01"]
+    graph.months("2019-02")
+    assert stale(graph, MASTER, keys) == []
+
+
+def stale(graph: Graph, key: dg.AssetKey, partitions: list[str]) -> list[str]:
+    resolver = CachingStaleStatusResolver(
+        graph.instance, graph.definitions.resolve_asset_graph(), LoadingContextForTest(graph.instance)
+    )
+    return [name for name in partitions if resolver.get_status(key, name) == StaleStatus.STALE]
+
+
+def test_running_months_again_writes_nothing_and_ids_stay(graph: Graph) -> None:
+    kinds = ("Call", "Email", "Meeting", "Note", "Task", "SMS", "Letter", "Case")
+    graph.land("a.csv", [row(number, kind=kind) for number, kind in enumerate(kinds, 1)])
+
+    def standing() -> list[list[tuple[object, ...]]]:
+        tables = ("ic_communication_master", *TABLES)
+        return [graph.query(f"SELECT * FROM staging.{table} ORDER BY id") for table in tables]
+
+    first = graph.months("2019-03")
+    assert figures(first, "rows_written") == {
+        "staging/ic_communication_master": 8,
+        **{f"staging/{table}": 2 if table == "ic_notes" else 1 for table in TABLES},
+    }
+    before = standing()
+    again = graph.months("2019-02", "2019-04")
+    assert set(figures(again, "rows_written").values()) == {0}
+    assert set(figures(again, "rows_removed").values()) == {0}
+    assert figures(again, "rows_rewritten") == {"staging/ic_communication_master/resolved": 0}
+    assert standing() == before
+
+
+def test_a_correction_of_type_and_month_leaves_no_stale_row_when_the_new_month_runs_first(graph: Graph) -> None:
+    graph.land("a.csv", [row(1, "2019-01-05"), row(2, "2019-01-06"), row(3, "2019-03-07", "Email")])
+    graph.months("2019-01", "2019-03")
+    before = dict(graph.query("SELECT comm_communicationid, id FROM staging.ic_communication_master"))
+    graph.land("b.csv", [row(1, "2019-03-05", "E-Mail", Comm_UpdatedDate="2021-01-01")])
+    assert graph.out_of_date() == ["2019-01", "2019-03"]
+    graph.months("2019-03")
+    assert graph.out_of_date() == ["2019-01"]
+    graph.months("2019-01")
+    assert graph.out_of_date() == []
+    assert dict(graph.query("SELECT comm_communicationid, id FROM staging.ic_communication_master")) == before
+    assert graph.query("SELECT ic_communication_master_id FROM staging.ic_calls") == [(before[2],)]
+    assert graph.query(
+        "SELECT ic_communication_master_id, activity_date::date::text FROM staging.ic_emails ORDER BY 2"
+    ) == [(before[1], "2019-03-05"), (before[3], "2019-03-07")]
+
+
+@pytest.fixture
+def classification_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    copy = tmp_path / "classification.csv"
+    shutil.copy(stages.CLASSIFICATION_FILE, copy)
+    monkeypatch.setattr(stages, "CLASSIFICATION_FILE", copy)
+    stages.classification.cache_clear()
+    monkeypatch.setattr("ic_assets.activities.engine.stages.classification", stages.classification.__wrapped__)
+    return copy
+
+
+def test_an_edited_classification_puts_exactly_the_months_with_that_value_out_of_date(
+    graph: Graph, classification_file: Path
+) -> None:
+    graph.land(
+        "a.csv", [row(1, "2019-01-05", " ZOOM "), row(2, "2019-02-05", "Call"), row(3, "2019-03-05", "Zoom call")]
+    )
+    graph.months("2019-01", "2019-03")
+    assert graph.out_of_date() == []
+    text = classification_file.read_text(encoding="utf-8")
+    classification_file.write_text(text.replace("zoom,calls,", "zoom,meetings,"), encoding="utf-8")
+    # Any run of the master brings the edit in; the months that hold the value are asked for then.
+    first = graph.months("2019-02")
+    assert figures(first, "classification_changed") == {"staging/ic_communication_master": ["zoom"]}
+    assert graph.out_of_date() == ["2019-01"]
+    graph.months("2019-01")
+    assert graph.query("SELECT count(*) FROM staging.ic_meetings") == [(1,)]
+    assert graph.query("SELECT count(*) FROM staging.ic_calls") == [(1,)]
+
+
+def test_a_red_gate_stops_the_derivatives_and_says_the_figures_and_what_to_do(graph: Graph) -> None:
+    graph.land("a.csv", [row(1), row(2), row(3, Person_Id=777), row(4, Person_Id=777)])
+    result = graph.months("2019-03", must=False)
+    assert not result.success
+    assert {event.asset_key for event in result.get_asset_materialization_events()} == {MASTER, RESOLVED}
+    failed = {check.check_name: check for check in result.get_asset_check_evaluations() if not check.passed}
+    contacts = failed["contacts_resolved"]
+    assert contacts.severity == dg.AssetCheckSeverity.ERROR
+    assert contacts.blocking
+    assert "50.00 % of 4 references to contacts lead to HubSpot" in str(contacts.description)
+    assert "ic-assets reconcile contacts FILE" in str(contacts.description)
+    assert contacts.metadata["sample"].value == [{"legacy_id": 777, "communications": 2}]
+    assert "example.com" not in str(contacts), "a check shows no personal data"
+    assert "50.00 % of 4 communications" in str(failed["orphans"].description)
+    assert graph.query("SELECT count(*) FROM staging.ic_calls") == [(0,)]
+
+    graph.query(f"INSERT INTO staging.contacts_reconciliation VALUES (777, 9777) RETURNING {CONTACT}")
+    assert graph.months("2019-03").success
+    assert graph.query("SELECT count(*) FROM staging.ic_calls") == [(4,)]
+
+
+def test_a_warning_lets_the_run_go_on(graph: Graph) -> None:
+    graph.land("a.csv", [row(1, kind="Pigeon"), row(2)])
+    result = graph.months("2019-03")
+    failed = {check.check_name: check.severity for check in result.get_asset_check_evaluations() if not check.passed}
+    assert failed == {
+        "every_type_occurs": dg.AssetCheckSeverity.WARN,
+        "types_are_recognised": dg.AssetCheckSeverity.WARN,
+    }
+    unrecognised = next(
+        check for check in result.get_asset_check_evaluations() if check.check_name == "types_are_recognised"
+    )
+    assert "1 of 2 communications (50.00 %)" in str(unrecognised.description)
+    assert unrecognised.metadata["sample"].value == [{"comm_type": "pigeon", "communications": 1}]
