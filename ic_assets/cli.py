@@ -25,6 +25,10 @@ app.add_typer(hubspot_app, name="hubspot")
 app.add_typer(rollback_app, name="rollback")
 
 
+def _split(types: str | None) -> list[str]:
+    return [name.strip() for name in (types or "").split(",") if name.strip()]
+
+
 class Entity(StrEnum):
     contacts = "contacts"
     companies = "companies"
@@ -65,7 +69,11 @@ def up(port: Port = 3000) -> None:
 
 @app.command()
 def load(
-    files: Annotated[list[Path] | None, typer.Argument(help="CSV or CSV.GZ drops, taken in this order.")] = None,
+    files: Annotated[
+        list[Path] | None,
+        # Ours to refuse, in one line; typer takes six.
+        typer.Argument(help="CSV or CSV.GZ drops, taken in this order.", readable=False),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -78,7 +86,7 @@ def load(
 @app.command()
 def reconcile(
     entity: Annotated[Entity, typer.Argument(help="Which table.")],
-    file: Annotated[Path, typer.Argument(help="CSV with legacy_id,hubspot_id[,name,email].")],
+    file: Annotated[Path, typer.Argument(help="CSV with legacy_id,hubspot_id[,name,email].", readable=False)],
     as_json: Json = False,
 ) -> None:
     """Fill a reconciliation table: legacy id to HubSpot id. An empty hubspot_id says: known, not in HubSpot."""
@@ -104,7 +112,7 @@ def push(
 
     raise typer.Exit(
         run(
-            types=[name.strip() for name in types.split(",") if name.strip()] if types else [],
+            types=_split(types),
             months=parse_months(months) if months else None,
             limit=limit,
             include_orphans=include_orphans,
@@ -112,6 +120,29 @@ def push(
             approved_by=approved_by,
             as_json=as_json,
             quiet=quiet,
+        )
+    )
+
+
+@app.command()
+def approve(
+    by: Annotated[str, typer.Option(help="Who approves.")],
+    types: Annotated[str | None, typer.Option(help="Comma-separated activity types; all by default.")] = None,
+    months: Months = None,
+    include_orphans: Annotated[bool, typer.Option("--include-orphans", help="Orphans may go along.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Record ahead that a production push may send what stands now. Ends when the data changes."""
+    from ic_assets.commands.push import approve as run
+    from ic_assets.core.windows import parse_months
+
+    raise typer.Exit(
+        run(
+            by=by,
+            types=_split(types),
+            months=parse_months(months) if months else None,
+            include_orphans=include_orphans,
+            as_json=as_json,
         )
     )
 

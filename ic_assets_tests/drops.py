@@ -8,12 +8,30 @@ from pathlib import Path
 
 import psycopg
 
-HEADER = (
-    "Comm_CommunicationId,Comm_OpportunityId,Comm_CaseId,Comm_Type,Comm_Action,Comm_Status,Comm_Priority,"
-    "Comm_DateTime,Comm_ToDateTime,Comm_Note,Comm_Subject,Comm_Email_Clean,Comm_CreatedDate,Comm_UpdatedDate,"
-    "Comm_OriginalDateTime,Comm_OriginalToDateTime,Person_Id,Person_FirstName,Person_LastName,"
-    "Person_EmailAddress,Company_Id,Company_Name"
-).split(",")
+HEADER = [
+    "Comm_CommunicationId",
+    "Comm_OpportunityId",
+    "Comm_CaseId",
+    "Comm_Type",
+    "Comm_Action",
+    "Comm_Status",
+    "Comm_Priority",
+    "Comm_DateTime",
+    "Comm_ToDateTime",
+    "Comm_Note",
+    "Comm_Subject",
+    "Comm_Email_Clean",
+    "Comm_CreatedDate",
+    "Comm_UpdatedDate",
+    "Comm_OriginalDateTime",
+    "Comm_OriginalToDateTime",
+    "Person_Id",
+    "Person_FirstName",
+    "Person_LastName",
+    "Person_EmailAddress",
+    "Company_Id",
+    "Company_Name",
+]
 # What reconcile_everything gives them.
 CONTACT, COMPANY, DEAL = 101, 201, 301
 HUBSPOT_CONTACT, HUBSPOT_COMPANY, HUBSPOT_DEAL = 9101, 9201, 9301
@@ -55,6 +73,6 @@ def reconcile_everything(postgres_url: str) -> None:
             ("deal", "deals", DEAL, HUBSPOT_DEAL),
         ):
             connection.execute(
-                f"INSERT INTO staging.{plural}_reconciliation (legacy_{singular}_id, hubspot_{singular}_id)"  # noqa: S608
+                f"INSERT INTO staging.{plural}_reconciliation (legacy_{singular}_id, hubspot_{singular}_id)"
                 f" VALUES ({legacy}, {hubspot})".encode()
             )

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.engine.approval import Scope, payload_version, require
+from ic_assets.activities.engine.backup import backup
 from ic_assets.activities.engine.push import Progress, PushOptions, PushResult, push
 from ic_assets.activities.engine.rules import gates
 from ic_assets.activities.partitions import months
@@ -66,6 +68,8 @@ def hubspot_engagements(
     if options.mode != "dry-run":
         _refuse_on_red_gates(postgres)
     hubspot.prepare(postgres.database)
+    if options.mode == "production":
+        _prepare_production(context, options, postgres, hubspot)
     result = push(
         postgres.database.postgres_url,
         Settings.from_env(),
@@ -99,8 +103,6 @@ def hubspot_engagements(
 def _options(context: dg.AssetExecutionContext, config: PushConfig) -> PushOptions:
     if config.mode not in MODES:
         raise Refused(f"mode {config.mode!r} is not one of {', '.join(MODES)}")
-    if config.mode == "production" and not config.approved_by:
-        raise Refused("a production push names who approved it: set approved_by")
     window = context.partition_time_window
     last = (window.end - timedelta(days=1)).date().replace(day=1)
     return PushOptions(
@@ -111,6 +113,7 @@ def _options(context: dg.AssetExecutionContext, config: PushConfig) -> PushOptio
         include_orphans=config.include_orphans,
         approved_by=config.approved_by,
         run_id=context.run.run_id,
+        payload_version=payload_version(Settings.from_env()),
     )
 
 
@@ -120,6 +123,19 @@ def _refuse_on_red_gates(postgres: PostgresResource) -> None:
         red = [verdict for verdict in gates(connection) if not verdict.passed]
     if red:
         raise Refused(f"{len(red)} gates are red, nothing was sent. {red[0].rule.name}: {red[0].figure}")
+
+
+def _prepare_production(
+    context: dg.AssetExecutionContext, options: PushOptions, postgres: PostgresResource, hubspot: HubSpotResource
+) -> None:
+    """An approval of exactly this data, and a restore point. Raises ``Refused``."""
+    settings = Settings.from_env()
+    scope = Scope(options.types, options.months, options.include_orphans)
+    with postgres.database.transaction() as connection:
+        approval = require(connection, hubspot.portal_id(), scope, settings, options.approved_by)
+    context.log.info(f"Approved by {approval.approved_by} at {approval.approved_at:%Y-%m-%d %H:%M} UTC.")
+    dump = backup(postgres.database.postgres_url, settings.home / "backups")
+    context.log.info(f"Restore point before the push: {dump}")
 
 
 def _progress(context: dg.AssetExecutionContext, reporter: Reporter):  # type: ignore[no-untyped-def]

@@ -52,13 +52,10 @@ def _tour(work: Session) -> list[str]:
     if refusal:
         raise refusal
     if not failed:
-        out.print("Pushing to the local HubSpot …")
-        run_push(
-            work,
-            types=list(BY_NAME),
-            months=None,
-            config={"mode": "production", "approved_by": "demo", "all_months": True},
-        )
+        for mode, what in (("test", "100 records"), ("production", "everything")):
+            out.print(f"Pushing {what} to the local HubSpot …")
+            config = {"mode": mode, "approved_by": "demo", "all_months": True}
+            run_push(work, types=list(BY_NAME), months=None, config=config)
     out.print("Writing the reports …")
     work.run("refresh_reports")
     return failed

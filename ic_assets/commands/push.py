@@ -1,11 +1,14 @@
 """``ic-assets push`` and ``hubspot setup``."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, BY_NAME
+from ic_assets.activities.engine.approval import Scope, orphans_by_reason
+from ic_assets.activities.engine.approval import approve as record_approval
 from ic_assets.activities.engine.portal import setup
 from ic_assets.activities.engine.push import PushResult
 from ic_assets.activities.engine.rules import gates
@@ -34,8 +37,6 @@ def push(
     unknown = sorted(set(types) - set(BY_NAME))
     if unknown:
         raise Refused(f"--types: {', '.join(unknown)} is not one of {', '.join(BY_NAME)}")
-    if mode == "production" and not approved_by:
-        raise Refused("a production push names who approved it: add --approved-by NAME")
     with session(hubspot=True, quiet=quiet or as_json) as work:
         result = run_push(
             work,
@@ -99,6 +100,30 @@ def _show(result: PushResult) -> None:
             say(line)
     if result.mode == "dry-run":
         say("A dry run: nothing was written. `ic-assets push --mode test` pushes 100 records.")
+
+
+def approve(
+    *, by: str, types: Sequence[str], months: tuple[date, date] | None, include_orphans: bool, as_json: bool
+) -> int:
+    """Records ahead of a push that somebody let exactly this data go to the portal. Raises ``Refused``."""
+    scope = Scope(types or list(BY_NAME), months, include_orphans)
+    with session(hubspot=True, quiet=True) as work:
+        portal_id = HubSpotResource().portal_id()
+        with work.database.transaction() as connection:
+            orphans = orphans_by_reason(connection, scope.types)
+            found = record_approval(connection, portal_id, by, scope)
+    if as_json:
+        emit_json({"approved_by": by, "portal_id": portal_id, "include_orphans": include_orphans, **asdict(found)})
+        return 0
+    if orphans:
+        fate = "go along" if include_orphans else "are held"
+        out.print(table(f"Orphans, which {fate}", ["reason", "type", "communications"], orphans))
+    out.print(
+        f"{by} approved {found.records + (found.orphans if include_orphans else 0):,} records for portal {portal_id}. "
+        "The approval ends when the data changes.",
+        markup=False,
+    )
+    return 0
 
 
 def hubspot_setup(*, as_json: bool) -> int:

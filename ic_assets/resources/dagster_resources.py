@@ -13,7 +13,7 @@ from ic_assets.core import schema
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
-from ic_assets.resources.hubspot import HubSpotTarget
+from ic_assets.resources.hubspot import HubSpotTarget, path
 from ic_assets.resources.postgres import Database
 from ic_assets.resources.services import Services, running
 
@@ -74,6 +74,24 @@ class HubSpotResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             id_property=settings.hubspot_id_property,
             rps=settings.hubspot_rps,
         )
+
+    def portal_id(self) -> int:
+        """Raises ``Unavailable`` when HubSpot does not answer or refuses the token."""
+        target = self.target()
+        try:
+            response = httpx.get(
+                f"{target.base_url}{path(target.api, 'account', 'details')}",
+                headers={"Authorization": f"Bearer {target.token}"},
+                timeout=target.timeout,
+            )
+            response.raise_for_status()
+        except httpx.HTTPStatusError as error:
+            raise Unavailable(
+                f"HubSpot answered {error.response.status_code} to the account query; check HUBSPOT_TOKEN and its scopes"
+            ) from error
+        except httpx.HTTPError as error:
+            raise Unavailable(f"HubSpot does not answer ({type(error).__name__}); try again") from error
+        return int(response.json()["portalId"])
 
 
 class Reporter:

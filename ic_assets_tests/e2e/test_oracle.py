@@ -27,15 +27,13 @@ from psycopg.rows import dict_row
 
 from ic_assets.core.settings import Settings
 from ic_assets.resources.services import services
-from ic_assets_tests.e2e.hostile_drops import Drop, Scenario, scenario
+from ic_assets_tests.e2e.hostile_drops import Scenario, scenario
 from ic_assets_tests.e2e.oracle import (
     ASSOCIATION_TYPES,
     BODY_LIMIT,
     DropOutcome,
-    DropRefusedError,
     Html,
     Oracle,
-    OracleSettings,
     Plain,
     Text,
     as_html,
@@ -173,49 +171,6 @@ def test_the_database_holds_what_the_contract_says(seed: int, home: Path, monkey
         compare_derivatives(oracle, connection, differences)
         compare_unresolved(oracle, connection, differences)
     assert not differences.found, f"\n{differences}"
-
-
-REFUSED = {
-    "empty.csv": (b"", ""),
-    "blank.csv": (b"\n \n", ""),
-    "picture.csv": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)), ""),
-    "no type.csv": (b"Comm_CommunicationId,Comm_DateTime,Comm_CreatedDate\n1,2019-03-01,2019-03-01\n", "comm_type"),
-    "open quote.csv": (
-        b"Comm_CommunicationId,Comm_Type,Comm_DateTime,Comm_CreatedDate,Comm_Note\n"
-        b"1,Call,2019-03-01,2019-03-01,fine\n"
-        b'2,Call,2019-03-01,2019-03-01,"never closed\n'
-        b"3,Call,2019-03-01,2019-03-01,lost\n",
-        "line 3",
-    ),
-    "damaged.csv": (
-        b"Comm_CommunicationId,Comm_Type,Comm_DateTime,Comm_CreatedDate,Comm_Note\n"
-        b"1,Call,2019-03-01,2019-03-01,\xc3\xa4\xc3\xb6\xc3\xbc\n"
-        b"2,Call,2019-03-01,2019-03-01,\xe9\n",
-        "line 3",
-    ),
-}
-
-
-def test_a_drop_that_is_refused_says_why_in_one_line_and_loads_nothing(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    machine = Machine(home, {})
-    good = Drop(
-        "good.csv",
-        b"Comm_CommunicationId,Comm_Type,Comm_DateTime,Comm_CreatedDate\n1,Call,2019-03-01,2019-03-01\n",
-    )
-    for name, (data, word) in REFUSED.items():
-        with pytest.raises(DropRefusedError):
-            Oracle(OracleSettings()).load(name, data)
-        done = machine.run("load", machine.write(name, data))
-        said = done.stderr.strip().splitlines()
-        assert done.returncode == 2, f"{name}: {done.returncode}\n{done.stdout[-500:]}\n{done.stderr[-1000:]}"
-        assert "Traceback" not in done.stderr + done.stdout, name
-        assert word in done.stderr.lower(), f"{name}: {said[-1:]}"
-    machine.run("load", machine.write(good.name, good.data), "--json")
-    with machine.connection(monkeypatch) as connection:
-        found = connection.execute("select comm_communicationid as id from staging.ic_communication_master").fetchall()
-    assert found == [{"id": 1}]
 
 
 def load_everything(plan: Scenario, oracle: Oracle, machine: Machine, differences: Differences) -> None:

@@ -150,6 +150,24 @@ def test_one_bad_byte_in_utf8_is_refused_while_windows_1252_is_read() -> None:
         decode("äöüß".encode() + b"\xe9" + "äöüß".encode())
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\n \n",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)),
+        b"Comm_CommunicationId,Comm_Type,Comm_CreatedDate\n1,Call,2019-03-01\n",
+        HEADER.encode() + b'1,Call,2019-03-01,2019-03-01,,"open\n',
+    ],
+)
+def test_what_is_no_drop_is_refused_and_leaves_nothing(data: bytes) -> None:
+    oracle = Oracle(settings())
+    with pytest.raises(DropRefusedError):
+        oracle.load("x.csv", data)
+    assert not oracle.master
+    assert not oracle.outcomes
+
+
 def test_versions_of_one_id_meet_the_fate_the_contract_gives_them() -> None:
     oracle = load(
         "1,Call,2019-03-01,2019-03-01,2019-03-05,a\n"  # kept: the newest

@@ -382,7 +382,8 @@ def _read_header(file: DropFile, encoding: str) -> _Header:
             f"line {line}: the header lacks {', '.join(missing)}, which every drop must have; export it with them"
         )
     unknown = tuple(
-        _EDGES.sub("", text) or f"(column {position + 1}, unnamed)"
+        # Shown and stored: line breaks, NUL and other control characters escaped.
+        repr(_EDGES.sub("", text))[1:-1] or f"(column {position + 1}, unnamed)"
         for position, text in enumerate(names)
         if _name(text) not in BY_NAME
     )

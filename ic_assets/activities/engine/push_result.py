@@ -26,7 +26,8 @@ WRITTEN = {"create": "created", "update": "updated"}
 @dataclass(frozen=True)
 class PushOptions:
     """``months``: first days of the first and the last month, both included. ``limit``: records that this run takes up.
-    ``recheck_seconds``: how long an unanswered request may still be carried out (IC_HUBSPOT_RECHECK_SECONDS, 120)."""
+    ``recheck_seconds``: how long an unanswered request may still be carried out (IC_HUBSPOT_RECHECK_SECONDS, 120).
+    ``payload_version``: put on record with the run, so that a test push can stand for what it proved."""
 
     mode: str = "dry-run"
     types: Sequence[str] = ALL_TYPES
@@ -36,6 +37,7 @@ class PushOptions:
     approved_by: str | None = None
     run_id: str | None = None
     recheck_seconds: float | None = None
+    payload_version: str | None = None
 
     @property
     def scope(self) -> Scope:

@@ -1,0 +1,340 @@
+"""What starts by itself: complete new files, oldest first, and exactly the months that something put out of date."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+
+from ic_assets.activities.engine import landing, reconciliation, stages
+from ic_assets.activities.sensors import LOAD_LOCK
+from ic_assets.core.settings import Settings
+from ic_assets.resources.postgres import Database
+from ic_assets_tests.drops import row, write_drop
+from ic_assets_tests.graph.conftest import Graph
+
+pytestmark = pytest.mark.xdist_group("graph")
+
+
+class Ticks:
+    """A sensor tick after tick: the cursor goes from one to the next, as the daemon hands it on."""
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        self.graph = graph
+        self.sensor = graph.definitions.resolve_sensor_def(name)
+        self.cursor: str | None = None
+
+    def tick(self) -> list[dg.RunRequest]:
+        with (
+            dg.build_sensor_context(
+                instance=self.graph.instance,
+                cursor=self.cursor,
+                resources={"postgres": self.graph.postgres},
+                definitions=self.graph.definitions,
+            ) as context,
+            dg.partition_loading_context(dynamic_partitions_store=self.graph.instance),
+        ):
+            found = self.sensor.evaluate_tick(context)
+        self.cursor = found.cursor
+        self.skipped = found.skip_message
+        for request in found.dynamic_partitions_requests or []:
+            self.graph.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
+        return list(found.run_requests or [])
+
+    def names(self) -> list[str]:
+        return [str(request.partition_key).rpartition("@")[0] for request in self.tick()]
+
+
+@pytest.fixture
+def folder(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> Path:
+    graph.folder.mkdir(parents=True)
+    monkeypatch.setenv("IC_DROP_DIR", str(graph.folder))
+    return graph.folder
+
+
+def drop(path: Path, *numbers: int, age: float = 60) -> Path:
+    """A complete file to which nobody wrote for ``age`` seconds."""
+    write_drop(path, [row(number) for number in numbers])
+    return aged(path, age)
+
+
+def aged(path: Path, age: float) -> Path:
+    moment = time.time() - age
+    os.utime(path, (moment, moment))
+    return path
+
+
+def unfinished(graph: Graph, job: str, status: dg.DagsterRunStatus) -> None:
+    """A run of ``job`` that has not ended."""
+    run = graph.instance.create_run_for_job(graph.definitions.resolve_job_def(job), status=status)
+    assert graph.instance.get_runs_count(dg.RunsFilter(run_ids=[run.run_id], statuses=[status])) == 1
+
+
+# -- files -------------------------------------------------------------------------------------------
+
+
+def test_a_new_file_lands_when_two_looks_found_it_the_same(graph: Graph, folder: Path) -> None:
+    path = drop(folder / "a.csv", 1)
+    ticks = Ticks(graph, "csv_drop")
+    assert ticks.names() == []
+    (request,) = ticks.tick()
+    assert request.run_config == {"ops": {"staging__ic_communication_landing": {"config": {"path": str(path)}}}}
+    assert graph.instance.has_dynamic_partition("csv_drop", str(request.partition_key))
+    graph.definitions.resolve_job_def("land_drop").execute_in_process(
+        instance=graph.instance, partition_key=request.partition_key, run_config=request.run_config
+    )
+    assert graph.query("SELECT file_name, rows_in FROM staging.ic_drop") == [("a.csv", 1)]
+    assert ticks.names() == [], "dealt with"
+
+
+def test_a_file_that_is_still_being_written_waits(graph: Graph, folder: Path) -> None:
+    path = drop(folder / "a.csv", 1)
+    ticks = Ticks(graph, "csv_drop")
+    ticks.tick()
+    drop(path, 1, 2, age=50)
+    assert ticks.names() == [], "it grew between two looks"
+    drop(path, 1, 2, 3, age=0)
+    ticks.tick()
+    assert ticks.names() == [], "somebody wrote to it just now"
+    aged(path, 60)
+    assert ticks.names() == [], "first look at this state"
+    assert ticks.names() == ["a.csv"]
+
+
+@pytest.mark.parametrize("name", ["a.csv.part", "a.csv.tmp", ".a.csv", ".a.csv.swp"])
+def test_unfinished_and_hidden_files_and_folders_are_left_alone(graph: Graph, folder: Path, name: str) -> None:
+    drop(folder / name, 1)
+    (folder / "archive").mkdir()
+    drop(folder / "archive" / "old.csv", 2)
+    ticks = Ticks(graph, "csv_drop")
+    assert [ticks.names() for _ in range(3)] == [[], [], []]
+
+
+def test_files_land_oldest_first_then_by_name_one_after_the_other(graph: Graph, folder: Path) -> None:
+    moment = time.time() - 100
+    for number, (name, age) in enumerate((("new.csv", 10), ("b.csv", 50), ("c.csv", 50), ("a.csv", 90))):
+        path = drop(folder / name, number)
+        os.utime(path, (moment - age, moment - age))
+    ticks = Ticks(graph, "csv_drop")
+    ticks.tick()
+    assert [ticks.names() for _ in range(5)] == [["a.csv"], ["b.csv"], ["c.csv"], ["new.csv"], []]
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
+def test_while_a_drop_lands_the_next_one_waits(graph: Graph, folder: Path, status: dg.DagsterRunStatus) -> None:
+    drop(folder / "a.csv", 1)
+    ticks = Ticks(graph, "csv_drop")
+    ticks.tick()
+    unfinished(graph, "land_drop", status)
+    assert ticks.names() == []
+    assert ticks.skipped == "A drop is landing; the next one follows."
+
+
+def test_the_same_content_under_another_name_is_not_loaded_again(graph: Graph, folder: Path) -> None:
+    land(graph, drop(folder / "first.csv", 1))
+    (folder / "first.csv").unlink()
+    drop(folder / "second.csv", 1)
+    drop(folder / "third.csv", 3, age=30)
+    ticks = Ticks(graph, "csv_drop")
+    ticks.tick()
+    assert ticks.names() == ["third.csv"], "the copy is passed over in the same tick"
+    assert ticks.names() == []
+
+
+def test_a_file_that_vanishes_between_two_looks_is_forgotten_and_lands_when_it_is_back(
+    graph: Graph, folder: Path
+) -> None:
+    path = drop(folder / "a.csv", 1)
+    ticks = Ticks(graph, "csv_drop")
+    ticks.tick()
+    path.unlink()
+    assert ticks.names() == []
+    drop(path, 1)
+    assert ticks.names() == [], "first look again"
+    assert ticks.names() == ["a.csv"]
+
+
+def test_a_file_that_vanishes_before_its_run_starts_refuses_the_run_in_one_line(graph: Graph, folder: Path) -> None:
+    path = drop(folder / "a.csv", 1)
+    ticks = Ticks(graph, "csv_drop")
+    ticks.tick()
+    (request,) = ticks.tick()
+    path.unlink()
+    result = graph.definitions.resolve_job_def("land_drop").execute_in_process(
+        instance=graph.instance,
+        partition_key=request.partition_key,
+        run_config=request.run_config,
+        raise_on_error=False,
+    )
+    assert not result.success
+    failure = next(event for event in result.all_events if event.event_type_value == "STEP_FAILURE")
+    error = failure.event_specific_data.error  # type: ignore[union-attr]
+    while error.cause:  # type: ignore[union-attr]
+        error = error.cause  # type: ignore[union-attr]
+    assert error.cls_name == "DropRefused"  # type: ignore[union-attr]
+    assert "a.csv" in error.message  # type: ignore[union-attr]
+    assert graph.query("SELECT count(*) FROM staging.ic_communication_landing") == [(0,)]
+
+
+def test_a_drop_folder_that_does_not_exist_yet_is_no_error(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IC_DROP_DIR", str(graph.folder / "later"))
+    ticks = Ticks(graph, "csv_drop")
+    assert ticks.names() == []
+    assert ticks.skipped == "No new complete file in the drop folder."
+
+
+# -- months ------------------------------------------------------------------------------------------
+
+
+def land(graph: Graph, path: Path) -> None:
+    with opened(graph) as database:
+        landing.land(database, Settings.from_env(), path)
+
+
+@contextmanager
+def opened(graph: Graph) -> Iterator[Database]:
+    database = Database(graph.postgres_url, Settings.from_env())
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def bring_up_to_date(graph: Graph) -> None:
+    """All stages, without Dagster."""
+    from ic_assets.activities.activity_types import ACTIVITY_TYPES
+
+    settings = Settings.from_env()
+    with opened(graph) as database, database.transaction() as connection:
+        stages.sync_classification(connection)
+        for window in stages.windows(month for month, _, _ in stages.out_of_date(connection)):
+            stages.apply_master(connection, window, settings)
+            stages.apply_resolution(connection, window, settings)
+            for activity in ACTIVITY_TYPES:
+                stages.apply_derivative(connection, activity, window, settings)
+
+
+def ranges(requests: list[dg.RunRequest]) -> list[tuple[str, str]]:
+    return [
+        (request.tags["dagster/asset_partition_range_start"], request.tags["dagster/asset_partition_range_end"])
+        for request in requests
+    ]
+
+
+def rows_in(*months: str) -> list[dict[str, Any]]:
+    return [row(number, f"{month}-15") for number, month in enumerate(months, 1)]
+
+
+def test_touched_months_are_asked_for_in_few_runs_and_the_same_state_once(graph: Graph) -> None:
+    """Gaps of up to three months share a run; four months apart do not."""
+    drops = rows_in("2018-01", "2018-02", "2018-06", "2018-11", "2019-12", "2020-01")
+    land(graph, write_drop(graph.folder / "a.csv", drops))
+    ticks = Ticks(graph, "landed_months")
+    first = ticks.tick()
+    assert ranges(first) == [
+        ("2018-01-01", "2018-06-01"),
+        ("2018-11-01", "2018-11-01"),
+        ("2019-12-01", "2020-01-01"),
+    ]
+    assert [request.run_key for request in ticks.tick()] == [request.run_key for request in first], (
+        "Dagster starts a run key once: a gate that stays red does not start its months for ever"
+    )
+    bring_up_to_date(graph)
+    assert ticks.tick() == []
+    assert ticks.skipped == "Every month is up to date."
+
+
+def test_a_correction_asks_for_its_old_and_new_month_and_no_other(graph: Graph) -> None:
+    land(graph, write_drop(graph.folder / "a.csv", rows_in("2018-01", "2018-09", "2019-06")))
+    bring_up_to_date(graph)
+    correction = row(1, "2019-01-15", Comm_UpdatedDate="2021-01-01")
+    land(graph, write_drop(graph.folder / "b.csv", [correction, row(2, "2018-09-15")]))
+    ticks = Ticks(graph, "landed_months")
+    before = ticks.tick()
+    assert ranges(before) == [("2018-01-01", "2018-01-01"), ("2019-01-01", "2019-01-01")]
+    land(graph, write_drop(graph.folder / "c.csv", [row(1, "2019-01-16", Comm_UpdatedDate="2022-01-01")]))
+    after = ticks.tick()
+    assert after[0].run_key == before[0].run_key, "January 2018 waits as before"
+    assert after[1].run_key != before[1].run_key, "January 2019 has changed again"
+
+
+@pytest.mark.parametrize("name", ["landed_months", "reconciled_months"])
+def test_months_sensors_hold_still_while_a_load_or_another_run_brings_months_up_to_date(
+    graph: Graph, name: str
+) -> None:
+    land(graph, write_drop(graph.folder / "a.csv", rows_in("2018-01")))
+    ticks = Ticks(graph, name)
+    with psycopg.connect(graph.postgres_url) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (LOAD_LOCK,))
+        assert ticks.tick() == []
+        assert "ic-assets load" in str(ticks.skipped)
+    unfinished(graph, "bring_months_up_to_date", dg.DagsterRunStatus.STARTED)
+    assert ticks.tick() == []
+    assert ticks.skipped == "Months are being brought up to date."
+
+
+def test_the_command_line_holds_the_lock_that_the_sensors_look_at(graph: Graph) -> None:
+    """By the context manager that `ic-assets load` works in."""
+    from types import SimpleNamespace
+
+    from ic_assets.commands.load import _sensors_hold_still
+
+    land(graph, write_drop(graph.folder / "a.csv", rows_in("2018-01")))
+    ticks = Ticks(graph, "landed_months")
+    with opened(graph) as database:
+        with _sensors_hold_still(SimpleNamespace(database=database)):  # type: ignore[arg-type]
+            assert ticks.tick() == []
+        assert ranges(ticks.tick()) == [("2018-01-01", "2018-01-01")]
+
+
+def test_a_changed_reconciliation_asks_for_the_months_that_refer_to_it(graph: Graph, tmp_path: Path) -> None:
+    drops = [row(1, "2018-01-15"), row(2, "2018-07-15", Person_Id=55), row(3, "2019-03-15", Company_Id=55)]
+    land(graph, write_drop(graph.folder / "a.csv", drops))
+    bring_up_to_date(graph)
+    file = tmp_path / "contacts.csv"
+    file.write_text("legacy_id,hubspot_id\n101,9101\n55,9055\n", encoding="utf-8")
+    with opened(graph) as database, database.transaction() as connection:
+        reconciliation.reconcile(connection, reconciliation.ENTITIES["contacts"], file)
+    assert ranges(Ticks(graph, "reconciled_months").tick()) == [("2018-07-01", "2018-07-01")]
+    assert Ticks(graph, "landed_months").tick() == [], "one sensor asks, not two"
+
+
+def test_an_edited_classification_asks_for_its_months_without_anyone_running_anything(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(graph, write_drop(graph.folder / "a.csv", [row(1, "2018-01-15", "Zoom"), row(2, "2018-07-15")]))
+    bring_up_to_date(graph)
+    copy = tmp_path / "classification.csv"
+    text = stages.CLASSIFICATION_FILE.read_text(encoding="utf-8")
+    copy.write_text(text.replace("zoom,calls,", "zoom,meetings,"), encoding="utf-8")
+    monkeypatch.setattr(stages, "CLASSIFICATION_FILE", copy)
+    stages.classification.cache_clear()
+    try:
+        assert ranges(Ticks(graph, "landed_months").tick()) == [("2018-01-01", "2018-01-01")]
+    finally:
+        stages.classification.cache_clear()
+
+
+def test_the_night_push_asks_for_the_months_that_hubspot_has_not_got(graph: Graph) -> None:
+    schedule = graph.definitions.resolve_schedule_def("nightly_push")
+
+    def tick() -> list[dg.RunRequest]:
+        with dg.build_schedule_context(
+            instance=graph.instance, resources={"postgres": graph.postgres}, scheduled_execution_time=None
+        ) as context:
+            return list(schedule.evaluate_tick(context).run_requests or [])
+
+    assert tick() == []
+    land(graph, write_drop(graph.folder / "a.csv", rows_in("2018-01", "2018-03")))
+    bring_up_to_date(graph)
+    (request,) = tick()
+    assert ranges([request]) == [("2018-01-01", "2018-03-01")]
+    config = request.run_config["ops"]["hubspot_engagements"]["config"]
+    assert config == {"mode": "production", "all_months": True, "approved_by": "schedule nightly_push"}
