@@ -257,7 +257,9 @@ _VARIANTS = (
         "MDY",
         "sales@example.com",
         date(2019, 1, 1),
-        Format("cp1252", ";", "\r\n", compressed=True, absent=("comm_originaltodatetime",), extra=("A", "b ")),
+        Format(
+            "cp1252", ";", "\r\n", compressed=True, absent=("comm_originaltodatetime",), extra=("A", "b ", "odd\0name")
+        ),
         Format("utf-16-be", ",", "\n", final_newline=False),
         (2, 2),
     ),

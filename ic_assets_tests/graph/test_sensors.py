@@ -32,18 +32,20 @@ class Ticks:
         self.cursor: str | None = None
 
     def tick(self) -> list[dg.RunRequest]:
-        with (
-            dg.build_sensor_context(
-                instance=self.graph.instance,
-                cursor=self.cursor,
-                resources={"postgres": self.graph.postgres},
-                definitions=self.graph.definitions,
-            ) as context,
-            dg.partition_loading_context(dynamic_partitions_store=self.graph.instance),
-        ):
-            found = self.sensor.evaluate_tick(context)
-        self.cursor = found.cursor
-        self.skipped = found.skip_message
+        with dg.build_sensor_context(
+            instance=self.graph.instance,
+            cursor=self.cursor,
+            resources={"postgres": self.graph.postgres},
+            definitions=self.graph.definitions,
+        ) as context:
+            # Not evaluate_tick: with an instance in memory that does not see partitions which the tick itself adds.
+            found = self.sensor(context)
+        if isinstance(found, dg.SkipReason):
+            self.skipped = found.skip_message
+            return []
+        assert isinstance(found, dg.SensorResult)
+        self.cursor = found.cursor or self.cursor
+        self.skipped = found.skip_reason and found.skip_reason.skip_message
         for request in found.dynamic_partitions_requests or []:
             self.graph.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
         return list(found.run_requests or [])
