@@ -17,7 +17,7 @@ from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.core.windows import partitions_end, partitions_start
 from ic_assets.resources.hubspot import path
-from ic_assets.resources.postgres import Database
+from ic_assets.resources.postgres import connected
 from ic_assets.resources.services import Services, services
 
 _LEAST_FREE_GIB = 2
@@ -80,15 +80,11 @@ def _disk(settings: Settings) -> str:
 
 
 def _postgres(up: Services) -> str:
-    database = Database(up.postgres_url, Settings.from_env())
-    try:
-        with database.transaction() as connection:
-            row = connection.execute(
-                "SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database())),"
-                " current_setting('fsync')"
-            ).fetchone() or ("?", "?", "?")
-    finally:
-        database.close()
+    with connected(up.postgres_url, Settings.from_env()) as connection:
+        row = connection.execute(
+            "SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database())),"
+            " current_setting('fsync')"
+        ).fetchone() or ("?", "?", "?")
     if row[2] != "on":
         raise Refused("fsync is off: a power cut would lose the ledger; switch it on")
     return f"{row[0]}, {row[1]}"
@@ -97,24 +93,16 @@ def _postgres(up: Services) -> str:
 def _schema(up: Services, settings: Settings) -> str:
     revision, newest = schema.current(up.postgres_url)
     schema.ensure(up.postgres_url)
-    database = Database(up.postgres_url, settings)
-    try:
-        with database.transaction() as connection:
-            problems = schema_problems(connection)
-    finally:
-        database.close()
+    with connected(up.postgres_url, settings) as connection:
+        problems = schema_problems(connection)
     if problems:
         raise Refused(" ".join(problems))
     return f"revision {newest}" + ("" if revision == newest else f" (was {revision or 'empty'}, upgraded now)")
 
 
 def _months(up: Services, settings: Settings) -> str:
-    database = Database(up.postgres_url, settings)
-    try:
-        with database.transaction() as connection:
-            waiting = out_of_date(connection)
-    finally:
-        database.close()
+    with connected(up.postgres_url, settings) as connection:
+        waiting = out_of_date(connection)
     if waiting:
         raise Refused(
             f"{len(waiting)} months are half-way, {waiting[0][0]:%Y-%m} to {waiting[-1][0]:%Y-%m}: "

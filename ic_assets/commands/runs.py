@@ -78,17 +78,23 @@ class Session:
 
 def _raise(result: dg.ExecuteInProcessResult) -> None:
     for event in result.all_events:
-        data = event.event_specific_data
-        error = getattr(data, "error", None)
-        while error is not None and error.cause is not None:
-            error = error.cause
-        if error is None:
+        causes = list(_causes(getattr(event.event_specific_data, "error", None)))
+        if not causes:
             continue
+        refusal = next((error for error in causes if error.cls_name in _REFUSALS), None)
+        error = refusal or causes[-1]
         message = error.message.partition(": ")[2].strip() or error.message
-        if error.cls_name in _REFUSALS:
+        if refusal:
             raise Refused(message)
         raise RuntimeError(f"{error.cls_name}: {message}")
     raise RuntimeError(f"run {result.run_id} failed; the UI shows its events (`ic-assets up`)")
+
+
+def _causes(error: Any) -> Iterator[Any]:
+    """An error of a run's event and what it was raised from, Dagster's own wrapper first. A refusal has a cause itself."""
+    while error is not None:
+        yield error
+        error = error.cause
 
 
 @contextmanager

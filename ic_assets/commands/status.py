@@ -10,7 +10,7 @@ from ic_assets.activities.engine.stages import out_of_date
 from ic_assets.commands.terminal import emit_json, out, table
 from ic_assets.core import schema
 from ic_assets.core.settings import Settings
-from ic_assets.resources.postgres import Database
+from ic_assets.resources.postgres import connected
 from ic_assets.resources.services import services
 
 
@@ -19,12 +19,8 @@ def status(*, as_json: bool) -> int:
     settings = Settings.from_env()
     with services(settings) as up:
         schema.ensure(up.postgres_url)
-        database = Database(up.postgres_url, settings)
-        try:
-            with database.transaction() as connection:
-                found = _found(connection)
-        finally:
-            database.close()
+        with connected(up.postgres_url, settings) as connection:
+            found = _found(connection)
     if as_json:
         emit_json(found)
     else:

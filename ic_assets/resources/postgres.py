@@ -60,6 +60,17 @@ class Database:
         self.engine.dispose()
 
 
+@contextmanager
+def connected(postgres_url: str, settings: Settings) -> Iterator[psycopg.Connection]:
+    """One transaction on a database that nothing else of this process uses."""
+    database = Database(postgres_url, settings)
+    try:
+        with database.transaction() as connection:
+            yield connection
+    finally:
+        database.close()
+
+
 def _explain(error: Exception) -> str:
     original = error.orig if isinstance(error, exc.OperationalError) and error.orig else error
     if isinstance(original, psycopg.errors.DiskFull):

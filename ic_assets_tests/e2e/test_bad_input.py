@@ -168,7 +168,9 @@ def test_a_database_that_cannot_be_used_is_refused_in_one_line_without_the_passw
 
 
 def test_the_next_run_loads_after_a_refusal_and_keeps_what_came_before_it(place: Place, tmp_path: Path) -> None:
-    first = write("first.csv", HEADER + ROWS)(tmp_path)
+    # Neither the name of a file nor that of a column need be anything that a database can hold.
+    rows = HEADER.replace(b"Comm_Note", b"odd\0\x1b[31m") + ROWS
+    first = write(os.fsdecode(b"first\xff\n.csv"), rows)(tmp_path)
     broken = write("broken.csv", HEADER + b'9,Call,2019-03-01,2019-03-01,"open\n')(tmp_path)
     said = place.machine.run("load", str(first), str(broken))
     assert said.returncode == 2

@@ -1,6 +1,6 @@
 """Loads hostile drops through the real command line and compares every row and column with the oracle's.
 
-Surrogate ids and clocks apart, nothing is left out. ``ORACLE_ROWS`` (default 1500) and ``ORACLE_SEEDS`` (default
+Surrogate ids and clocks apart, nothing is left out. ``ORACLE_ROWS`` (default 700) and ``ORACLE_SEEDS`` (default
 ``0-2``; ``7`` or ``0,5-9`` work too) make a run bigger; seeds from 3 draw their own file formats.
 """
 
@@ -158,7 +158,7 @@ def home() -> Iterator[Path]:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", seeds())
 def test_the_database_holds_what_the_contract_says(seed: int, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = scenario(seed, int(os.environ.get("ORACLE_ROWS", "1500")))
+    plan = scenario(seed, int(os.environ.get("ORACLE_ROWS", "700")))
     oracle = Oracle(plan.settings)
     machine = Machine(home, plan.environment)
     differences = Differences()

@@ -89,9 +89,7 @@ def test_a_new_file_lands_when_two_looks_found_it_the_same(graph: Graph, folder:
     (request,) = ticks.tick()
     assert request.run_config == {"ops": {"staging__ic_communication_landing": {"config": {"path": str(path)}}}}
     assert graph.instance.has_dynamic_partition("csv_drop", str(request.partition_key))
-    graph.definitions.resolve_job_def("land_drop").execute_in_process(
-        instance=graph.instance, partition_key=request.partition_key, run_config=request.run_config
-    )
+    graph.land_file(path, key=str(request.partition_key))
     assert graph.query("SELECT file_name, rows_in FROM staging.ic_drop") == [("a.csv", 1)]
     assert ticks.names() == [], "dealt with"
 
@@ -169,19 +167,12 @@ def test_a_file_that_vanishes_before_its_run_starts_refuses_the_run_in_one_line(
     ticks.tick()
     (request,) = ticks.tick()
     path.unlink()
-    result = graph.definitions.resolve_job_def("land_drop").execute_in_process(
-        instance=graph.instance,
-        partition_key=request.partition_key,
-        run_config=request.run_config,
-        raise_on_error=False,
-    )
+    result = graph.land_file(path, key=str(request.partition_key), must=False)
     assert not result.success
     failure = next(event for event in result.all_events if event.event_type_value == "STEP_FAILURE")
-    error = failure.event_specific_data.error  # type: ignore[union-attr]
-    while error.cause:  # type: ignore[union-attr]
-        error = error.cause  # type: ignore[union-attr]
-    assert error.cls_name == "DropRefused"  # type: ignore[union-attr]
-    assert "a.csv" in error.message  # type: ignore[union-attr]
+    refusal = failure.event_specific_data.error.cause  # type: ignore[union-attr]
+    assert refusal.cls_name == "DropRefused"  # type: ignore[union-attr]
+    assert "a.csv" in refusal.message  # type: ignore[union-attr]
     assert graph.query("SELECT count(*) FROM staging.ic_communication_landing") == [(0,)]
 
 

@@ -84,6 +84,11 @@ def drop_key(path: Path, content_sha256: str) -> str:
     return f"{name}@{content_sha256[:8]}"
 
 
+def file_name(path: Path) -> str:
+    """The name as text that PostgreSQL can hold: bytes that are no UTF-8 are escaped."""
+    return path.name.encode("utf-8", "backslashreplace").decode()
+
+
 def inspected(path: Path) -> DropInfo:
     """``inspect``, once for a file that stays as it is: a command names the drop before its run lands it."""
     try:
@@ -121,7 +126,7 @@ def land(
                 (info.content_sha256,),
             ).fetchone()
             if before:
-                return Landed(before[0], path.name, already_landed=True)
+                return Landed(before[0], file_name(path), already_landed=True)
             return _Landing(connection, settings, path, info, key, progress).run()
     except DropRefused as refusal:
         with database.transaction() as connection:
@@ -135,7 +140,7 @@ def land(
 def _description(path: Path, info: DropInfo, key: str) -> dict[str, Any]:
     return {
         "drop_key": key,
-        "file_name": path.name,
+        "file_name": file_name(path),
         "content_sha256": info.content_sha256,
         "byte_size": info.byte_size,
         "encoding": info.encoding,
@@ -204,7 +209,7 @@ class _Landing:
         mark_changed(self.connection, months, "landing")
         landed = Landed(
             drop_key=self.key,
-            file_name=self.path.name,
+            file_name=file_name(self.path),
             rows_in=rows_in,
             inserted=inserted,
             updated=fates["updated"],
