@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.engine import landing, stages
+from ic_assets.core.settings import Settings
+from ic_assets.resources.postgres import Database
 
 HEADER = [
     "Comm_CommunicationId",
@@ -76,3 +82,29 @@ def reconcile_everything(postgres_url: str) -> None:
                 f"INSERT INTO staging.{plural}_reconciliation (legacy_{singular}_id, hubspot_{singular}_id)"
                 f" VALUES ({legacy}, {hubspot})".encode()
             )
+
+
+@contextmanager
+def opened(postgres_url: str) -> Iterator[Database]:
+    database = Database(postgres_url, Settings.from_env())
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def land(postgres_url: str, path: Path) -> landing.Landed:
+    with opened(postgres_url) as database:
+        return landing.land(database, Settings.from_env(), path)
+
+
+def bring_up_to_date(postgres_url: str) -> None:
+    """Master, resolution and derivatives of the months that are out of date, without Dagster."""
+    settings = Settings.from_env()
+    with opened(postgres_url) as database, database.transaction() as connection:
+        stages.sync_classification(connection)
+        for window in stages.windows(month for month, _, _ in stages.out_of_date(connection)):
+            stages.apply_master(connection, window, settings)
+            stages.apply_resolution(connection, window, settings)
+            for activity in ACTIVITY_TYPES:
+                stages.apply_derivative(connection, activity, window, settings)

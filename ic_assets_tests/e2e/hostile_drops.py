@@ -304,6 +304,8 @@ class _Generator:
     variant: _Setting
     rng: random.Random = field(init=False)
     used: set[int] = field(default_factory=set)
+    words: int = 0
+    """How many of the first rows hold the words of the mappings; no later version may replace them."""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -470,6 +472,7 @@ class _Generator:
         for priority in (*PRIORITIES, ""):
             plans += [{"comm_type": "task", "comm_priority": priority}]
             plans += [{"comm_type": "case", "comm_priority": priority, "comm_caseid": case} for case in ("7", "x", "")]
+        self.words = len(plans)
         plans += [{"comm_type": kind, "comm_note": note} for note in NOTES for kind in ("note", "letter", "call")]
         nothing = {"comm_note": "", "comm_subject": ""}
         names = {"person_firstname": "", "person_lastname": "", "company_name": ""}
@@ -545,7 +548,7 @@ class _Generator:
         """Second and third versions of ids within one drop."""
         return [
             self.version(row, self.rng.choice(("newer", "older", "same date", "undated", "bad date", "identical")))
-            for row in self.rng.sample(base, len(base) // 25)
+            for row in self.rng.sample(base[self.words :], len(base) // 25)
             for _ in range(self.rng.choice((1, 1, 2)))
         ]
 
@@ -562,7 +565,7 @@ class _Generator:
             "out of range",
             "unreadable",
         )
-        chosen = self.rng.sample(base, len(base) // 5)
+        chosen = self.rng.sample(base[self.words :], len(base) // 5)
         rows = [self.version(row, kinds[at % len(kinds)]) for at, row in enumerate(chosen)]
         # Losers beside a winner that may itself be stale.
         rows += [self.version(row, self.rng.choice(("older", "same date"))) for row in chosen[:: len(kinds) - 1]]

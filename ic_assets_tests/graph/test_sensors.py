@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +11,11 @@ import dagster as dg
 import psycopg
 import pytest
 
-from ic_assets.activities.engine import landing, reconciliation, stages
+from ic_assets.activities.engine import reconciliation, stages
 from ic_assets.activities.sensors import LOAD_LOCK
-from ic_assets.core.settings import Settings
-from ic_assets.resources.postgres import Database
-from ic_assets_tests.drops import row, write_drop
+from ic_assets.commands.runs import _raise as raise_for
+from ic_assets.core.failures import Refused
+from ic_assets_tests.drops import bring_up_to_date, land, opened, row, write_drop
 from ic_assets_tests.graph.conftest import Graph
 
 pytestmark = pytest.mark.xdist_group("graph")
@@ -138,7 +136,7 @@ def test_while_a_drop_lands_the_next_one_waits(graph: Graph, folder: Path, statu
 
 
 def test_the_same_content_under_another_name_is_not_loaded_again(graph: Graph, folder: Path) -> None:
-    land(graph, drop(folder / "first.csv", 1))
+    land(graph.postgres_url, drop(folder / "first.csv", 1))
     (folder / "first.csv").unlink()
     drop(folder / "second.csv", 1)
     drop(folder / "third.csv", 3, age=30)
@@ -173,6 +171,10 @@ def test_a_file_that_vanishes_before_its_run_starts_refuses_the_run_in_one_line(
     refusal = failure.event_specific_data.error.cause  # type: ignore[union-attr]
     assert refusal.cls_name == "DropRefused"  # type: ignore[union-attr]
     assert "a.csv" in refusal.message  # type: ignore[union-attr]
+    with pytest.raises(
+        Refused, match=r"a\.csv"
+    ):  # and not what it was raised from: the command line shows no traceback
+        raise_for(result)
     assert graph.query("SELECT count(*) FROM staging.ic_communication_landing") == [(0,)]
 
 
@@ -184,34 +186,6 @@ def test_a_drop_folder_that_does_not_exist_yet_is_no_error(graph: Graph, monkeyp
 
 
 # -- months ------------------------------------------------------------------------------------------
-
-
-def land(graph: Graph, path: Path) -> None:
-    with opened(graph) as database:
-        landing.land(database, Settings.from_env(), path)
-
-
-@contextmanager
-def opened(graph: Graph) -> Iterator[Database]:
-    database = Database(graph.postgres_url, Settings.from_env())
-    try:
-        yield database
-    finally:
-        database.close()
-
-
-def bring_up_to_date(graph: Graph) -> None:
-    """All stages, without Dagster."""
-    from ic_assets.activities.activity_types import ACTIVITY_TYPES
-
-    settings = Settings.from_env()
-    with opened(graph) as database, database.transaction() as connection:
-        stages.sync_classification(connection)
-        for window in stages.windows(month for month, _, _ in stages.out_of_date(connection)):
-            stages.apply_master(connection, window, settings)
-            stages.apply_resolution(connection, window, settings)
-            for activity in ACTIVITY_TYPES:
-                stages.apply_derivative(connection, activity, window, settings)
 
 
 def ranges(requests: list[dg.RunRequest]) -> list[tuple[str, str]]:
@@ -228,7 +202,7 @@ def rows_in(*months: str) -> list[dict[str, Any]]:
 def test_touched_months_are_asked_for_in_few_runs_and_the_same_state_once(graph: Graph) -> None:
     """Gaps of up to three months share a run; four months apart do not."""
     drops = rows_in("2018-01", "2018-02", "2018-06", "2018-11", "2019-12", "2020-01")
-    land(graph, write_drop(graph.folder / "a.csv", drops))
+    land(graph.postgres_url, write_drop(graph.folder / "a.csv", drops))
     ticks = Ticks(graph, "landed_months")
     first = ticks.tick()
     assert ranges(first) == [
@@ -239,20 +213,20 @@ def test_touched_months_are_asked_for_in_few_runs_and_the_same_state_once(graph:
     assert [request.run_key for request in ticks.tick()] == [request.run_key for request in first], (
         "Dagster starts a run key once: a gate that stays red does not start its months for ever"
     )
-    bring_up_to_date(graph)
+    bring_up_to_date(graph.postgres_url)
     assert ticks.tick() == []
     assert ticks.skipped == "Every month is up to date."
 
 
 def test_a_correction_asks_for_its_old_and_new_month_and_no_other(graph: Graph) -> None:
-    land(graph, write_drop(graph.folder / "a.csv", rows_in("2018-01", "2018-09", "2019-06")))
-    bring_up_to_date(graph)
+    land(graph.postgres_url, write_drop(graph.folder / "a.csv", rows_in("2018-01", "2018-09", "2019-06")))
+    bring_up_to_date(graph.postgres_url)
     correction = row(1, "2019-01-15", Comm_UpdatedDate="2021-01-01")
-    land(graph, write_drop(graph.folder / "b.csv", [correction, row(2, "2018-09-15")]))
+    land(graph.postgres_url, write_drop(graph.folder / "b.csv", [correction, row(2, "2018-09-15")]))
     ticks = Ticks(graph, "landed_months")
     before = ticks.tick()
     assert ranges(before) == [("2018-01-01", "2018-01-01"), ("2019-01-01", "2019-01-01")]
-    land(graph, write_drop(graph.folder / "c.csv", [row(1, "2019-01-16", Comm_UpdatedDate="2022-01-01")]))
+    land(graph.postgres_url, write_drop(graph.folder / "c.csv", [row(1, "2019-01-16", Comm_UpdatedDate="2022-01-01")]))
     after = ticks.tick()
     assert after[0].run_key == before[0].run_key, "January 2018 waits as before"
     assert after[1].run_key != before[1].run_key, "January 2019 has changed again"
@@ -262,7 +236,7 @@ def test_a_correction_asks_for_its_old_and_new_month_and_no_other(graph: Graph) 
 def test_months_sensors_hold_still_while_a_load_or_another_run_brings_months_up_to_date(
     graph: Graph, name: str
 ) -> None:
-    land(graph, write_drop(graph.folder / "a.csv", rows_in("2018-01")))
+    land(graph.postgres_url, write_drop(graph.folder / "a.csv", rows_in("2018-01")))
     ticks = Ticks(graph, name)
     with psycopg.connect(graph.postgres_url) as connection:
         connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (LOAD_LOCK,))
@@ -279,9 +253,9 @@ def test_the_command_line_holds_the_lock_that_the_sensors_look_at(graph: Graph) 
 
     from ic_assets.commands.load import _sensors_hold_still
 
-    land(graph, write_drop(graph.folder / "a.csv", rows_in("2018-01")))
+    land(graph.postgres_url, write_drop(graph.folder / "a.csv", rows_in("2018-01")))
     ticks = Ticks(graph, "landed_months")
-    with opened(graph) as database:
+    with opened(graph.postgres_url) as database:
         with _sensors_hold_still(SimpleNamespace(database=database)):  # type: ignore[arg-type]
             assert ticks.tick() == []
         assert ranges(ticks.tick()) == [("2018-01-01", "2018-01-01")]
@@ -289,11 +263,11 @@ def test_the_command_line_holds_the_lock_that_the_sensors_look_at(graph: Graph) 
 
 def test_a_changed_reconciliation_asks_for_the_months_that_refer_to_it(graph: Graph, tmp_path: Path) -> None:
     drops = [row(1, "2018-01-15"), row(2, "2018-07-15", Person_Id=55), row(3, "2019-03-15", Company_Id=55)]
-    land(graph, write_drop(graph.folder / "a.csv", drops))
-    bring_up_to_date(graph)
+    land(graph.postgres_url, write_drop(graph.folder / "a.csv", drops))
+    bring_up_to_date(graph.postgres_url)
     file = tmp_path / "contacts.csv"
     file.write_text("legacy_id,hubspot_id\n101,9101\n55,9055\n", encoding="utf-8")
-    with opened(graph) as database, database.transaction() as connection:
+    with opened(graph.postgres_url) as database, database.transaction() as connection:
         reconciliation.reconcile(connection, reconciliation.ENTITIES["contacts"], file)
     assert ranges(Ticks(graph, "reconciled_months").tick()) == [("2018-07-01", "2018-07-01")]
     assert Ticks(graph, "landed_months").tick() == [], "one sensor asks, not two"
@@ -302,8 +276,8 @@ def test_a_changed_reconciliation_asks_for_the_months_that_refer_to_it(graph: Gr
 def test_an_edited_classification_asks_for_its_months_without_anyone_running_anything(
     graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    land(graph, write_drop(graph.folder / "a.csv", [row(1, "2018-01-15", "Zoom"), row(2, "2018-07-15")]))
-    bring_up_to_date(graph)
+    land(graph.postgres_url, write_drop(graph.folder / "a.csv", [row(1, "2018-01-15", "Zoom"), row(2, "2018-07-15")]))
+    bring_up_to_date(graph.postgres_url)
     copy = tmp_path / "classification.csv"
     text = stages.CLASSIFICATION_FILE.read_text(encoding="utf-8")
     copy.write_text(text.replace("zoom,calls,", "zoom,meetings,"), encoding="utf-8")
@@ -325,8 +299,8 @@ def test_the_night_push_asks_for_the_months_that_hubspot_has_not_got(graph: Grap
             return list(schedule.evaluate_tick(context).run_requests or [])
 
     assert tick() == []
-    land(graph, write_drop(graph.folder / "a.csv", rows_in("2018-01", "2018-03")))
-    bring_up_to_date(graph)
+    land(graph.postgres_url, write_drop(graph.folder / "a.csv", rows_in("2018-01", "2018-03")))
+    bring_up_to_date(graph.postgres_url)
     (request,) = tick()
     assert ranges([request]) == [("2018-01-01", "2018-03-01")]
     config = request.run_config["ops"]["hubspot_engagements"]["config"]
