@@ -25,8 +25,8 @@ app.add_typer(hubspot_app, name="hubspot")
 app.add_typer(rollback_app, name="rollback")
 
 
-def _split(types: str | None) -> list[str]:
-    return [name.strip() for name in (types or "").split(",") if name.strip()]
+def _split(names: str | None) -> list[str]:
+    return [name.strip() for name in (names or "").split(",") if name.strip()]
 
 
 class Entity(StrEnum):
@@ -153,6 +153,31 @@ def hubspot_setup(as_json: Json = False) -> None:
     from ic_assets.commands.push import hubspot_setup as run
 
     raise typer.Exit(run(as_json=as_json))
+
+
+@rollback_app.command("push")
+def rollback_push(
+    run: Annotated[str | None, typer.Option(help="What one push created: its number or its Dagster run id.")] = None,
+    types: Annotated[str | None, typer.Option(help="Comma-separated activity types; all by default.")] = None,
+    months: Months = None,
+    ids: Annotated[str | None, typer.Option(help="Comma-separated communication ids.")] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Archive in HubSpot what was pushed, without what people changed since. Staging stays; a push creates it anew."""
+    from ic_assets.commands.rollback import rollback_push as take_back
+    from ic_assets.core.windows import parse_months
+
+    raise typer.Exit(
+        take_back(
+            run_id=run,
+            types=_split(types),
+            months=parse_months(months) if months else None,
+            ids=_split(ids),
+            yes=yes,
+            as_json=as_json,
+        )
+    )
 
 
 @rollback_app.command("activities")

@@ -12,7 +12,14 @@ from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.contract import landing_schema
 from ic_assets.activities.derivative_contract import derivative_frame_schema
 from ic_assets.activities.engine.frames import contract_problems
-from ic_assets.activities.engine.rules import Rule, Verdict, derivative_rules, master_rules, resolution_rules
+from ic_assets.activities.engine.rules import (
+    Rule,
+    Verdict,
+    derivative_rules,
+    master_rules,
+    push_rules,
+    resolution_rules,
+)
 from ic_assets.activities.engine.schema_check import schema_problems
 from ic_assets.resources.dagster_resources import PostgresResource
 
@@ -121,6 +128,10 @@ derivative_checks = [
     _checks(f"{activity.name}_checks", keys.derivative(activity), derivative_rules(activity))
     for activity in ACTIVITY_TYPES
 ]
+push_checks = [
+    _checks(f"{activity.name}_push_checks", keys.engagement(activity), push_rules(activity))
+    for activity in ACTIVITY_TYPES
+]
 ALL_CHECKS = [
     schema_is_complete,
     master_contract,
@@ -128,4 +139,5 @@ ALL_CHECKS = [
     resolution_checks,
     derivative_contract,
     *derivative_checks,
+    *push_checks,
 ]

@@ -11,9 +11,10 @@ from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine.approval import Scope, payload_version, require
 from ic_assets.activities.engine.backup import backup
 from ic_assets.activities.engine.push import Progress, PushOptions, PushResult, push
+from ic_assets.activities.engine.push_readback import read_back
 from ic_assets.activities.engine.rules import gates
 from ic_assets.activities.partitions import months
-from ic_assets.core.failures import Refused
+from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource, Reporter
 
@@ -83,6 +84,7 @@ def hubspot_engagements(
     if config.mode == "dry-run":
         # Nothing was written, so nothing is materialized; the figures are in the run's log.
         return
+    counted = _read_back(context, postgres, hubspot, result)
     for key in sorted(context.selected_asset_keys):
         figures = summary["by_type"].get(_TYPE_OF[key], {})
         yield dg.MaterializeResult(
@@ -90,6 +92,7 @@ def hubspot_engagements(
             metadata={
                 "mode": config.mode,
                 **{name: value for name, value in figures.items() if isinstance(value, int | float)},
+                **{f"standing_in_{place}": records for place, records in counted.get(_TYPE_OF[key], {}).items()},
                 "whole_push": dg.MetadataValue.json({k: v for k, v in summary.items() if k != "by_type"}),
             },
         )
@@ -136,6 +139,19 @@ def _prepare_production(
     context.log.info(f"Approved by {approval.approved_by} at {approval.approved_at:%Y-%m-%d %H:%M} UTC.")
     dump = backup(postgres.database.postgres_url, settings.home / "backups")
     context.log.info(f"Restore point before the push: {dump}")
+
+
+def _read_back(
+    context: dg.AssetExecutionContext, postgres: PostgresResource, hubspot: HubSpotResource, result: PushResult
+) -> dict[str, dict[str, int]]:
+    """HubSpot's own counts, for the checks and the report. That they cannot be had does not undo the push."""
+    if not result.sent or result.unknown or result.stopped_reason or result.push_id is None:
+        return {}
+    try:
+        return read_back(postgres.database.postgres_url, hubspot.target(), result.push_id)
+    except Unavailable as error:
+        context.log.warning(f"HubSpot's records were not counted after the push: {error}")
+        return {}
 
 
 def _progress(context: dg.AssetExecutionContext, reporter: Reporter):  # type: ignore[no-untyped-def]

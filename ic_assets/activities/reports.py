@@ -6,7 +6,7 @@ from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import report
+from ic_assets.activities.engine import push_report, report
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
 
@@ -56,11 +56,14 @@ def data_quality(context: dg.AssetExecutionContext, postgres: PostgresResource) 
     group_name=keys.REPORTS,
     kinds={"pandas", "markdown"},
     owners=keys.OWNERS,
-    description="What stands in HubSpot by type and state, what was refused and why.",
+    description=(
+        "What stands in HubSpot by type and state, what was refused and what to do about it, how fast HubSpot took it, and "
+        "whether HubSpot counts the same."
+    ),
 )
 def push_completion(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     with postgres.database.transaction() as connection:
-        completion = report.push_completion(connection)
+        completion = push_report.push_completion(connection)
     paths = report.write(completion, Settings.from_env().home / "reports")
     return dg.MaterializeResult(
         metadata={

@@ -1,18 +1,23 @@
-"""``ic-assets rollback``: the plan's roll-backs of staging. HubSpot is not touched by any of them: the ledger stays, and
-says so while records stand there."""
+"""``ic-assets rollback``: the plan's roll-backs. Those of staging leave HubSpot and the ledger alone, and say so while
+records stand there; that of a push changes HubSpot only."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import psycopg
 import typer
 from psycopg.types.json import Jsonb
 
+from ic_assets.activities.activity_types import BY_NAME
+from ic_assets.activities.engine import push_rollback
 from ic_assets.activities.engine import rollback as engine
+from ic_assets.activities.engine.push_rollback import RollbackResult, RollbackSelection
 from ic_assets.activities.engine.stages import Window, next_month
 from ic_assets.commands.runs import session
-from ic_assets.commands.terminal import out, say
+from ic_assets.commands.terminal import emit_json, out, say, table
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused
+from ic_assets.resources.dagster_resources import HubSpotResource
 
 
 def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool) -> int:
@@ -50,3 +55,58 @@ def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool) -> int:
 
 def _record(connection: psycopg.Connection, scope: str, removed: dict[str, int]) -> None:
     connection.execute("INSERT INTO staging.ic_rollback (scope, removed) VALUES (%s, %s)", (scope, Jsonb(removed)))
+
+
+def rollback_push(
+    *,
+    run_id: str | None,
+    types: Sequence[str],
+    months: tuple[date, date] | None,
+    ids: Sequence[str],
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Looks at every record first, shows what would be archived and what not and why, asks, and archives. Returns 1 when
+    HubSpot refused some or the roll-back stopped early. Raises ``Refused`` for bad arguments and when the answer is no."""
+    selection = RollbackSelection(run_id, types or tuple(BY_NAME), months, _numbers(ids))
+    with session(hubspot=True, quiet=True) as work:
+        target = HubSpotResource().target()
+        found = push_rollback.rollback(work.database.postgres_url, target, selection, dry_run=True)
+        if found.stopped_reason:
+            raise Refused(f"nothing was rolled back: {found.stopped_reason}")
+        if not as_json:
+            _show(found)
+        if found.archived + found.already_gone:
+            if not yes and not typer.confirm("Roll this push back in HubSpot?", default=False, err=as_json):
+                raise Refused("nothing was rolled back; add --yes to roll back without being asked")
+            found = push_rollback.rollback(work.database.postgres_url, target, selection, dry_run=False)
+            if not as_json:
+                _show(found)
+    if as_json:
+        emit_json(vars(found))
+    elif found.archived and not found.dry_run:
+        say("The communications stay in staging: a push creates them anew.")
+    return 1 if found.failed or found.stopped_reason else 0
+
+
+def _show(found: RollbackResult) -> None:
+    figures = {
+        "would be archived" if found.dry_run else "archived": found.archived,
+        "held back": found.held_back,
+        "already gone": found.already_gone,
+        **({} if found.dry_run else {"failed": found.failed}),
+    }
+    out.print(table(f"Records in portal {found.portal_id}", list(figures), [list(figures.values())]))
+    for reason, count in sorted(found.held_back_by_reason.items(), key=lambda item: -item[1]):
+        out.print(f"held back {count:,} times: {reason}", markup=False)
+    for reason, count in sorted(found.failed_by_reason.items(), key=lambda item: -item[1]):
+        out.print(f"failed {count:,} times: {reason}", markup=False)
+    if found.stopped_reason:
+        say(f"Stopped: {found.stopped_reason}")
+
+
+def _numbers(ids: Sequence[str]) -> list[int] | None:
+    wrong = [text for text in ids if not (text.isascii() and text.isdigit() and len(text) < 19)]
+    if wrong:
+        raise Refused(f"--ids: {wrong[0]!r} is not a communication id; write numbers separated by commas, 12,13")
+    return [int(text) for text in ids] or None

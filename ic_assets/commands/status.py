@@ -86,6 +86,7 @@ def _show(found: dict[str, Any]) -> None:
 
 def report(folder: Path | None) -> int:
     """Writes both reports: on record as a Dagster run, or just into ``folder``."""
+    from ic_assets.activities.engine import push_report
     from ic_assets.activities.engine import report as reports
     from ic_assets.commands.runs import session
 
@@ -95,7 +96,7 @@ def report(folder: Path | None) -> int:
             folder = work.settings.home / "reports"
         else:
             with work.database.transaction() as connection:
-                for written in (reports.data_quality(connection), reports.push_completion(connection)):
+                for written in (reports.data_quality(connection), push_report.push_completion(connection)):
                     reports.write(written, folder)
     for name in ("data_quality", "push_completion"):
         out.print(str(folder / f"{name}.html"), markup=False)

@@ -301,6 +301,26 @@ def test_a_push_is_a_dry_run_by_default_and_a_test_push_writes(machine: Machine)
     assert "stand in HubSpot" in machine.refusal("rollback", "schema", "--yes")
 
 
+def test_a_push_is_rolled_back_in_hubspot_after_a_look_and_an_answer(machine: Machine) -> None:
+    """Of the call and the email that stand by then, only what is named."""
+    pushed = machine.json("push", "--types", "emails", "--months", "2019-04", "--mode", "test")
+    assert pushed["created"] == 1
+    standing = "SELECT object_type, state FROM hubspot.push_ledger WHERE communication_id IN (1, 2) ORDER BY 1"
+    run = str(machine.query("SELECT max(push_id) FROM hubspot.push_run WHERE mode = 'test'")[0][0])
+    line = machine.refusal("rollback", "push", "--run", run, answer="n\n")
+    assert "nothing was rolled back" in line
+    assert machine.query(standing) == [("calls", "pushed"), ("emails", "pushed")]
+
+    done = machine.run("rollback", "push", "--run", run, answer="y\n")
+    assert done.returncode == 0, done.stderr
+    assert "would be archived" in done.stdout
+    assert "Roll this push back in HubSpot?" in done.stdout
+    assert machine.query(standing) == [("calls", "pushed"), ("emails", "removed")]
+    again = machine.json("rollback", "push", "--ids", "2", "--types", "emails", "--months", "2019-04", "--yes")
+    assert (again["found"], again["archived"]) == (0, 0)
+    assert "'x' is not a communication id" in machine.refusal("rollback", "push", "--ids", "1,x")
+
+
 def test_rolling_back_the_master_asks_and_then_the_same_file_loads_again(machine: Machine) -> None:
     """Last of the shared home: it empties it."""
     before = machine.query("SELECT count(*) FROM staging.ic_communication_master")

@@ -99,7 +99,7 @@ def test_types_months_and_ids_select(database: str, hub: HubSpot) -> None:
     assert take_back(database, hub, types=["calls"], months=(date(2018, 12, 1), date(2018, 12, 1))).archived == 2
     assert take_back(database, hub, ids=[2, 103]).archived == 2
     assert len(hub.contents()) == 24
-    with pytest.raises(Refused, match="no push with run id"):
+    with pytest.raises(Refused, match="no push 'never' went to portal"):
         take_back(database, hub, run_id="never")
 
 

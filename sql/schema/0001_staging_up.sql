@@ -24,8 +24,8 @@ RETURN lower(staging.ic_trim(p_text));
 -- psql session gets now() and UTC.
 CREATE FUNCTION staging.ic_reference_time() RETURNS timestamp
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN coalesce(nullif(current_setting('ic_assets.reference_time', true), '')::timestamptz, now())
-AT TIME ZONE coalesce(nullif(current_setting('ic_assets.source_timezone', true), ''), 'UTC');
+RETURN coalesce(nullif(current_setting('ic_assets.reference_time', TRUE), '')::timestamptz, now())
+AT TIME ZONE coalesce(nullif(current_setting('ic_assets.source_timezone', TRUE), ''), 'UTC');
 
 CREATE TABLE staging.ic_drop (
     drop_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -43,9 +43,9 @@ CREATE TABLE staging.ic_drop (
     rejected bigint NOT NULL DEFAULT 0,
     first_date timestamp,
     last_date timestamp,
-    months date [] NOT NULL DEFAULT '{}',
-    missing_columns text [] NOT NULL DEFAULT '{}',
-    unknown_columns text [] NOT NULL DEFAULT '{}',
+    months date[] NOT NULL DEFAULT '{}',
+    missing_columns text[] NOT NULL DEFAULT '{}',
+    unknown_columns text[] NOT NULL DEFAULT '{}',
     error_message text,
     landed_at timestamptz NOT NULL DEFAULT now()
 );
@@ -58,7 +58,7 @@ CREATE TABLE staging.ic_communication_landing (
     line_number bigint NOT NULL,
     fate text NOT NULL DEFAULT 'inserted'
     CHECK (fate IN ('inserted', 'updated', 'unchanged', 'superseded_in_drop', 'stale')),
-    is_current boolean NOT NULL DEFAULT true,
+    is_current boolean NOT NULL DEFAULT TRUE,
     comm_communicationid bigint NOT NULL,
     comm_opportunityid bigint,
     comm_caseid bigint,
@@ -136,7 +136,9 @@ CREATE TABLE staging.ic_month_stage (
 -- brings this table in line with it. activity_type 'case' means: decided by case id and priority.
 CREATE TABLE staging.ic_activity_classification (
     comm_type text PRIMARY KEY CHECK (comm_type = staging.ic_norm(comm_type)),
-    activity_type text NOT NULL CHECK (activity_type IN ('calls', 'emails', 'meetings', 'notes', 'tasks', 'communications', 'postal_mail', 'case')),
+    activity_type text NOT NULL CHECK (
+        activity_type IN ('calls', 'emails', 'meetings', 'notes', 'tasks', 'communications', 'postal_mail', 'case')
+    ),
     channel_type text CHECK (channel_type IN ('SMS', 'LINKEDIN_MESSAGE', 'WHATS_APP')),
     CHECK ((activity_type = 'communications') = (channel_type IS NOT NULL))
 );

@@ -5,7 +5,7 @@
 -- What several of the seven need, once. A view, so that only the columns a caller asks for are computed.
 CREATE VIEW staging.v_ic_communication_normalised AS
 SELECT
-    m.*,
+    m.*, -- noqa: AM04
     run.reference_time,
     staging.ic_norm(m.comm_action) AS action,
     staging.ic_norm(m.comm_status) AS status,
@@ -21,7 +21,7 @@ SELECT
         ELSE 'OUTGOING'
     END AS email_direction,
     coalesce(m.comm_email_clean, m.person_emailaddress) AS counterparty,
-    nullif(current_setting('ic_assets.own_email', true), '') AS own_email,
+    nullif(current_setting('ic_assets.own_email', TRUE), '') AS own_email,
     coalesce(m.comm_todatetime, m.comm_datetime + interval '1 day') AS due_date,
     CASE
         WHEN staging.ic_norm(m.comm_status) IN ('completed', 'done', 'finished', 'closed') THEN 'COMPLETED'
@@ -39,7 +39,8 @@ SELECT
         WHEN staging.ic_norm(m.comm_status) IN ('cancelled', 'canceled') THEN 'CANCELED'
         WHEN staging.ic_norm(m.comm_status) IN ('no show', 'noshow', 'missed') THEN 'NO_SHOW'
         WHEN staging.ic_norm(m.comm_status) IN ('rescheduled', 'postponed') THEN 'RESCHEDULED'
-        ELSE CASE WHEN m.comm_datetime <= run.reference_time THEN 'COMPLETED' ELSE 'SCHEDULED' END
+        WHEN m.comm_datetime <= run.reference_time THEN 'COMPLETED'
+        ELSE 'SCHEDULED'
     END AS meeting_outcome
 FROM staging.ic_communication_master AS m
 CROSS JOIN (SELECT staging.ic_reference_time() AS reference_time) AS run;
@@ -54,7 +55,8 @@ SELECT
     m.comm_updateddate AS last_modified_date,
     coalesce(m.comm_subject, 'Call - ' || coalesce(m.person_name, 'Unknown')) AS call_title,
     m.comm_note AS call_notes,
-    CASE WHEN m.action IN ('inbound', 'incoming', 'received', 'in') THEN 'INBOUND' ELSE 'OUTBOUND' END AS call_direction,
+    CASE WHEN m.action IN ('inbound', 'incoming', 'received', 'in') THEN 'INBOUND' ELSE 'OUTBOUND' END
+        AS call_direction,
     CASE
         WHEN m.comm_todatetime > m.comm_datetime
             THEN (extract(EPOCH FROM m.comm_todatetime - m.comm_datetime) * 1000)::bigint

@@ -6,7 +6,7 @@ CREATE TABLE hubspot.approval (
     approved_by text NOT NULL,
     approved_at timestamptz NOT NULL DEFAULT now(),
     portal_id bigint NOT NULL,
-    types text [] NOT NULL,
+    types text[] NOT NULL,
     first_month date,
     last_month date,
     include_orphans boolean NOT NULL,

@@ -52,8 +52,7 @@ class SetupReport:
     @property
     def guarantee(self) -> str:
         """One sentence: what the portal and we promise together."""
-        weak = [t.object_type for t in self.types.values() if not (t.is_unique and t.is_enforced)]
-        return _REMAINING.format(pause=self.pause, types=", ".join(weak)) if weak else _GUARANTEED
+        return guarantee([t.object_type for t in self.types.values() if not (t.is_unique and t.is_enforced)], self.pause)
 
     def to_json(self) -> Json:
         return {
@@ -71,6 +70,11 @@ class SetupReport:
                 for t in self.types.values()
             },
         }
+
+
+def guarantee(weak: Sequence[str], pause: float) -> str:
+    """What is promised when HubSpot keeps the communication id of the types ``weak`` not unique."""
+    return _REMAINING.format(pause=pause, types=", ".join(weak)) if weak else _GUARANTEED
 
 
 def setup(postgres_url: str, target: HubSpotTarget, *, pause: float = 120.0) -> SetupReport:

@@ -35,8 +35,8 @@ _CHAIN_LOCK = 0x1CA55E71
 
 @dataclass(frozen=True)
 class RollbackSelection:
-    """Which records: every criterion that is given must hold. ``run_id``: as given to ``push``; what it created.
-    ``months``: first days of the first and the last month, both included."""
+    """Which records: every criterion that is given must hold. ``run_id``: what one push created, by the id that was given
+    to ``push`` or by the number of the push. ``months``: first days of the first and the last month, both included."""
 
     run_id: str | None = None
     types: Sequence[str] = ALL_TYPES
@@ -62,6 +62,7 @@ class RollbackResult:
     failed: int = 0
     requests: int = 0
     held_back_by_reason: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    failed_by_reason: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     stopped_reason: str | None = None
 
 
@@ -80,8 +81,9 @@ def rollback(
 ) -> RollbackResult:
     """Takes back what ``selection`` names in the portal of ``target``. Resumable; a second one finds nothing to do.
 
-    Raises ``Refused`` (unknown run, token) and ``Unavailable``.
+    Raises ``Refused`` (unknown run or type, token) and ``Unavailable``.
     """
+    PushOptions(types=selection.types, months=selection.months).check()
     return asyncio.run(_rollback(postgres_url, target, selection, dry_run))
 
 
@@ -123,12 +125,14 @@ async def _pushes(ledger: Ledger, run_id: str | None) -> list[int] | None:
         return None
     async with ledger.connection() as connection:
         cursor = await connection.execute(
-            "SELECT push_id FROM hubspot.push_run WHERE run_id = %s AND portal_id = %s", (run_id, ledger.portal_id)
+            "SELECT push_id FROM hubspot.push_run WHERE %s IN (run_id, push_id::text) AND portal_id = %s",
+            (run_id, ledger.portal_id),
         )
         pushes = [row[0] for row in await cursor.fetchall()]
     if not pushes:
         raise Refused(
-            f"no push with run id {run_id!r} went to portal {ledger.portal_id}; `ic-assets status` lists them"
+            f"no push {run_id!r} went to portal {ledger.portal_id}; the push completion report lists them"
+            " (`ic-assets report`)"
         )
     return pushes
 
@@ -174,6 +178,8 @@ def _count(result: RollbackResult, looks: Sequence[_Look]) -> None:
         setattr(result, look.outcome, getattr(result, look.outcome) + 1)
         if look.outcome == "held_back":
             result.held_back_by_reason[look.reason or ""] += 1
+        elif look.outcome == "failed":
+            result.failed_by_reason[look.reason or "no reason given"] += 1
 
 
 async def _look(client: HubSpotClient, state: TypeSetup, rows: Sequence[Row]) -> list[_Look]:

@@ -1,5 +1,5 @@
-"""The two reports as Markdown and as one self-contained HTML file each. Figures come from the database by SQL; pandas
-shapes them for the tables and plots. Nothing in them is a full e-mail address or a token."""
+"""Reports as Markdown and as one self-contained HTML file each, and the one on data quality. Figures come from the
+database by SQL; pandas shapes them for the tables and plots. Nothing in them is a full e-mail address or a token."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import psycopg
@@ -18,6 +18,9 @@ from ic_assets.activities.engine.rules import judge
 from ic_assets.core.files import TEMPLATES_DIR
 from ic_assets.core.sql import statement
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -27,12 +30,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """One heading with a table, a plot (SVG) or both."""
+    """One heading with a table, a plot (SVG) or both. ``figure_text`` says what the plot shows to who does not see it."""
 
     title: str
     frame: pd.DataFrame | None = None
     text: str = ""
     figure: str = ""
+    figure_text: str = ""
 
     @property
     def columns(self) -> list[str]:
@@ -90,7 +94,7 @@ def write(report: Report, folder: Path) -> Files:
 
 def data_quality(connection: psycopg.Connection) -> Report:
     """Where every row of every drop went, the plan's checkpoints, types, rejects, warnings and unresolved references."""
-    drops = _frame(connection, "drops")
+    drops = read_frame(connection, "drops")
     verdicts = judge(connection)
     checkpoints = pd.DataFrame(
         [(v.rule.on, v.rule.name.replace("_", " "), "passed" if v.passed else "failed", v.figure) for v in verdicts],
@@ -106,44 +110,24 @@ def data_quality(connection: psycopg.Connection) -> Report:
         [
             Section("Drops", drops, "rows in the file = inserted + updated + unchanged + rejected"),
             Section("Checkpoints", checkpoints),
-            Section("Activity types", summary, figure=_by_year(_frame(connection, "types_by_year"))),
-            Section("Rejected rows", _frame(connection, "rejects"), "The raw rows are in staging.ic_rejected_row."),
-            Section("Field warnings", _frame(connection, "field_warnings"), "These fields are empty in the master."),
-            Section("Unresolved references", _frame(connection, "unresolved"), "The twenty that matter most."),
+            Section(
+                "Activity types",
+                summary,
+                figure=_by_year(read_frame(connection, "types_by_year")),
+                figure_text="Communications by year, stacked by activity type; the table above has the totals.",
+            ),
+            Section("Rejected rows", read_frame(connection, "rejects"), "The raw rows are in staging.ic_rejected_row."),
+            Section(
+                "Field warnings", read_frame(connection, "field_warnings"), "These fields are empty in the master."
+            ),
+            Section("Unresolved references", read_frame(connection, "unresolved"), "The twenty that matter most."),
         ],
         {"summary": summary},
     )
 
 
-def push_completion(connection: psycopg.Connection) -> Report:
-    """What stands in the portal that was pushed to last, by type and state, and what was refused."""
-    states = _frame(connection, "push_states")
-    by_type = (
-        states.pivot_table(index="object_type", columns="state", values="records", aggfunc="sum", fill_value=0)
-        .reset_index()
-        .rename_axis(columns=None)
-        if len(states)
-        else states
-    )
-    counts = states.groupby("state")["records"].sum().to_dict() if len(states) else {}
-    tried = counts.get("pushed", 0) + counts.get("failed", 0)
-    rate = (
-        f"{counts.get('pushed', 0) / tried:.2%} of {tried:,} records succeeded (more than 98 % must)." if tried else ""
-    )
-    return Report(
-        "push_completion",
-        "Push completion",
-        rate or "Nothing was pushed yet.",
-        [
-            Section("Records by type and state", by_type),
-            Section("Refused by HubSpot", _frame(connection, "push_failures")),
-            Section("Pushes", _frame(connection, "push_runs")),
-        ],
-        {"states": states},
-    )
-
-
-def _frame(connection: psycopg.Connection, name: str) -> pd.DataFrame:
+def read_frame(connection: psycopg.Connection, name: str) -> pd.DataFrame:
+    """The rows of ``sql/activities/reports/<name>.sql``."""
     return frame(connection, statement(f"activities/reports/{name}")).infer_objects()
 
 
@@ -192,6 +176,11 @@ def _by_year(types: pd.DataFrame) -> str:
     axes.set_ylabel("communications")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    return svg(figure)
+
+
+def svg(figure: Figure) -> str:
+    """A matplotlib figure as an ``<svg>`` element."""
     output = io.StringIO()
     figure.savefig(output, format="svg", metadata={"Date": None})
     text = output.getvalue()

@@ -69,13 +69,13 @@ class Verdict:
             failing=f"{self.failing:,}",
             checked=f"{self.checked:,}",
             good=f"{self.checked - self.failing:,}",
-            share=_percent(self.failing, self.checked),
-            good_share=_percent(self.checked - self.failing, self.checked),
+            share=percent(self.failing, self.checked),
+            good_share=percent(self.checked - self.failing, self.checked),
         )
         return text if self.passed else f"{text} {self.rule.next_step}"
 
 
-def _percent(part: int, whole: int) -> str:
+def percent(part: int, whole: int) -> str:
     """Two decimals, but never rounded up to a bound that is not reached: 94.999 % is not shown as 95 %."""
     return f"{part * 10_000 // whole / 100:.2f} %"
 
@@ -261,7 +261,58 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
     return rules
 
 
+def push_rules(activity: ActivityType) -> list[Rule]:
+    """What must hold once a type was pushed, in the portal that was pushed to last. None of them stops a type's
+    neighbours: what went wrong is in HubSpot already."""
+    of_type = {"object_type": activity.name}
+    return [
+        Rule(
+            "success_rate",
+            activity.name,
+            "HubSpot took more than 98 % of what was pushed.",
+            statement("activities/checks/push_success"),
+            "{good_share} of {checked} records are in HubSpot (more than 98 % must).",
+            "Correct the reasons below, most frequent first, and push again: only those records are sent.",
+            parameters=of_type,
+            allowed=0.02,
+            blocking=False,
+        ),
+        Rule(
+            "hubspot_ids_set",
+            activity.name,
+            "Every row that counts as pushed carries the id of its HubSpot record.",
+            statement("activities/checks/push_ids", table=sql.Identifier(activity.table)),
+            "{good} of {checked} pushed rows carry the id of their HubSpot record, the same as the ledger.",
+            "Materialize the derivatives of these months again: they take their push columns from the ledger.",
+            parameters=of_type,
+            blocking=False,
+        ),
+        Rule(
+            "counts_agree",
+            activity.name,
+            "HubSpot counts as many of our records as the ledger.",
+            statement("activities/checks/push_counts"),
+            "HubSpot's own count and the ledger's are {failing} apart, of {checked} records.",
+            "Search lags behind writes: push again to have them counted anew. What stays apart was deleted or copied "
+            "by people, or is not in this ledger.",
+            parameters=of_type,
+            blocking=False,
+        ),
+        Rule(
+            "refusals_have_reasons",
+            activity.name,
+            "Every record that HubSpot refused is listed with HubSpot's reason.",
+            statement("activities/checks/push_reasons"),
+            "{good} of {checked} refused records carry HubSpot's reason.",
+            "Push again: the refusal is recorded anew.",
+            parameters=of_type,
+            blocking=False,
+        ),
+    ]
+
+
 def all_rules() -> list[Rule]:
+    """What is judged before a push; what is judged after one is in ``push_rules``."""
     return [
         *landing_rules(),
         *master_rules(),

@@ -13,5 +13,5 @@ FROM staging.{view} AS v
 INNER JOIN ic_rendered_body AS b ON b.ic_communication_master_id = v.ic_communication_master_id
 WHERE b.part > 1 AND {slice}
 ON CONFLICT (ic_communication_master_id, part) DO UPDATE
-SET activity_type = excluded.activity_type, payload = excluded.payload
-WHERE (p.activity_type, p.payload) IS DISTINCT FROM (excluded.activity_type, excluded.payload)
+    SET activity_type = excluded.activity_type, payload = excluded.payload
+    WHERE (p.activity_type, p.payload) IS DISTINCT FROM (excluded.activity_type, excluded.payload)

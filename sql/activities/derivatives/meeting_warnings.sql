@@ -7,9 +7,9 @@ SELECT
     m.source_drop,
     m.source_line,
     m.comm_communicationid,
-    'comm_todatetime',
-    m.comm_todatetime::text,
-    'end_before_start'
+    'comm_todatetime' AS column_name,
+    m.comm_todatetime::text AS raw_value,
+    'end_before_start' AS reason
 FROM staging.ic_communication_master AS m
 WHERE
     m.derived_activity_type = 'meetings'

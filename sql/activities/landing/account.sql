@@ -8,6 +8,6 @@ SET
     rejected = %(rejected)s,
     first_date = %(first_date)s,
     last_date = %(last_date)s,
-    months = %(months)s::date [],
+    months = %(months)s::date[],
     landed_at = now()
 WHERE drop_id = %(drop_id)s

@@ -8,5 +8,5 @@ INSERT INTO staging.ic_drop (
     %(missing_columns)s, %(unknown_columns)s, 'refused', %(error_message)s
 )
 ON CONFLICT (drop_key) DO UPDATE
-SET error_message = excluded.error_message, landed_at = now()
-WHERE ic_drop.state = 'refused'
+    SET error_message = excluded.error_message, landed_at = now()
+    WHERE ic_drop.state = 'refused'

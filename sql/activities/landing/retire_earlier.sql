@@ -1,6 +1,6 @@
 -- The versions that this drop's updates replace. Parameters: drop_id. Returns the months that they stood in.
 UPDATE staging.ic_communication_landing AS earlier
-SET is_current = false
+SET is_current = FALSE
 FROM staging.ic_communication_landing AS l
 WHERE
     l.drop_id = %(drop_id)s

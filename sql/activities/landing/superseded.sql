@@ -2,7 +2,7 @@
 -- the oldest, and of equals the one further down.
 -- Grain: rows of one drop. Parameters: drop_id. Reads the drop by its primary key.
 UPDATE staging.ic_communication_landing AS l
-SET fate = 'superseded_in_drop', is_current = false
+SET fate = 'superseded_in_drop', is_current = FALSE
 FROM (
     SELECT
         line_number,
@@ -14,9 +14,9 @@ FROM (
     WHERE
         drop_id = %(drop_id)s
         AND comm_communicationid IN (
-            SELECT comm_communicationid FROM staging.ic_communication_landing
-            WHERE drop_id = %(drop_id)s
-            GROUP BY comm_communicationid
+            SELECT again.comm_communicationid FROM staging.ic_communication_landing AS again
+            WHERE again.drop_id = %(drop_id)s
+            GROUP BY again.comm_communicationid
             HAVING count(*) > 1
         )
 ) AS ranked

@@ -1,11 +1,17 @@
--- The last pushes. No parameters.
+-- The last pushes and roll-backs. run_id is Dagster's. No parameters.
 SELECT
-    push_id,
+    push_id AS push,
+    coalesce(run_id, '') AS run_id,
     mode,
     result,
     coalesce(approved_by, '') AS approved_by,
     started_at::timestamp(0) AS started_at,
-    extract(EPOCH FROM ended_at - started_at)::numeric(10, 1) AS seconds,
+    (counts ->> 'sent')::bigint AS sent,
+    (counts ->> 'created')::bigint AS created,
+    (counts ->> 'updated')::bigint AS updated,
+    coalesce(counts ->> 'removed', counts ->> 'archived')::bigint AS removed,
+    (counts ->> 'rejected')::bigint AS rejected,
+    (counts ->> 'unknown')::bigint AS unknown,
     coalesce(stopped_reason, '') AS stopped_reason
 FROM hubspot.push_run
 ORDER BY push_id DESC

@@ -1,10 +1,10 @@
 -- The unresolved references that matter most. No parameters.
 SELECT
-    entity_type AS entity,
-    legacy_id::text AS legacy_id,
-    status,
-    sum(communications_affected)::bigint AS communications
-FROM staging.reconciliation_log
-GROUP BY entity_type, reconciliation_log.legacy_id, status
-ORDER BY communications DESC, entity, legacy_id
+    missed.entity_type AS entity,
+    missed.legacy_id::text AS legacy_id,
+    missed.status,
+    sum(missed.communications_affected)::bigint AS communications
+FROM staging.reconciliation_log AS missed
+GROUP BY missed.entity_type, missed.legacy_id, missed.status
+ORDER BY communications DESC, entity ASC, legacy_id ASC
 LIMIT 20

@@ -1,0 +1,132 @@
+"""One real engine process: a fork of a warm parent that calls ``push()`` and may be killed with SIGKILL at any point."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from ic_assets.activities.engine import push as push_module
+from ic_assets.activities.engine.push import PushOptions, push
+from ic_assets.core.failures import Unavailable
+from ic_assets.core.settings import Settings
+from ic_assets.resources.hubspot import HubSpotTarget
+
+LONGEST_SLEEP = 0.02
+"""Back-off and polling are cut to this. The budget and the pause before a second look go by PostgreSQL's clock, so that
+they hold all the same."""
+
+
+@dataclass
+class Worker:
+    """A running or ended process. ``answer``: what it said before it ended; None when it was killed first."""
+
+    pid: int
+    pipe: int
+    number: int
+    said: bytes = b""
+    status: int | None = None
+    answer: dict[str, Any] | None = None
+    is_hanging: bool = False
+
+    def read(self) -> bool:
+        """Takes what it says. False once it has ended."""
+        part = os.read(self.pipe, 1 << 16)
+        if part:
+            self.said += part
+            return True
+        os.close(self.pipe)
+        _, status = os.waitpid(self.pid, 0)
+        self.status = os.waitstatus_to_exitcode(status)
+        self.answer = json.loads(self.said) if self.said.endswith(b"\n") else None
+        return False
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    @property
+    def was_killed(self) -> bool:
+        return self.status == -signal.SIGKILL
+
+
+def start(number: int, database: str, target: HubSpotTarget, options: PushOptions, point: int | None) -> Worker:
+    """Forks a worker. With ``point`` it kills itself at the n-th exchange with PostgreSQL or HubSpot."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        return Worker(pid, reading, number)
+    os.close(reading)
+    try:
+        answer = _push(database, target, options, point)
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(json.dumps(answer).encode() + b"\n")
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _push(database: str, target: HubSpotTarget, options: PushOptions, point: int | None) -> dict[str, Any]:
+    # HubSpot's search takes five requests a second; waiting for it in every schedule would prove nothing.
+    push_module.SEARCH_RPS = target.rps
+    if point is not None:
+        _die_at(point)
+    settings = Settings(home=Path(), postgres_url=None, drop_dir=Path())
+    try:
+        result = push(database, settings, target, options, sleep=_short_sleep)
+    except Unavailable as refusal:
+        return {"unavailable": str(refusal)}
+    except Exception:
+        return {"error": traceback.format_exc()}
+    return {**result.to_json(), "push_id": result.push_id, "stopped_reason": result.stopped_reason}
+
+
+async def _short_sleep(seconds: float) -> None:
+    await asyncio.sleep(min(seconds, LONGEST_SLEEP))
+
+
+def _die_at(point: int) -> None:
+    """Counts the points: before and after every exchange with PostgreSQL, and each step of every HTTP request (headers
+    sent, body sent, answer begun, answer read)."""
+    passed = 0
+
+    def pass_point() -> None:
+        nonlocal passed
+        passed += 1
+        if passed >= point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    wait = psycopg.AsyncConnection.wait
+
+    async def counted_wait(self: Any, *args: Any, **kwargs: Any) -> Any:
+        pass_point()
+        result = await wait(self, *args, **kwargs)
+        pass_point()
+        return result
+
+    psycopg.AsyncConnection.wait = counted_wait  # type: ignore[method-assign]
+    handle = httpx.AsyncHTTPTransport.handle_async_request
+
+    async def counted_handle(self: Any, request: httpx.Request) -> httpx.Response:
+        trace = request.extensions.get("trace")
+
+        async def traced(event: str, info: Any) -> None:
+            if trace is not None:
+                await trace(event, info)
+            pass_point()
+
+        request.extensions = {**request.extensions, "trace": traced}
+        return await handle(self, request)
+
+    httpx.AsyncHTTPTransport.handle_async_request = counted_handle  # type: ignore[method-assign]
