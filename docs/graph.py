@@ -112,7 +112,7 @@ def _in_order() -> list[dg.AssetSpec]:
     return specs
 
 
-def _cut(partitions: dg.PartitionsDefinition | None) -> str:  # type: ignore[type-arg]
+def _cut(partitions: dg.PartitionsDefinition | None) -> str:
     if partitions is None:
         return "not partitioned"
     return "per dropped file" if isinstance(partitions, dg.DynamicPartitionsDefinition) else "per month"

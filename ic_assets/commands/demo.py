@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def demo(*, ui: bool, port: int) -> int:
         if ui:
             _serve(work, port)
         else:
-            out.print(f"\nLook around:   IC_HOME={home} ic-assets up", markup=False)
+            # A virtual environment that is not active has its commands out of reach of the bare name.
+            command = "ic-assets" if shutil.which("ic-assets") else sys.argv[0]
+            out.print(f"\nLook around:   IC_HOME={home} {command} up", markup=False)
     return 1 if failed else 0
 
 

@@ -108,6 +108,16 @@ class Ledger:
                 (portal.portal_id, base_url, portal.time_zone, portal.account_type),
             )
 
+    async def last_portal(self, base_url: str) -> int | None:
+        """The portal that was last met at this address."""
+        async with self.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT portal_id FROM hubspot.portal WHERE base_url = %s"
+                " ORDER BY coalesce(last_pushed_at, first_seen_at) DESC LIMIT 1",
+                (base_url,),
+            )
+            return _only(await cursor.fetchone())
+
     async def start(self, mode: str, run_id: str | None, options: Json, approved_by: str | None) -> None:
         """Opens the run, takes the lock that says this worker lives, and makes the portal the current one."""
         async with self.connection() as connection:

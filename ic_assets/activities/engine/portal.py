@@ -102,16 +102,19 @@ async def prepare(client: HubSpotClient, ledger: Ledger, types: Sequence[str], *
     known = await _remembered(ledger, target.id_property)
 
     async def complete(state: TypeSetup, properties: list[Json]) -> None:
+        is_certain = True
         if not state.is_there and create:
             await _create_property(client, state, properties)
         if state.is_unique and create and known.get(state.object_type) is None:
-            await _probe(client, state)
+            is_certain = await _probe(client, state)
         elif state.is_unique:
             state.is_enforced = known.get(state.object_type) is not False
-        if create:
+        if create and is_certain:
             await _remember(ledger, target.id_property, state)
 
-    await asyncio.gather(*(complete(state, properties) for state, properties in found))
+    async with _alone(ledger, needed=create and any(not s.is_there or known.get(s.object_type) is None for s, _ in found)):
+        known = await _remembered(ledger, target.id_property)
+        await asyncio.gather(*(complete(state, properties) for state, properties in found))
     states = {state.object_type: state for state, _ in found}
     return SetupReport(
         ledger.portal_id, target.id_property, states, [w for s in states.values() for w in _warnings(s)], ledger.pause
@@ -199,13 +202,15 @@ async def _group(client: HubSpotClient, object_type: str, properties: list[Json]
     return GROUP
 
 
-async def _probe(client: HubSpotClient, state: TypeSetup) -> None:
-    """Creates one value twice, and archives what came of it. Once per portal and type: five requests.
+async def _probe(client: HubSpotClient, state: TypeSetup) -> bool:
+    """Creates one value twice, and archives what came of it. Once per portal and type: six requests. False when an
+    answer was lost: then nothing is known, and the next push probes again.
 
     A probe that a crash left behind is found by its value and archived; where an archived one keeps its value
     occupied, the first refusal is proof enough.
     """
     created = [await _find_probe(client, state.object_type)]
+    is_certain = True
     for _ in range(2):
         try:
             reply = await client.send(
@@ -215,8 +220,11 @@ async def _probe(client: HubSpotClient, state: TypeSetup) -> None:
                 operation="probe",
                 object_type=state.object_type,
                 inputs=1,
+                repeatable=False,
                 writes=True,
             )
+        except OutcomeUnknown:
+            is_certain = False
         except Rejected as refusal:
             state.is_enforced |= refusal.problem.is_conflict
             if not refusal.problem.is_conflict:
@@ -225,6 +233,9 @@ async def _probe(client: HubSpotClient, state: TypeSetup) -> None:
         else:
             state.is_enforced |= any(error.is_conflict for error in reply.errors)
             created += [result.get("id") for result in reply.results]
+            is_certain &= bool(reply.results or reply.errors)
+    if not is_certain:
+        created.append(await _find_probe(client, state.object_type))
     doomed = sorted({str(identifier) for identifier in created if identifier})
     if doomed:
         await client.send(
@@ -236,6 +247,7 @@ async def _probe(client: HubSpotClient, state: TypeSetup) -> None:
             inputs=len(doomed),
             writes=True,
         )
+    return is_certain or state.is_enforced
 
 
 async def _find_probe(client: HubSpotClient, object_type: str) -> Any:

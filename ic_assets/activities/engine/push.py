@@ -43,6 +43,7 @@ from ic_assets.resources.hubspot import (
     HubSpotClient,
     HubSpotTarget,
     Json,
+    Portal,
     Rejected,
     RequestRecord,
     StopForNow,
@@ -94,9 +95,7 @@ async def _push(
         client = HubSpotClient(target, sleep=sleep, on_request=note)
         budgets: list[Any] = []
         try:
-            portal = await client.open()
-            await ledger.know_portal(portal, target.base_url)
-            client.budget, client.search_budget = await open_budgets(postgres_url, client, sleep, budgets)
+            await enter_portal(postgres_url, ledger, client, sleep, budgets)
             if options.mode == "dry-run":
                 return await _dry_run(ledger, client, options, by_type, started)
             return await _Run(ledger, client, options, progress, sleep, started, by_type).run()
@@ -112,19 +111,47 @@ async def _push(
                 await connection.close()
 
 
-async def open_budgets(
-    postgres_url: str, client: HubSpotClient, sleep: Callable[[float], Awaitable[None]], opened: list[Any]
+async def enter_portal(
+    postgres_url: str,
+    ledger: Ledger,
+    client: HubSpotClient,
+    sleep: Callable[[float], Awaitable[None]],
+    opened: list[Any],
+) -> Portal:
+    """Asks which portal the token belongs to, and opens its budgets. The caller closes the connections ``opened``.
+
+    The request that asks draws on the budget of the portal last met at this address, nearly always the same one:
+    workers that start while others are at it would otherwise each send one request too many.
+    """
+    likely = await ledger.last_portal(client.target.base_url)
+    if likely is not None:
+        client.budget, client.search_budget = await _open_budgets(postgres_url, client, likely, 0, sleep, opened)
+    portal = await client.open()
+    await ledger.know_portal(portal, client.target.base_url)
+    if portal.portal_id != likely:
+        client.budget, client.search_budget = await _open_budgets(
+            postgres_url, client, portal.portal_id, client.requests, sleep, opened
+        )
+    return portal
+
+
+async def _open_budgets(
+    postgres_url: str,
+    client: HubSpotClient,
+    portal_id: int,
+    already_sent: int,
+    sleep: Callable[[float], Awaitable[None]],
+    opened: list[Any],
 ) -> tuple[RateBudget, RateBudget]:
-    """The portal's shared budgets, for everything and for searches. The caller closes the connections ``opened``."""
+    """A portal's shared budgets, for everything and for searches."""
     pair = []
     for kind, rps in (("any", client.target.rps), ("search", SEARCH_RPS)):
         connection = await connect(postgres_url)
         opened.append(connection)
         pair.append(
-            RateBudget(connection, client.portal.portal_id, min(rps, client.target.rps), kind=kind, sleep=sleep)
+            RateBudget(connection, portal_id, min(rps, client.target.rps), kind=kind, sleep=sleep)
         )
-    # The request that told us which portal this is left before its budget was known.
-    await pair[0].open(already_sent=client.requests)
+    await pair[0].open(already_sent=already_sent)
     await pair[1].open()
     return pair[0], pair[1]
 

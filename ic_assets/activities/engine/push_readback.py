@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from ic_assets.activities.engine.ledger import Ledger, open_ledger
-from ic_assets.activities.engine.push import open_budgets
+from ic_assets.activities.engine.push import enter_portal
 from ic_assets.core.failures import Unavailable
 from ic_assets.resources.hubspot import HubSpotClient, HubSpotTarget, Rejected, StopForNow, path
 
@@ -47,9 +47,8 @@ async def _read_back(
         client = HubSpotClient(target, sleep=sleep, on_request=ledger.note_request)
         opened: list[Any] = []
         try:
-            portal = await client.open()
-            ledger.portal_id, ledger.push_id = portal.portal_id, push_id
-            client.budget, client.search_budget = await open_budgets(postgres_url, client, sleep, opened)
+            await enter_portal(postgres_url, ledger, client, sleep, opened)
+            ledger.push_id = push_id
             counted = await _agreed(ledger, client, patience, sleep)
         except StopForNow as reason:
             raise Unavailable(str(reason)) from reason

@@ -21,7 +21,7 @@ from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine import push_lookup, push_records
 from ic_assets.activities.engine.ledger import Ledger, Outcome, Row, Scope, open_ledger
 from ic_assets.activities.engine.portal import OPTIONAL, SPELLINGS, TypeSetup
-from ic_assets.activities.engine.push import open_budgets
+from ic_assets.activities.engine.push import enter_portal
 from ic_assets.activities.engine.push_change import Change
 from ic_assets.activities.engine.push_result import ALL_TYPES, PushOptions
 from ic_assets.core.failures import Refused, Unavailable
@@ -94,9 +94,7 @@ async def _rollback(
         client = HubSpotClient(target, on_request=ledger.note_request)
         opened: list[Any] = []
         try:
-            portal = await client.open()
-            await ledger.know_portal(portal, target.base_url)
-            client.budget, client.search_budget = await open_budgets(postgres_url, client, asyncio.sleep, opened)
+            portal = await enter_portal(postgres_url, ledger, client, asyncio.sleep, opened)
             push_ids = await _pushes(ledger, selection.run_id)
             result = RollbackResult(portal.portal_id, dry_run)
             if not dry_run:
