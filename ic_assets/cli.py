@@ -6,7 +6,7 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -74,13 +74,15 @@ def load(
         # Ours to refuse, in one line; typer takes six.
         typer.Argument(help="CSV or CSV.GZ drops, taken in this order.", readable=False),
     ] = None,
+    months: Annotated[str | None, typer.Option(help="Run these months again too, 2019-03 or 2019-03:2019-08.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Land drops and bring their months to the derivatives. Without a file: bring all months up to date."""
     from ic_assets.commands.load import load as run
+    from ic_assets.core.windows import parse_months
 
-    raise typer.Exit(run(files or [], as_json=as_json, quiet=quiet))
+    raise typer.Exit(run(files or [], months=parse_months(months) if months else None, as_json=as_json, quiet=quiet))
 
 
 @app.command()
@@ -251,12 +253,23 @@ def sandbox(
     raise typer.Exit(run(port=port, chaos=chaos, unique_on_activities=unique_on_activities))
 
 
+# Typer's own answer to a wrong argument is a box of lines. Its error type is the parent of this public one, in click or,
+# from 0.29 on, in Typer's own copy of it.
+_USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
+
+
 def main() -> None:
     """Exit codes: 0 done; 1 done, and a blocking check or some records failed; 2 refused, with one line that says why."""
     # Python's own answer to SIGTERM skips the clean-up, and the services would stay up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except _USAGE_ERROR as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+            sys.exit(2)
+        sys.stderr.write(f"ic-assets: {' '.join(error.format_message().split())} See --help.\n")
+        sys.exit(2)
     except Refused as refused:
         sys.stderr.write(f"ic-assets: {' '.join(str(refused).split())}\n")
         sys.exit(2)

@@ -51,7 +51,7 @@ def _tour(work: Session) -> list[str]:
     if not drop.exists():
         shutil.copyfile(COMMUNICATIONS, drop)
     out.print(f"Landing {drop.name} and bringing its months to the derivatives …")
-    _, failed, refusal = load_files(work, [drop])
+    _, _, failed, refusal = load_files(work, [drop])
     if refusal:
         raise refusal
     if not failed:

@@ -11,7 +11,7 @@ import httpx
 
 from ic_assets.activities.engine.schema_check import schema_problems
 from ic_assets.activities.engine.stages import out_of_date
-from ic_assets.commands.terminal import out
+from ic_assets.commands.terminal import counted, out
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
@@ -54,7 +54,7 @@ def doctor() -> int:
     except Refused as refused:
         problems += 1
         out.print(f"WRONG services: {refused}", markup=False)
-    out.print("Nothing is wrong." if not problems else f"{problems} of these need attention.")
+    out.print("Nothing is wrong." if not problems else f"{counted(problems, 'thing')} to look at.")
     return 1 if problems else 0
 
 
@@ -105,7 +105,7 @@ def _months(up: Services, settings: Settings) -> str:
         waiting = out_of_date(connection)
     if waiting:
         raise Refused(
-            f"{len(waiting)} months are half-way, {waiting[0][0]:%Y-%m} to {waiting[-1][0]:%Y-%m}: "
+            f"{counted(len(waiting), 'month')} half-way, {waiting[0][0]:%Y-%m} to {waiting[-1][0]:%Y-%m}: "
             "run `ic-assets load`, it goes on from there"
         )
     return "all up to date"

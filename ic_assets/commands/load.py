@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +15,26 @@ from ic_assets.activities.landing import DATA_VERSION_TAG
 from ic_assets.activities.partitions import csv_drops
 from ic_assets.activities.sensors import LOAD_LOCK, landing_config
 from ic_assets.commands.runs import Session, session
-from ic_assets.commands.terminal import emit_json, out, say, table
+from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.failures import Refused
 from ic_assets.core.windows import month_key
 
 _COUNTS = ("rows_in", "inserted", "updated", "unchanged", "rejected", "field_warnings")
 
 
-def load(files: Sequence[Path], *, as_json: bool, quiet: bool) -> int:
+def load(files: Sequence[Path], *, months: tuple[date, date] | None, as_json: bool, quiet: bool) -> int:
     """Lands the files in their order and brings the months to the derivatives that are out of date. Without a file it
     does the latter. Returns the exit code: 1 when a blocking check failed. Raises ``Refused``."""
     with session(quiet=quiet or as_json) as work:
-        drops, failed, refusal = load_files(work, files)
+        drops, brought, failed, refusal = load_files(work, files, months)
         with work.database.transaction() as connection:
             summary = _summary(connection, drops, failed)
     if as_json and (drops or not refusal):
         emit_json(summary)
-    elif drops:
-        _show(summary)
+    else:
+        if drops:
+            _show(summary)
+        out.print(f"{counted(brought, 'month')} brought up to date." if brought else "Every month is up to date.")
     for sentence in failed:
         say(f"FAILED {sentence}")
     if refusal:
@@ -39,9 +42,11 @@ def load(files: Sequence[Path], *, as_json: bool, quiet: bool) -> int:
     return 1 if failed else 0
 
 
-def load_files(work: Session, files: Sequence[Path]) -> tuple[list[Landed], list[str], Refused | None]:
-    """What landed, the blocking checks that failed, and what refused a file. What landed before a refused file is
-    complete in itself and goes on to the derivatives; the files after it are left alone."""
+def load_files(
+    work: Session, files: Sequence[Path], months: tuple[date, date] | None = None
+) -> tuple[list[Landed], int, list[str], Refused | None]:
+    """What landed, how many months were run, the blocking checks that failed, and what refused a file. What landed
+    before a refused file is complete in itself and goes on to the derivatives; the files after it are left alone."""
     drops: list[Landed] = []
     refusal: Refused | None = None
     with _sensors_hold_still(work):
@@ -51,7 +56,7 @@ def load_files(work: Session, files: Sequence[Path]) -> tuple[list[Landed], list
             except Refused as refused:
                 refusal = refused
                 break
-        return drops, bring_up_to_date(work), refusal
+        return drops, *bring_up_to_date(work, months), refusal
 
 
 def _landed_before(drops: Sequence[Landed]) -> str:
@@ -71,16 +76,20 @@ def _land(work: Session, file: Path) -> Landed:
     return landed
 
 
-def bring_up_to_date(work: Session) -> list[str]:
-    """Runs the months that are out of date, near ones together. Returns the blocking checks that failed."""
+def bring_up_to_date(work: Session, months: tuple[date, date] | None = None) -> tuple[int, list[str]]:
+    """Runs the months that are out of date and those from ``months[0]`` to ``months[1]``, near ones together. Returns how many there
+    were and the blocking checks that failed."""
     with work.database.transaction() as connection:
         stages.sync_classification(connection)
-        windows = stages.windows(month for month, _, _ in stages.out_of_date(connection))
+        waiting = {month for month, _, _ in stages.out_of_date(connection)}
+    if months:
+        waiting |= set(stages.Window(months[0], stages.next_month(months[1])).months)
+    windows = stages.windows(waiting)
     failed: list[str] = []
     for window in windows:
         outcome, _ = work.run("bring_months_up_to_date", window=window)
         failed = outcome.failed_checks or failed
-    return failed
+    return len(waiting), failed
 
 
 @contextmanager

@@ -15,10 +15,11 @@ from ic_assets.activities.engine.rules import gates
 from ic_assets.activities.engine.stages import Window, next_month
 from ic_assets.activities.sensors import months_to_push
 from ic_assets.commands.runs import Session, session
-from ic_assets.commands.terminal import emit_json, out, say, table
+from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.failures import Refused
 from ic_assets.resources.dagster_resources import HubSpotResource, seed_local_hubspot
 
+_REASONS = 10
 _COUNTS = ("created", "updated", "identical", "removed", "rejected", "held", "unknown", "requests")
 
 
@@ -92,9 +93,12 @@ def _show(result: PushResult) -> None:
     ]
     rows.append(["in all", *(getattr(result, name) for name in _COUNTS)])
     out.print(table(f"{verb} to portal {result.portal_id}", ["type", *_COUNTS], rows))
-    out.print(f"{result.requests:,} requests, {result.seconds:,.1f} s.")
-    for reason, count in sorted(result.rejects_by_reason.items(), key=lambda item: -item[1]):
-        out.print(f"refused {count:,} times: {reason}", markup=False)
+    out.print(f"{counted(result.requests, 'request')}, {result.seconds:,.1f} s.")
+    reasons = sorted(result.rejects_by_reason.items(), key=lambda item: -item[1])
+    for reason, count in reasons[:_REASONS]:
+        out.print(f"refused {counted(count, 'time')}: {reason}", markup=False)
+    if len(reasons) > _REASONS:
+        out.print(f"… and {len(reasons) - _REASONS} more reasons; `ic-assets report` lists them.")
     for line in (*result.warnings, result.guarantee, result.stopped_reason):
         if line:
             say(line)
@@ -119,7 +123,7 @@ def approve(
         fate = "go along" if include_orphans else "are held"
         out.print(table(f"Orphans, which {fate}", ["reason", "type", "communications"], orphans))
     out.print(
-        f"{by} approved {found.records + (found.orphans if include_orphans else 0):,} records for portal {portal_id}. "
+        f"{by} approved {found.records + (found.orphans if include_orphans else 0):,} communications for portal {portal_id}. "
         "The approval ends when the data changes.",
         markup=False,
     )

@@ -14,10 +14,18 @@ from ic_assets.activities.engine import rollback as engine
 from ic_assets.activities.engine.push_rollback import RollbackResult, RollbackSelection
 from ic_assets.activities.engine.stages import Window, next_month
 from ic_assets.commands.runs import session
-from ic_assets.commands.terminal import emit_json, out, say, table
+from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.resources.dagster_resources import HubSpotResource
+
+
+def _agreed(question: str) -> bool:
+    """On standard error, since standard output may be JSON. No answer is a no."""
+    try:
+        return typer.confirm(question, default=False, err=True)
+    except typer.Abort:
+        return False
 
 
 def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool) -> int:
@@ -33,14 +41,14 @@ def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool) -> int:
                 f"{standing:,} records stand in HubSpot and the ledger that knows them would be lost; "
                 "take them back first, or keep the schema"
             )
-        for table, count in counts.items():
-            out.print(f"{table}: {count:,} rows", markup=False)
+        for name, count in counts.items():
+            out.print(f"{name}: {counted(count, 'row')}", markup=False)
         if standing:
             say(
                 f"{standing:,} records stand in HubSpot. They stay there and in the ledger: loaded again, the same "
                 "communications are recognised and not created twice."
             )
-        if not yes and not typer.confirm(f"Roll back {scope}?", default=False):
+        if not yes and not _agreed(f"Roll back {scope}?"):
             raise Refused("nothing was rolled back; add --yes to roll back without being asked")
         if scope == "schema":
             work.database.close()
@@ -77,7 +85,7 @@ def rollback_push(
         if not as_json:
             _show(found)
         if found.archived + found.already_gone:
-            if not yes and not typer.confirm("Roll this push back in HubSpot?", default=False, err=as_json):
+            if not yes and not _agreed("Roll this push back in HubSpot?"):
                 raise Refused("nothing was rolled back; add --yes to roll back without being asked")
             found = push_rollback.rollback(work.database.postgres_url, target, selection, dry_run=False)
             if not as_json:

@@ -7,7 +7,7 @@ import psycopg
 
 from ic_assets.activities.engine.rules import judge
 from ic_assets.activities.engine.stages import out_of_date
-from ic_assets.commands.terminal import emit_json, out, table
+from ic_assets.commands.terminal import counted, emit_json, out, table
 from ic_assets.core import schema
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import connected
@@ -40,6 +40,7 @@ def _found(connection: psycopg.Connection) -> dict[str, Any]:
         "SELECT state, count(*) FROM hubspot.push_ledger"
         " WHERE portal_id = (SELECT portal_id FROM hubspot.v_current_portal) GROUP BY 1 ORDER BY 1"
     ).fetchall()
+    portal = connection.execute("SELECT portal_id FROM hubspot.v_current_portal").fetchone()
     waiting = out_of_date(connection)
     return {
         "drops_landed": drops[0],
@@ -54,6 +55,7 @@ def _found(connection: psycopg.Connection) -> dict[str, Any]:
             {"on": v.rule.on, "name": v.rule.name, "passed": v.passed, "figure": v.figure}
             for v in judge(connection, want=lambda rule: rule.gate)
         ],
+        "portal_id": portal[0] if portal else None,
         "hubspot": dict(ledger),
     }
 
@@ -67,10 +69,16 @@ def _show(found: dict[str, Any]) -> None:
     out.print(
         table("Activities", [c.replace("_", " ") for c in columns], [[r[c] for c in columns] for r in found["types"]])
     )
+    if not found["drops_landed"]:
+        out.print(
+            "Nothing is loaded yet: `ic-assets load FILE`, or a file in the drop folder while `ic-assets up` runs."
+        )
+        return
     waiting = found["months_out_of_date"]
     if waiting:
         out.print(
-            f"{len(waiting)} months are out of date ({waiting[0][:7]} to {waiting[-1][:7]}): run `ic-assets load`."
+            f"{counted(len(waiting), 'month')} out of date ({waiting[0][:7]} to {waiting[-1][:7]}): run `ic-assets load`"
+            " (a red gate holds them back until it is green)."
         )
     else:
         out.print("Every month is up to date.")
@@ -79,7 +87,11 @@ def _show(found: dict[str, Any]) -> None:
     for gate in red:
         out.print(f"  red: {gate['on']} {gate['name'].replace('_', ' ')}: {gate['figure']}", markup=False)
     if found["hubspot"]:
-        out.print("HubSpot: " + ", ".join(f"{count:,} {state}" for state, count in found["hubspot"].items()) + ".")
+        out.print(
+            f"HubSpot, portal {found['portal_id']}: "
+            + ", ".join(f"{count:,} {state}" for state, count in found["hubspot"].items())
+            + "."
+        )
     else:
         out.print("HubSpot: nothing was pushed yet.")
 

@@ -27,6 +27,11 @@ def emit_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def counted(count: int, what: str, plural: str = "") -> str:
+    """``1 month``, ``1,234 months``."""
+    return f"{count:,} {what if count == 1 else plural or f'{what}s'}"
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     """Numbers to the right, with thousands separated."""
     result = Table(title=title, title_justify="left", title_style="bold")

@@ -1,6 +1,7 @@
 """``ic-assets up`` and ``sandbox``: what serves until it is told to stop."""
 
 import secrets
+from pathlib import Path
 
 from ic_assets.commands.terminal import out
 from ic_assets.core.settings import Settings
@@ -46,6 +47,8 @@ def sandbox(*, port: int, chaos: str | None, unique_on_activities: str) -> int:
     folder = settings.home / "hubspot"
     folder.mkdir(parents=True, exist_ok=True)
 
+    _seed(settings, folder / "rehearsal.sqlite")
+
     def ready(bound: int) -> None:
         out.print(f"Local HubSpot: http://127.0.0.1:{bound}")
         if not settings.hubspot_token:
@@ -61,3 +64,21 @@ def sandbox(*, port: int, chaos: str | None, unique_on_activities: str) -> int:
         ready=ready,
     )
     return 0
+
+
+def _seed(settings: Settings, database: Path) -> None:
+    """Gives a rehearsal the contacts, companies and deals that the reconciliation names: without them every
+    association would be refused."""
+    from ic_assets.core import schema
+    from ic_assets.resources.dagster_resources import reconciled_records
+    from ic_assets.resources.postgres import connected
+    from ic_assets.resources.services import services
+    from ic_assets.sandbox.store import seed_records
+
+    with services(settings) as up:
+        schema.ensure(up.postgres_url)
+        with connected(up.postgres_url, settings) as connection:
+            records = reconciled_records(connection)
+    seed_records(
+        database, **{entity: [(row["id"], row["properties"]) for row in rows] for entity, rows in records.items()}
+    )

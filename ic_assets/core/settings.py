@@ -13,10 +13,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ic_assets.core.failures import Refused
+from ic_assets.core.windows import partitions_start
 
 HUBSPOT_URL = "https://api.hubapi.com"
 DATE_ORDERS = ("YMD", "DMY", "MDY")
 HUBSPOT_APIS = ("v3", "2026-03", "2026-09")
+MISSING_ASSOCIATION = ("fail", "drop")
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ class Settings:
     hubspot_rps: float = 10.0
     hubspot_api: str = "v3"
     hubspot_id_property: str = "ic_communication_id"
+    hubspot_missing_association: str = "fail"
 
     @classmethod
     def from_env(cls) -> Settings:
+        partitions_start()
         home = Path(_get("IC_HOME") or ".ic_assets").expanduser().absolute()
         return cls(
             home=home,
@@ -52,6 +56,7 @@ class Settings:
             hubspot_rps=_rps(_get("IC_HUBSPOT_RPS")),
             hubspot_api=_one_of("IC_HUBSPOT_API", HUBSPOT_APIS),
             hubspot_id_property=_id_property(_get("IC_HUBSPOT_ID_PROPERTY") or "ic_communication_id"),
+            hubspot_missing_association=_one_of("IC_HUBSPOT_MISSING_ASSOCIATION", MISSING_ASSOCIATION),
         )
 
     @cached_property

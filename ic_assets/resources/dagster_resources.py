@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 import httpx
+import psycopg
 from pydantic import PrivateAttr
 
 from ic_assets.core import schema
@@ -108,10 +110,18 @@ class Reporter:
 def seed_local_hubspot(database: Database, services: Services) -> None:
     """Gives the local HubSpot the contacts, companies and deals that the reconciliation tables name, so that a
     rehearsal can associate with them. Records that stand are left as they are."""
-    records: dict[str, list[dict[str, object]]] = {}
     with database.transaction() as connection:
-        for entity in ("contacts", "companies", "deals"):
-            rows = connection.execute(statement(f"sandbox/{entity}")).fetchall()
-            records[entity] = [{"id": str(row[0]), "properties": row[1]} for row in rows]
+        records = reconciled_records(connection)
     response = httpx.post(f"{services.hubspot_base_url}/_sandbox/seed", json=records, timeout=120)
     response.raise_for_status()
+
+
+def reconciled_records(connection: psycopg.Connection) -> dict[str, list[dict[str, Any]]]:
+    """The HubSpot records that the reconciliation tables name, as ``{"contacts": [{"id", "properties"}], ...}``."""
+    return {
+        entity: [
+            {"id": str(hubspot_id), "properties": properties}
+            for hubspot_id, properties in connection.execute(statement(f"sandbox/{entity}")).fetchall()
+        ]
+        for entity in ("contacts", "companies", "deals")
+    }

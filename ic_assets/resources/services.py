@@ -300,8 +300,7 @@ def _make_dagster_schema(connection: psycopg.Connection, where: str) -> None:
         return
     if not may_create or may_use is False:
         raise Unavailable(
-            f"IC_POSTGRES_URL: the role {user} may not create schemas in {where}; "
-            f'let its owner run: GRANT CREATE ON DATABASE "{connection.info.dbname}" TO "{user}"'
+            f"IC_POSTGRES_URL: the role {user} may not create schemas in {where}; let its owner run deploy/grants.sql"
         )
     connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(DAGSTER_SCHEMA)))
 

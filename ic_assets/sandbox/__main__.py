@@ -44,6 +44,7 @@ def _serve(options: argparse.Namespace, token: str) -> None:
             unique_on_activities=options.unique_on_activities,
             archive_frees_unique=options.archive_frees_unique == "true",
             meeting_canceled=options.meeting_canceled,
+            multi_status_on_create=options.multi_status_on_create == "true",
             multi_status_on_update=options.multi_status_on_update == "true",
         ),
         limits=Limits(
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--unique-on-activities", choices=("accepted", "refused"), default=modes.unique_on_activities)
     parser.add_argument("--archive-frees-unique", choices=("true", "false"), default="true")
     parser.add_argument("--meeting-canceled", choices=("CANCELED", "CANCELLED"), default=modes.meeting_canceled)
+    parser.add_argument("--multi-status-on-create", choices=("true", "false"), default="true")
     parser.add_argument("--multi-status-on-update", choices=("true", "false"), default="true")
     parser.add_argument("--requests-per-10s", type=int, default=limits.per_10_seconds)
     parser.add_argument("--requests-per-day", type=int, default=limits.per_day)

@@ -40,12 +40,14 @@ class Modes:
     ``unique_on_activities``: accepted, or refused with 400 when an activity type gets a unique property.
     ``archive_frees_unique``: whether an archived record gives its unique values back.
     ``meeting_canceled``: how the portal spells that meeting outcome, CANCELED or CANCELLED.
-    ``multi_status_on_update``: whether batch update answers 207 like create and upsert.
+    ``multi_status_on_create``, ``multi_status_on_update``: whether one bad record costs only itself (207), or refuses
+    its whole batch (400) although every record carries a trace id.
     """
 
     unique_on_activities: str = "accepted"
     archive_frees_unique: bool = True
     meeting_canceled: str = "CANCELED"
+    multi_status_on_create: bool = True
     multi_status_on_update: bool = True
 
     def __post_init__(self) -> None:

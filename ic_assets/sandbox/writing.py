@@ -201,7 +201,7 @@ def batch_create(call: Call) -> Reply:
     drafts = []
     for position, item in enumerate(batch_inputs(call, {"properties", "associations", "objectWriteTraceId"})):
         drafts.append(_create_draft(item, f"inputs[{position}]"))
-    write = Write(call, drafts, multi_status=True)
+    write = Write(call, drafts, multi_status=call.portal.modes.multi_status_on_create)
     _read_associations(write, [item.get("associations") for item in call.body["inputs"]])
     results, errors = write.run()
     return multi_status(call, results, errors, 201)

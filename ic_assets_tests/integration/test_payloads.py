@@ -61,7 +61,8 @@ def rendered(
         )
         for found in cursor.fetchall():
             first = render_body(found["body"], title="T")[0]
-            cursor.execute("INSERT INTO b VALUES (%s, %s, %s)", (found["id"], first.html, first.text))
+            text = None if len(found["body"]) <= 65_536 else first.text
+            cursor.execute("INSERT INTO b VALUES (%s, %s, %s)", (found["id"], first.html, text))
         compiled = payload_sql(activity)
         cursor.execute(
             sql.SQL(
@@ -133,7 +134,7 @@ EXPECTED: list[tuple[str, Row, Row, list[Row]]] = [
         {
             "hs_email_subject": "Offer",
             "hs_email_html": "<p>Dear <b>Ann</b></p>",
-            "hs_email_text": "Dear Ann",
+            "hs_email_text": "<p>Dear <b>Ann</b><script>x()</script></p>",
             "hs_email_direction": "INCOMING_EMAIL",
             "hs_email_status": "SENT",
             "hs_email_headers": '{"from":{"email":"o\\"brien@example.com"}}',

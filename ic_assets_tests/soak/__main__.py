@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import multiprocessing
 import os
 import sys
@@ -62,9 +61,6 @@ def _run(seeds: list[int], lanes: int, most_failures: int) -> int:
     began, done, failed, figures = time.monotonic(), 0, 0, Counter[str]()
     shown_at = began
     with tempfile.TemporaryDirectory(prefix="ic-soak-") as name, _databases(Path(name), lanes) as databases:
-        # What is imported by now is never copied again by the forks.
-        gc.collect()
-        gc.freeze()
         with _lanes(seeds, databases, Path(name)) as connections:
             for outcome in _outcomes(connections):
                 done += 1
@@ -152,7 +148,7 @@ def _lane(seeds: list[int], database: str, folder: Path, answers: Connection) ->
         for seed in seeds:
             try:
                 outcome = one.run(draw(seed))
-            except Exception:
+            except Exception:  # noqa: BLE001 - told with its seed, like any other failure
                 outcome = Outcome(draw(seed), [f"HARNESS: {traceback.format_exc()}"])
             try:
                 answers.send(outcome)

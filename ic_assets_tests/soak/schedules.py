@@ -21,10 +21,11 @@ PORTALS: dict[str, dict[str, object]] = {
 }
 """Options of the local HubSpot: unique values enforced and freed by archiving; enforced and kept by archived records;
 refused on activities."""
-RECHECK = 0.3
+RECHECK = 0.5
 """Seconds that a request of unknown outcome gets. All that the faults below delay is over sooner (but see
 ``Schedule.is_overdue``), with room for a busy machine."""
-LONGEST_DELAY = 0.08
+LONGEST_DELAY = 0.3
+SHORT_DELAY = 0.04
 NO_SUCH_CONTACT = "123456789"
 AMBIGUOUS = ("lost_reply", "cut_reply", "late_commit", "empty", "short", "repeat", "http_504_after", "http_500_after")
 WRITES = ("batch/create", "batch/update", "batch/archive", "associations/.*batch/create", "associations/.*batch/archive")
@@ -198,13 +199,14 @@ def _kill(rng: random.Random) -> Kill | None:
 
 
 def _chaos(rng: random.Random) -> dict[str, Any]:
-    half = LONGEST_DELAY * 500
+    # Mostly short, for speed; long ones let an old request come through after the next worker's.
+    latency, late = (1000 * rng.choice((SHORT_DELAY, SHORT_DELAY, LONGEST_DELAY)) for _ in range(2))
     chaos: dict[str, Any] = {
         "seed": rng.randrange(1 << 30),
-        "latency": round(rng.choice((0, 0, half / 4)), 1),
-        "jitter": round(rng.choice((0, half / 2)), 1),
+        "latency": round(rng.choice((0, 0, latency / 3)), 1),
+        "jitter": round(rng.choice((0, latency / 3)), 1),
         "index_lag": rng.choice((0, 60)),
-        "late": round(rng.uniform(5, half), 1),
+        "late": round(rng.uniform(0.1, 1) * late, 1),
         "retry_after": 0.02,
         "shuffle": rng.choice((0, 0.5)),
     }

@@ -67,27 +67,28 @@ def start(number: int, database: str, target: HubSpotTarget, options: PushOption
         return Worker(pid, reading, number)
     os.close(reading)
     try:
-        answer = _push(database, target, options, point)
+        if point is not None:
+            _die_at(point)
+        answer = push_once(database, target, options)
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(json.dumps(answer).encode() + b"\n")
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a fork must never return into its parent's code
         traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(0)
 
 
-def _push(database: str, target: HubSpotTarget, options: PushOptions, point: int | None) -> dict[str, Any]:
+def push_once(database: str, target: HubSpotTarget, options: PushOptions) -> dict[str, Any]:
+    """What the push answers; ``unavailable`` or ``error`` alone when it raised."""
     # HubSpot's search takes five requests a second; waiting for it in every schedule would prove nothing.
     push_module.SEARCH_RPS = target.rps
-    if point is not None:
-        _die_at(point)
     settings = Settings(home=Path(), postgres_url=None, drop_dir=Path())
     try:
         result = push(database, settings, target, options, sleep=_short_sleep)
     except Unavailable as refusal:
         return {"unavailable": str(refusal)}
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever a worker dies of is a finding
         return {"error": traceback.format_exc()}
     return {**result.to_json(), "push_id": result.push_id, "stopped_reason": result.stopped_reason}
 

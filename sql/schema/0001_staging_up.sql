@@ -3,7 +3,13 @@
 --
 -- Indexes: each serves a query of sql/activities. Primary and unique keys serve the look-ups by id.
 
-CREATE SCHEMA IF NOT EXISTS staging;
+DO $$
+BEGIN
+    -- CREATE SCHEMA IF NOT EXISTS wants the right to create schemas even where the schema is there.
+    IF to_regnamespace('staging') IS NULL THEN
+        CREATE SCHEMA staging;
+    END IF;
+END $$;
 
 -- White space of every kind: the characters for which Unicode (and Python's str.isspace) says so. btrim alone
 -- would leave a no-break space standing.

@@ -2,7 +2,13 @@
 -- staging: rolling staging back must not forget what stands in HubSpot.
 -- Run once by the schema migration 0002; 0002_hubspot_down.sql takes it back. No parameters.
 
-CREATE SCHEMA IF NOT EXISTS hubspot;
+DO $$
+BEGIN
+    -- CREATE SCHEMA IF NOT EXISTS wants the right to create schemas even where the schema is there.
+    IF to_regnamespace('hubspot') IS NULL THEN
+        CREATE SCHEMA hubspot;
+    END IF;
+END $$;
 
 CREATE TABLE hubspot.portal (
     portal_id bigint PRIMARY KEY,

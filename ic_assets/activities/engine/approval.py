@@ -132,10 +132,12 @@ def require(
 
 
 def _was_tested(connection: psycopg.Connection, portal_id: int, version: str) -> bool:
+    # One that found nothing to look at proves nothing.
     row = connection.execute(
         "SELECT 1 FROM hubspot.push_run WHERE portal_id = %s AND mode = 'test' AND result = 'done'"
         " AND options ->> 'payload_version' = %s AND (counts ->> 'rejected')::bigint = 0"
-        " AND (counts ->> 'unknown')::bigint = 0 LIMIT 1",
+        " AND (counts ->> 'unknown')::bigint = 0"
+        " AND (counts ->> 'sent')::bigint + (counts ->> 'identical')::bigint > 0 LIMIT 1",
         (portal_id, version),
     ).fetchone()
     return row is not None

@@ -116,7 +116,8 @@ class Ledger:
                 " ORDER BY coalesce(last_pushed_at, first_seen_at) DESC LIMIT 1",
                 (base_url,),
             )
-            return _only(await cursor.fetchone())
+            row = await cursor.fetchone()
+        return int(row[0]) if row else None
 
     async def start(self, mode: str, run_id: str | None, options: Json, approved_by: str | None) -> None:
         """Opens the run, takes the lock that says this worker lives, and makes the portal the current one."""

@@ -470,7 +470,7 @@ def _html(text: str | None) -> str | None:
 
 
 def _plain(text: str | None) -> str | None:
-    return text and bodies.render_body(text, title="")[0].text
+    return text and (text if len(text) <= MAX_LENGTH else bodies.render_body(text, title="")[0].text)
 
 
 def _mapped(value: str, choices: Mapping[str, str]) -> str | None:

@@ -12,9 +12,10 @@ from typing import Any
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine.ledger import Ledger, open_ledger
 from ic_assets.core.failures import Refused
-from ic_assets.resources.hubspot import HubSpotClient, HubSpotTarget, Json, Rejected, path
+from ic_assets.resources.hubspot import HubSpotClient, HubSpotTarget, Json, OutcomeUnknown, Rejected, path
 
 GROUP = "ic_assets"
+_SETUP_LOCK = 0x1CA55E72
 # The value that the probe writes. No communication id: those are numbers.
 PROBE = "ic-assets-probe"
 # Spellings of one value in different portals (FACTS 2.3).
@@ -52,7 +53,9 @@ class SetupReport:
     @property
     def guarantee(self) -> str:
         """One sentence: what the portal and we promise together."""
-        return guarantee([t.object_type for t in self.types.values() if not (t.is_unique and t.is_enforced)], self.pause)
+        return guarantee(
+            [t.object_type for t in self.types.values() if not (t.is_unique and t.is_enforced)], self.pause
+        )
 
     def to_json(self) -> Json:
         return {
@@ -112,8 +115,16 @@ async def prepare(client: HubSpotClient, ledger: Ledger, types: Sequence[str], *
         if create and is_certain:
             await _remember(ledger, target.id_property, state)
 
-    async with _alone(ledger, needed=create and any(not s.is_there or known.get(s.object_type) is None for s, _ in found)):
-        known = await _remembered(ledger, target.id_property)
+    if create and any(not s.is_there or (s.is_unique and known.get(s.object_type) is None) for s, _ in found):
+        # One at a time: of two that probe the same type, one would archive the other's probe and so let a second
+        # one in, and the portal would pass for one that enforces nothing.
+        async with ledger.connection() as connection:
+            await connection.execute(
+                "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_SETUP_LOCK, str(ledger.portal_id))
+            )
+            known = await _remembered(ledger, target.id_property)
+            await asyncio.gather(*(complete(state, properties) for state, properties in found))
+    else:
         await asyncio.gather(*(complete(state, properties) for state, properties in found))
     states = {state.object_type: state for state, _ in found}
     return SetupReport(
@@ -247,7 +258,7 @@ async def _probe(client: HubSpotClient, state: TypeSetup) -> bool:
             inputs=len(doomed),
             writes=True,
         )
-    return is_certain or state.is_enforced
+    return is_certain
 
 
 async def _find_probe(client: HubSpotClient, object_type: str) -> Any:

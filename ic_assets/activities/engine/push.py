@@ -10,7 +10,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import psycopg
@@ -73,7 +73,17 @@ def push(
             f"the payloads carry {settings.hubspot_id_property}, the push is for {target.id_property};"
             " set IC_HUBSPOT_ID_PROPERTY to one of them"
         )
-    return asyncio.run(_push(postgres_url, target, options, progress, sleep))
+    options = replace(options, drop_missing=settings.hubspot_missing_association == "drop")
+    try:
+        return asyncio.run(_push(postgres_url, target, options, progress, sleep))
+    except ExceptionGroup as group:
+        # Several batches were under way: a person needs to know what went wrong first.
+        first: Exception = group
+        while isinstance(first, ExceptionGroup):
+            first = first.exceptions[0]
+        if isinstance(first, psycopg.OperationalError):
+            raise Unavailable(f"PostgreSQL went away ({type(first).__name__}); push again, it goes on") from group
+        raise first from group
 
 
 async def _push(
@@ -99,6 +109,8 @@ async def _push(
             if options.mode == "dry-run":
                 return await _dry_run(ledger, client, options, by_type, started)
             return await _Run(ledger, client, options, progress, sleep, started, by_type).run()
+        except StopForNow as reason:  # before the run began
+            raise Unavailable(f"nothing was sent: {reason}") from reason
         except Rejected as refusal:
             what = refusal.problem
             raise Refused(
@@ -148,9 +160,7 @@ async def _open_budgets(
     for kind, rps in (("any", client.target.rps), ("search", SEARCH_RPS)):
         connection = await connect(postgres_url)
         opened.append(connection)
-        pair.append(
-            RateBudget(connection, portal_id, min(rps, client.target.rps), kind=kind, sleep=sleep)
-        )
+        pair.append(RateBudget(connection, portal_id, min(rps, client.target.rps), kind=kind, sleep=sleep))
     await pair[0].open(already_sent=already_sent)
     await pair[1].open()
     return pair[0], pair[1]
@@ -209,7 +219,7 @@ class _Run:
         self._started = started
         self._setup: SetupReport | None = None
         self._setup_lock = asyncio.Lock()
-        self._sender = Sender(client, ledger, self._known_setup, self._count)
+        self._sender = Sender(client, ledger, self._known_setup, self._count, drop_missing=options.drop_missing)
         self._by_type = by_type
         self._first_at: dict[str, float] = {}
         self._last_at: dict[str, float] = {}
@@ -218,6 +228,7 @@ class _Run:
         self._allowance: Counter[str] | None = None
         self._stopped: Exception | None = None
         self._total = 0
+        self._dropped = 0
 
     async def run(self) -> PushResult:
         await self.ledger.start(
@@ -294,8 +305,7 @@ class _Run:
                 worked = True
                 self._first_at.setdefault(rows[0].object_type, time.monotonic())
                 try:
-                    await self._prepare_types([rows[0].object_type])
-                    await self._sender.push(rows)
+                    await self._send(rows)
                 except (StopForNow, Refused, Rejected, psycopg.Error) as reason:
                     # The other batches under way are settled before the run ends.
                     self._stopped = self._stopped or reason
@@ -309,6 +319,15 @@ class _Run:
         if self._stopped:
             raise self._stopped
         return worked
+
+    async def _send(self, rows: list[Row]) -> None:
+        try:
+            await self._prepare_types([rows[0].object_type])
+        except (StopForNow, Refused, Rejected):
+            # Not one of them was sent: nothing about them is unknown.
+            await self.ledger.settle(rows[0].object_type, [Outcome(row, "pending") for row in rows])
+            raise
+        await self._sender.push(rows)
 
     async def _claim(self, object_type: str, action: str) -> list[Row]:
         limit = MAX_INPUTS if self._allowance is None else min(MAX_INPUTS, self._allowance[object_type])
@@ -365,6 +384,7 @@ class _Run:
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             figures = self._by_type.setdefault(outcome.row.object_type, Counter())
+            self._dropped += bool(outcome.content and outcome.content.get("dropped"))
             self._last_at[outcome.row.object_type] = time.monotonic()
             if outcome.what == "pushed":
                 if outcome.hash is not None:
@@ -396,6 +416,11 @@ class _Run:
         if self._setup is not None:
             self.result.guarantee = self._setup.guarantee
             self.result.warnings = sorted(set(self._setup.warnings))
+        if self._dropped:
+            self.result.warnings.append(
+                f"{self._dropped:,} records were pushed without an association, to a record that HubSpot does not have;"
+                " the push completion report counts them"
+            )
 
     def _tell(self) -> None:
         if self._progress is not None:

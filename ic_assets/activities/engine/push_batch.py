@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from ic_assets.activities.engine import push_records
 from ic_assets.activities.engine.ledger import Ledger, Outcome, Row
 from ic_assets.activities.engine.portal import TypeSetup
+from ic_assets.activities.engine.push_records import Link
 from ic_assets.resources.hubspot import HubSpotClient, Json, Problem, Reply, path
 
 # A row that was sent this often without any outcome is a failure to look at, not to repeat.
@@ -16,16 +18,27 @@ T = TypeVar("T")
 
 
 class Batch:
-    """One claimed batch under way; ``outcomes`` grows as parts of it are decided."""
+    """One claimed batch under way; ``outcomes`` grows as parts of it are decided. ``dropped``: by key, the associations
+    that are left out since HubSpot does not have the record they lead to (``drop_missing``)."""
 
-    def __init__(self, client: HubSpotClient, state: TypeSetup, ledger: Ledger) -> None:
+    def __init__(self, client: HubSpotClient, state: TypeSetup, ledger: Ledger, *, drop_missing: bool = False) -> None:
         self.client = client
         self.state = state
         self.ledger = ledger
         self.outcomes: list[Outcome] = []
+        self.dropped: dict[str, set[Link]] = defaultdict(set)
+        self._drop_missing = drop_missing
 
     def fail(self, row: Row, what: Problem) -> None:
         self.outcomes.append(Outcome(row, "failed", problem=what))
+
+    def drop(self, row: Row, what: Problem) -> bool:
+        """Leaves out what ``what`` says is missing. True when there was something to leave out."""
+        if not self._drop_missing:
+            return False
+        missing = push_records.named_links(row.payload or {}, what.missing_targets) - self.dropped[row.key]
+        self.dropped[row.key] |= missing
+        return bool(missing)
 
     async def post(self, operation: str, inputs: list[Json], *, repeatable: bool = True) -> Reply:
         return await self.client.send(
@@ -40,11 +53,11 @@ class Batch:
         )
 
 
-def adopted(row: Row, identifier: int, *, is_certain: bool) -> Outcome:
-    """A record that was found. When it may hold something other than today's payload, it is pushed with unknown
-    content, which the ledger turns into an update."""
+def adopted(row: Row, identifier: int, *, is_certain: bool, dropped: Collection[Link] = ()) -> Outcome:
+    """A record that stands, without the links ``dropped``. When it may hold something other than today's payload, it is
+    pushed with unknown content, which the ledger turns into an update."""
     if is_certain and row.payload is not None:
-        return Outcome(row, "pushed", identifier, row.hash, push_records.content(row.payload))
+        return Outcome(row, "pushed", identifier, row.hash, push_records.content(row.payload, dropped))
     return Outcome(row, "pushed", identifier)
 
 

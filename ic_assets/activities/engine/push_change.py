@@ -99,7 +99,8 @@ class Change(Batch):
         refused = {outcome.row.key for outcome in self.outcomes if outcome.what == "failed"}
         for row in kept:
             if row.key not in refused:
-                self.outcomes.append(adopted(row, row.hubspot_id or 0, is_certain=True))
+                dropped = self.dropped[row.key]
+                self.outcomes.append(adopted(row, row.hubspot_id or 0, is_certain=True, dropped=dropped))
 
     async def _read_links(self, rows: Sequence[Row]) -> dict[str, set[Link]]:
         by_id = {str(row.hubspot_id): row.key for row in rows}
@@ -147,7 +148,11 @@ class Change(Batch):
         if not problems:
             return
         if len(rows) == 1:
-            self.fail(rows[0], problems[0])
+            (row,) = rows
+            if operation != "batch/create" or not self.drop(row, problems[0]):
+                self.fail(row, problems[0])
+            else:
+                await self._change_links(rows, {row.key: change[row.key] - self.dropped[row.key]}, operation)
         else:
             # Both changes can be repeated, so that the halves need not be told apart from the answer.
             for half in halves(rows):

@@ -50,7 +50,7 @@ class Creation(Batch):
                 continue
             inputs[row.key] = {
                 "properties": {**properties, self.client.target.id_property: row.key},
-                "associations": payload.get("associations") or [],
+                "associations": push_records.without(payload, self.dropped[row.key]),
                 "objectWriteTraceId": row.key,
             }
             sent[row.key] = row
@@ -71,16 +71,20 @@ class Creation(Batch):
             key, identifier = self._key_of(result), record_id(result.get("id"))
             if key in sent and identifier:
                 created[key].add(identifier)
-        failed: dict[str, Problem] = {}
-        for error in reply.errors:
-            for key in error.ids("objectWriteTraceId"):
-                if key in sent and key not in created:
-                    failed[key] = error
+        failed = {
+            key: error
+            for error in reply.errors
+            for key in error.ids("objectWriteTraceId")
+            if key in sent and key not in created
+        }
+        again = [sent[key] for key, error in failed.items() if self.drop(sent[key], error)]
+        for row in again:
+            del failed[row.key], sent[row.key]
         conflicts = [sent[key] for key, error in failed.items() if error.is_conflict]
         for key, row in sent.items():
             if len(created.get(key, ())) == 1:
                 (identifier,) = created[key]
-                self.outcomes.append(adopted(row, identifier, is_certain=True))
+                self.outcomes.append(adopted(row, identifier, is_certain=True, dropped=self.dropped[key]))
             elif key not in failed:
                 # Not mentioned, or mentioned with two ids: the look-up tells.
                 self._unknown([row], Problem("HubSpot's answer does not name the record"))
@@ -88,6 +92,8 @@ class Creation(Batch):
                 self.fail(row, failed[key])
         if conflicts:
             await self._conflicts(conflicts, failed[conflicts[0].key])
+        if again:
+            await self.create(again)
 
     async def _create_refused(self, rows: list[Row], refusal: Rejected) -> None:
         """The whole request was refused, so none of it was written: what is there already is adopted, then halves are
@@ -96,7 +102,10 @@ class Creation(Batch):
         if refusal.problem.is_conflict:
             await self._conflicts(rows, refusal.problem)
         elif len(rows) == 1:
-            self.fail(rows[0], refusal.problem)
+            if self.drop(rows[0], refusal.problem):
+                await self.create(rows)
+            else:
+                self.fail(rows[0], refusal.problem)
         else:
             for half in halves(rows):
                 await self.create(half)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
@@ -19,6 +21,10 @@ _TYPE_ID = {
     for a in ACTIVITY_TYPES
     for type_id, target in zip((a.to_contact, a.to_company, a.to_deal), TARGETS, strict=True)
 }
+
+# How HubSpot names them in INVALID_OBJECT_IDS.
+_KIND_OF = {"contacts": "CONTACT", "companies": "COMPANY", "deals": "DEAL"}
+_MISSING = re.compile(r"(?:([A-Z]+)=)?\b(\d+)\b")
 
 
 class Link(NamedTuple):
@@ -47,12 +53,33 @@ def type_id(object_type: str, target: str) -> int:
     return _TYPE_ID[object_type, target]
 
 
-def content(payload: Json) -> Json:
-    """What the ledger keeps of a pushed payload: enough to know what changes next time, without the bodies."""
+def without(payload: Json, dropped: Collection[Link]) -> list[Json]:
+    """The associations of a payload as they are sent, apart from ``dropped``."""
+    gone = {(link.id, link.type_id) for link in dropped}
+    return [
+        entry
+        for entry in payload.get("associations") or []
+        if not any((str(entry["to"]["id"]), kind["associationTypeId"]) in gone for kind in entry["types"])
+    ]
+
+
+def named_links(payload: Json, missing: Iterable[str]) -> set[Link]:
+    """The associations that HubSpot names as missing: ``CONTACT=123 is not valid``, or the bare id."""
+    named = [match.groups() for text in missing for match in _MISSING.finditer(text)]
     return {
-        "properties": {name: _digest(value) for name, value in properties(payload).items()},
-        "associations": sorted(list(link) for link in links(payload)),
+        link
+        for link in links(payload)
+        if any(link.id == number and _KIND_OF[link.target] == (kind or _KIND_OF[link.target]) for kind, number in named)
     }
+
+
+def content(payload: Json, dropped: Collection[Link] = ()) -> Json:
+    """What the ledger keeps of a pushed payload: enough to know what changes next time, without the bodies."""
+    kept: Json = {
+        "properties": {name: _digest(value) for name, value in properties(payload).items()},
+        "associations": sorted(list(link) for link in links(payload) - set(dropped)),
+    }
+    return {**kept, "dropped": sorted(list(link) for link in dropped)} if dropped else kept
 
 
 def changed_properties(payload: Json, pushed: Json | None, id_property: str) -> dict[str, str]:

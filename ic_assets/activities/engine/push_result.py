@@ -27,7 +27,8 @@ WRITTEN = {"create": "created", "update": "updated"}
 class PushOptions:
     """``months``: first days of the first and the last month, both included. ``limit``: records that this run takes up.
     ``recheck_seconds``: how long an unanswered request may still be carried out (IC_HUBSPOT_RECHECK_SECONDS, 120).
-    ``payload_version``: put on record with the run, so that a test push can stand for what it proved."""
+    ``payload_version``: put on record with the run, so that a test push can stand for what it proved.
+    ``drop_missing``: an association to a record that HubSpot does not have is left out, rather than the activity."""
 
     mode: str = "dry-run"
     types: Sequence[str] = ALL_TYPES
@@ -38,6 +39,7 @@ class PushOptions:
     run_id: str | None = None
     recheck_seconds: float | None = None
     payload_version: str | None = None
+    drop_missing: bool = False
 
     @property
     def scope(self) -> Scope:

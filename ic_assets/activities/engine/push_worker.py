@@ -27,11 +27,14 @@ class Sender:
         ledger: Ledger,
         setup: Callable[[], SetupReport],
         settled: Callable[[Sequence[Outcome]], None],
+        *,
+        drop_missing: bool = False,
     ) -> None:
         self._client = client
         self._ledger = ledger
         self._setup = setup
         self._settled = settled
+        self._drop_missing = drop_missing
 
     async def push(self, rows: Sequence[Row]) -> None:
         """Sends rows of one object type and action, and settles each. What was not sent when HubSpot or the run stops
@@ -65,7 +68,9 @@ class Sender:
         for row in creates:
             identifier = found.get(row.key)
             if identifier is not None:
-                outcomes.append(adopted(row, identifier, is_certain=row.sent_hash == row.hash))
+                # Which associations were left out of the attempt is not on record.
+                is_certain = row.sent_hash == row.hash and not self._drop_missing
+                outcomes.append(adopted(row, identifier, is_certain=is_certain))
             elif is_first_look or not row.is_settled:
                 outcomes.append(Outcome(row, "unknown"))
             elif row.attempts >= MAX_ATTEMPTS:
@@ -77,9 +82,9 @@ class Sender:
     def _batch(self, rows: Sequence[Row]) -> tuple[Batch, Callable[[Sequence[Row]], Awaitable[None]]]:
         state = self._type(rows)
         if rows[0].action == "create":
-            creation = Creation(self._client, state, self._ledger)
+            creation = Creation(self._client, state, self._ledger, drop_missing=self._drop_missing)
             return creation, creation.create_all
-        change = Change(self._client, state, self._ledger)
+        change = Change(self._client, state, self._ledger, drop_missing=self._drop_missing)
         return change, change.update if rows[0].action == "update" else change.remove
 
     def _type(self, rows: Sequence[Row]) -> TypeSetup:

@@ -88,7 +88,7 @@ def landing_rules() -> list[Rule]:
             "Every row of a drop is accounted for: rows in the file = inserted + updated + unchanged + rejected.",
             statement("activities/checks/drop_identity"),
             "{good} of {checked} drops add up: rows in the file = inserted + updated + unchanged + rejected.",
-            "Do not push; compare the counts below with the file and land it again after `ic-assets rollback master`.",
+            "Compare the counts in staging.ic_drop with the file; land it again after `ic-assets rollback master`.",
             parameters={"drop_keys": None},
             gate=True,
         )
@@ -112,7 +112,7 @@ def master_rules() -> list[Rule]:
             "The master shows exactly the newest landed version of each communication.",
             statement("activities/checks/master_matches_landing"),
             "{good} of {checked} communications stand as they landed.",
-            "Materialize the master for the months of the communications below.",
+            "Materialize the master for the months that it concerns.",
             gate=True,
         ),
         Rule(
@@ -142,7 +142,7 @@ def master_rules() -> list[Rule]:
             statement("activities/checks/unrecognised_types"),
             "{failing} of {checked} communications ({share}) have a type that the classification does not know; "
             "they became notes.",
-            "Map the values below in sql/activities/classification.csv and run the master again.",
+            "Map them in sql/activities/classification.csv and run `ic-assets load`.",
             blocking=False,
         ),
     ]
@@ -167,7 +167,7 @@ def resolution_rules() -> list[Rule]:
                 hubspot_id=sql.Identifier(hubspot_id),
             ),
             f"{{good_share}} of {{checked}} references to {entity} lead to HubSpot (more than 95 % must).",
-            f"Add the ids below with `ic-assets reconcile {entity} FILE`, most frequent first.",
+            f"staging.reconciliation_log names them; add them with `ic-assets reconcile {entity} FILE`.",
             allowed=0.05,
             gate=True,
         )
@@ -222,7 +222,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             "Every communication of the type stands in the table, and no other.",
             statement("activities/checks/coverage", table=table),
             f"{{good}} of {{checked}} communications stand in staging.{activity.table} exactly once.",
-            "Materialize this asset for the months of the communications below.",
+            "Materialize this asset for the months that it concerns.",
             parameters={"activity_type": activity.name},
             gate=True,
         ),
@@ -232,7 +232,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             "Each required field is filled in more than 99 % of the rows.",
             statement("activities/checks/required_fields", table=table, names=names, texts=texts),
             "{good_share} of {checked} rows have each required field (more than 99 % must).",
-            "Look at the columns below in the source.",
+            "Look at these columns in the source.",
             allowed=0.01,
             gate=True,
         ),
@@ -242,7 +242,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             "HubSpot would take every payload.",
             statement("activities/checks/payloads_valid", table=table),
             "{good} of {checked} payloads are ones that HubSpot takes.",
-            "The others are not pushed; correct the reasons below in the source and drop the rows again.",
+            f"The others are not pushed; staging.{activity.table} has the reason. Correct the source, drop it again.",
             blocking=False,
         ),
     ]
