@@ -77,8 +77,8 @@ def _land(work: Session, file: Path) -> Landed:
 
 
 def bring_up_to_date(work: Session, months: tuple[date, date] | None = None) -> tuple[int, list[str]]:
-    """Runs the months that are out of date and those from ``months[0]`` to ``months[1]``, near ones together. Returns how many there
-    were and the blocking checks that failed."""
+    """Runs the months that are out of date and those from ``months[0]`` to ``months[1]``, near ones together. Returns
+    how many there were and the blocking checks that failed."""
     with work.database.transaction() as connection:
         stages.sync_classification(connection)
         waiting = {month for month, _, _ in stages.out_of_date(connection)}

@@ -252,7 +252,8 @@ def target(hub: HubSpot, **values: Any) -> HubSpotTarget:
 
 
 def run(database: str, hub: HubSpot, *, mode: str = "production", **options: Any) -> PushResult:
-    settings = Settings(home=Path(), postgres_url=None, drop_dir=Path())
+    missing = options.pop("missing_association", "fail")
+    settings = Settings(home=Path(), postgres_url=None, drop_dir=Path(), hubspot_missing_association=missing)
     rps = options.pop("rps", 200.0)
     api = options.pop("api", "v3")
     options.setdefault("recheck_seconds", 0.3)

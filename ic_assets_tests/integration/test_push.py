@@ -11,6 +11,7 @@ from datetime import date
 import psycopg
 import pytest
 
+from ic_assets.activities.engine.portal import setup
 from ic_assets.core.failures import Refused
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import CONTACTS, Activity, HubSpot
@@ -139,6 +140,62 @@ def test_one_bad_record_costs_only_itself_and_keeps_hubspots_words(database: str
     assert row == ("failed", "VALIDATION_ERROR")
     assert derivative == [("failed", reason)]
     cases.assert_stands(hub, [one for one in activities if one.id != bad.id])
+
+
+def test_an_association_to_a_missing_record_is_left_out_only_where_that_is_configured(
+    database: str, hub: HubSpot
+) -> None:
+    activities = [replace(one, company=cases.COMPANY) for one in cases.some(20, ["calls"])]
+    lost = replace(activities[6], contact="123456789")
+    cases.stage(database, [*activities[:6], lost, *activities[7:]])
+    assert cases.run(database, hub).rejected == 1
+
+    result = cases.run(database, hub, missing_association="drop")
+    assert (result.created, result.rejected) == (1, 0)
+    (warning,) = result.warnings
+    assert warning.startswith("1 records were pushed without an association")
+    left = replace(lost, contact=None)
+    cases.assert_stands(hub, [*activities[:6], left, *activities[7:]])
+    with psycopg.connect(database) as connection:
+        dropped = connection.execute(
+            "SELECT communication_id, pushed -> 'dropped' FROM hubspot.push_ledger WHERE pushed ? 'dropped'"
+        ).fetchall()
+    assert dropped == [(lost.id, [["contacts", "123456789", cases.TO_CONTACT["calls"]]])]
+    assert cases.run(database, hub, missing_association="drop").requests == 1
+
+    # The contact comes to HubSpot: the next change of the activity brings the association along.
+    hub.http.post("/_sandbox/seed", json={"contacts": [{"id": "123456789", "properties": {}}]}).raise_for_status()
+    found = replace(lost, text="changed")
+    cases.stage(database, [found])
+    assert cases.run(database, hub).updated == 1
+    cases.assert_stands(hub, [*activities[:6], found, *activities[7:]])
+
+
+def test_an_update_to_a_missing_record_keeps_the_rest_of_the_change(database: str, hub: HubSpot) -> None:
+    before = [replace(one, company=None) for one in cases.some(6, ["notes"])]
+    cases.stage(database, before)
+    cases.run(database, hub)
+    after = [replace(one, text="new", company=cases.COMPANY) for one in before]
+    after[2] = replace(after[2], company="987654321")
+    cases.stage(database, after)
+    result = cases.run(database, hub, missing_association="drop")
+    assert (result.updated, result.rejected) == (6, 0)
+    cases.assert_stands(hub, [*after[:2], replace(after[2], company=None), *after[3:]])
+
+
+def test_a_lost_answer_about_a_record_without_its_association_leaves_no_doubt(database: str, hub: HubSpot) -> None:
+    one = Activity(1, "calls", contact="123456789", company=cases.COMPANY)
+    cases.stage(database, [one])
+    setup(database, cases.target(hub))
+    hub.chaos(script=[{"match": "POST .*/calls/batch/create", "fault": "lost_reply", "skip": 1}])
+    result = cases.run(database, hub, missing_association="drop")
+    assert (result.rejected, result.unknown) == (0, 0)
+    cases.assert_stands(hub, [replace(one, contact=None)])
+    with psycopg.connect(database) as connection:
+        assert connection.execute(
+            "SELECT state, jsonb_array_length(pushed -> 'associations'), jsonb_array_length(pushed -> 'dropped')"
+            " FROM hubspot.push_ledger"
+        ).fetchall() == [("pushed", 1, 1)]
 
 
 def test_an_enumeration_that_the_portal_does_not_list_is_caught_before_it_is_sent(database: str, hub: HubSpot) -> None:

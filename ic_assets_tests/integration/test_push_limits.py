@@ -103,6 +103,17 @@ def whole_batches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubSpot]
         yield one
 
 
+def test_an_association_that_is_left_out_costs_the_batch_nothing_else(database: str, whole_batches: HubSpot) -> None:
+    whole_batches.reset()
+    activities = cases.some(40, ["notes"], company=cases.COMPANY)
+    activities[20].contact = "123456789"
+    cases.stage(database, activities)
+    result = cases.run(database, whole_batches, missing_association="drop")
+    assert (result.created, result.rejected) == (40, 0)
+    activities[20].contact = None
+    cases.assert_stands(whole_batches, activities)
+
+
 @pytest.mark.parametrize("position", [1, 37, 100])
 def test_a_refused_batch_is_halved_until_the_culprit_stands_alone(
     database: str, whole_batches: HubSpot, position: int

@@ -152,7 +152,8 @@ class Change(Batch):
             if operation != "batch/create" or not self.drop(row, problems[0]):
                 self.fail(row, problems[0])
             else:
-                await self._change_links(rows, {row.key: change[row.key] - self.dropped[row.key]}, operation)
+                rest = {link for link in change[row.key] - self.dropped[row.key] if link.target == target}
+                await self._change_links(rows, {row.key: rest}, operation)
         else:
             # Both changes can be repeated, so that the halves need not be told apart from the answer.
             for half in halves(rows):
