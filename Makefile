@@ -23,7 +23,7 @@ up: install ## Serve Dagster's UI and daemon with everything they need
 	@$(BIN)/ic-assets up
 
 test: install-dev ## Every test
-	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST)
+	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 test-fast: install-dev ## The tests without servers and browsers
 	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m pytest ic_assets_tests/unit $(PYTEST)

@@ -14,9 +14,9 @@ from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.definitions import build_defs
-from ic_assets.resources.dagster_home import dagster_home, fail_abandoned_runs
+from ic_assets.resources.dagster_home import PROCESS_TAG, dagster_home, fail_abandoned_runs
 from ic_assets.resources.postgres import Database
-from ic_assets.resources.services import Services, services
+from ic_assets.resources.services import Services, process_name, services
 
 # What an asset refuses with arrives as the name of its exception in the run's events.
 _REFUSALS = ("Refused", "DropRefused", "Unavailable", "StopForNow")
@@ -62,7 +62,7 @@ class Session:
                 instance=self.instance,
                 partition_key=partition_key,
                 asset_selection=assets,
-                tags=range_tags(window) if window else None,
+                tags={PROCESS_TAG: process_name(), **(range_tags(window) if window else {})},
                 run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
             )

@@ -79,6 +79,10 @@ telemetry:
 """
 
 
+# On runs in the process of a command: the name under which it is connected to Dagster's database.
+PROCESS_TAG = "ic_assets/process"
+
+
 class NotUp(Unavailable, click.ClickException):
     """Dagster's storage cannot be found. Dagster's commands show a ``ClickException`` as one line."""
 
@@ -134,12 +138,13 @@ def dagster_home(settings: Settings) -> Path:
 
 
 def fail_abandoned_runs(settings: Settings) -> list[str]:
-    """Marks the runs whose processes were killed as failed and returns their ids. Call it inside ``services``; with a
-    DAGSTER_HOME of the user's own it does nothing.
+    """Marks the runs whose processes were killed as failed, frees their places in the pools, and returns their ids. Call
+    it inside ``services``; with a DAGSTER_HOME of the user's own it does nothing.
 
     Dagster's launcher for local processes cannot tell that a worker is gone: such a run stays "started" for ever and
     keeps its place in the queue. Every living worker, daemon and command of ours holds a connection to Dagster's
-    database (``Storage`` keeps one open), so that a run is dead when nobody else is connected."""
+    database (``Storage`` keeps one open), so that a run is dead when nobody else is connected; a command's run, which
+    names its process (``PROCESS_TAG``), when that one is not."""
     up = running(settings)
     if up is None or dagster_home(settings) != settings.home / "dagster":
         return []
@@ -148,21 +153,30 @@ def fail_abandoned_runs(settings: Settings) -> list[str]:
             return []
         # In this order: a run that starts in between is not in the list.
         rows = connection.execute(
-            "SELECT run_id FROM runs WHERE status IN ('STARTING', 'STARTED', 'CANCELING')"
+            "SELECT r.run_id, t.value FROM runs AS r LEFT JOIN run_tags AS t ON t.run_id = r.run_id AND t.key = %s"
+            " WHERE r.status IN ('STARTING', 'STARTED', 'CANCELING')",
+            (PROCESS_TAG,),
         ).fetchall()
         others = connection.execute(
-            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
-            " AND application_name <> current_setting('application_name')"
+            "SELECT DISTINCT application_name FROM pg_stat_activity"
+            " WHERE datname = current_database() AND backend_type = 'client backend'"
+            # In a database of the user's own others are connected who have nothing to do with Dagster.
+            " AND application_name LIKE 'ic-assets-%' AND application_name <> current_setting('application_name')"
         ).fetchall()
-    if others or not rows:
-        return []
+    living = {name for (name,) in others}
+    dead = [run_id for run_id, process in rows if (process not in living if process else not living)]
     failed = []
     with DagsterInstance.get() as instance:
-        for (run_id,) in rows:
+        for run_id in dead:
             run = instance.get_run_by_id(run_id)
             if run and not run.is_finished:
                 instance.report_run_failed(run, "The process of this run was killed. Re-execute it; nothing is lost.")
                 failed.append(run_id)
+        # Only the daemon does this otherwise; without it the next push would wait for its turn for ever.
+        for run_id in instance.event_log_storage.get_concurrency_run_ids():
+            run = instance.get_run_by_id(run_id)
+            if run is None or run.is_finished:
+                instance.event_log_storage.free_concurrency_slots_for_run(run_id)
     return failed
 
 

@@ -134,11 +134,12 @@ class StopForNow(Exception):
 
 
 class _Again(Exception):
-    """Worth another attempt, after at least ``seconds``."""
+    """Worth another attempt, after at least ``seconds``. ``in_doubt``: this one may still be carried out."""
 
-    def __init__(self, why: str, seconds: float = 0.0) -> None:
+    def __init__(self, why: str, seconds: float = 0.0, *, in_doubt: bool = False) -> None:
         super().__init__(why)
         self.seconds = seconds
+        self.in_doubt = in_doubt
 
 
 @dataclass(frozen=True)
@@ -236,8 +237,10 @@ class HubSpotClient:
         repeatable: bool = True,
         writes: bool = False,
         search: bool = False,
+        on_doubt: Callable[[], None] = lambda: None,
     ) -> Reply:
         """Sends until HubSpot answers. ``repeatable`` False: never again once it may have been carried out.
+        ``on_doubt`` is called when an attempt may be carried out later than the one that is answered.
 
         Raises ``Rejected`` (4xx), ``OutcomeUnknown``, ``StopForNow``, ``Unavailable``, ``Refused`` (401, 403).
         """
@@ -251,7 +254,12 @@ class HubSpotClient:
         content = None if body is None else orjson.dumps(body)
 
         async def attempt() -> Reply:
-            return await self._once(method, url, content, operation, object_type, inputs, repeatable, search)
+            try:
+                return await self._once(method, url, content, operation, object_type, inputs, repeatable, search)
+            except _Again as error:
+                if error.in_doubt:
+                    on_doubt()
+                raise
 
         self._under_way += 1
         try:
@@ -305,7 +313,7 @@ class HubSpotClient:
             raise _Again("no connection") from error  # nothing left this machine
         except httpx.TransportError as error:
             if repeatable:
-                raise _Again(f"no answer: {type(error).__name__}") from error
+                raise _Again(f"no answer: {type(error).__name__}", in_doubt=True) from error
             raise OutcomeUnknown(f"no answer: {type(error).__name__}") from error
         finally:
             took = (time.perf_counter() - started) * 1000
@@ -333,7 +341,7 @@ class HubSpotClient:
             raise _Again("477: the account is moving", seconds)
         if status >= 500 or status == 408:
             if repeatable:
-                raise _Again(f"{status}", _retry_after(response.headers) or 0.0)
+                raise _Again(f"{status}", _retry_after(response.headers) or 0.0, in_doubt=True)
             raise OutcomeUnknown(f"HubSpot answered {status}")
         if status == 401:
             raise Refused(f"HubSpot refuses the token (401, {what.words}); check HUBSPOT_TOKEN")

@@ -76,6 +76,11 @@ def running(settings: Settings) -> Services | None:
         return None
 
 
+def process_name() -> str:
+    """The name under which this process is connected to Dagster's database."""
+    return f"ic-assets-{os.getpid()}"
+
+
 def child_environment(settings: Settings) -> dict[str, str]:
     """The environment for Dagster's processes and others that a command starts: they find the services through
     ``IC_HOME`` with ``running``, so that no password is in it."""
@@ -93,7 +98,7 @@ def _found(settings: Settings) -> Services:
             raise Unavailable("PostgreSQL is not up; start `ic-assets up`, or set IC_POSTGRES_URL")
         postgres_url = home.postgres.url(server, "ic_assets")
         dagster_url = home.postgres.url(server, "dagster")
-    dagster_url = with_parameter(dagster_url, "application_name", f"ic-assets-{os.getpid()}")
+    dagster_url = with_parameter(dagster_url, "application_name", process_name())
     base_url, token = settings.hubspot_base_url, settings.hubspot_token
     if settings.uses_local_hubspot:
         base_url = home.sandbox.base_url()

@@ -22,8 +22,6 @@ from ic_assets.core.settings import Settings
 from ic_assets.resources.services import services
 from ic_assets_tests.drops import CONTACT, HUBSPOT_CONTACT, row, write_drop
 
-pytestmark = pytest.mark.xdist_group("cli")
-
 JUNK = {
     "HUBSPOT_TOKEN": "pat-junk-token",
     "HUBSPOT_BASE_URL": "http://127.0.0.1:9",

@@ -22,7 +22,7 @@ import pytest
 
 from ic_assets_tests.drops import CONTACT, HUBSPOT_CONTACT, row, write_drop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("ui"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 FLAGS = [
     "--headless",

@@ -64,7 +64,7 @@ GRAPH: dict[str, tuple[str, list[str], str | None]] = {
 }
 BLOCKING_CHECKS = {
     LANDING: {"drop_identity"},
-    MASTER: {"schema_is_complete", "required_fields_present", "every_landed_row_is_here"},
+    MASTER: {"schema_is_complete", "columns_as_declared", "required_fields_present", "every_landed_row_is_here"},
     f"{MASTER}/resolved": {
         "contacts_resolved",
         "companies_resolved",
@@ -72,8 +72,8 @@ BLOCKING_CHECKS = {
         "orphans",
         "every_miss_is_logged",
     },
-    **{table: {"coverage", "required_fields"} for table in DERIVATIVES},
-    "staging/ic_meetings": {"coverage", "required_fields", "end_is_not_before_start"},
+    **{table: {"coverage", "required_fields", "columns_as_declared"} for table in DERIVATIVES},
+    "staging/ic_meetings": {"coverage", "required_fields", "columns_as_declared", "end_is_not_before_start"},
 }
 
 # Prints the first and last month and every asset's code version, in an interpreter that has nothing but a path.

@@ -18,8 +18,6 @@ from ic_assets.core.failures import Refused
 from ic_assets_tests.drops import bring_up_to_date, land, opened, row, write_drop
 from ic_assets_tests.graph.conftest import Graph
 
-pytestmark = pytest.mark.xdist_group("graph")
-
 
 class Ticks:
     """A sensor tick after tick: the cursor goes from one to the next, as the daemon hands it on."""
@@ -117,12 +115,12 @@ def test_unfinished_and_hidden_files_and_folders_are_left_alone(graph: Graph, fo
 
 def test_files_land_oldest_first_then_by_name_one_after_the_other(graph: Graph, folder: Path) -> None:
     moment = time.time() - 100
-    for number, (name, age) in enumerate((("new.csv", 10), ("b.csv", 50), ("c.csv", 50), ("a.csv", 90))):
+    for number, (name, age) in enumerate((("a.csv", 10), ("c.csv", 50), ("b.csv", 50), ("z.csv", 90))):
         path = drop(folder / name, number)
         os.utime(path, (moment - age, moment - age))
     ticks = Ticks(graph, "csv_drop")
     ticks.tick()
-    assert [ticks.names() for _ in range(5)] == [["a.csv"], ["b.csv"], ["c.csv"], ["new.csv"], []]
+    assert [ticks.names() for _ in range(5)] == [["z.csv"], ["b.csv"], ["c.csv"], ["a.csv"], []]
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])

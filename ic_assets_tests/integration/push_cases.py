@@ -5,6 +5,8 @@ HubSpot's contents read through its own API.
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -192,9 +194,17 @@ class HubSpot:
     def chaos(self, **values: Any) -> None:
         self.http.post("/_sandbox/chaos", json=values).raise_for_status()
 
-    def requests(self) -> list[dict[str, Any]]:
-        answer = self.http.get("/_sandbox/requests", params={"since": 0}).json()
+    def requests(self, since: float = 0.0) -> list[dict[str, Any]]:
+        """Those after a moment (Unix seconds), oldest first."""
+        answer = self.http.get("/_sandbox/requests", params={"since": since}).json()
         return list(answer["requests"] if isinstance(answer, dict) else answer)
+
+    def wait_for(self, count: int, tail: str, process: subprocess.Popen[Any]) -> None:
+        """Until so many requests whose path ends with ``tail`` have succeeded from now on; ``process`` must live on."""
+        began = time.time()
+        while sum(r["path"].endswith(tail) and r["status"] in (200, 201, 204) for r in self.requests(began)) < count:
+            assert process.poll() is None, "the process ended before it could be killed"
+            time.sleep(0.02)
 
     def records(self, object_type: str, *, archived: bool = False) -> list[dict[str, Any]]:
         """Every record of a type with its properties and contact associations."""

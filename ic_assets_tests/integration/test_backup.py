@@ -90,7 +90,7 @@ def test_the_newest_three_are_kept_for_the_owner_alone(database: str, tmp_path: 
 
 def test_a_backup_that_fails_is_refused_in_pg_dumps_words_and_leaves_nothing(database: str, tmp_path: Path) -> None:
     nowhere = database.replace("/test_", "/absent_")
-    with pytest.raises(Refused, match="the backup before the push failed, nothing was sent: .*absent_") as refused:
+    with pytest.raises(Refused, match=r"the backup before the push failed, nothing was sent: .*absent_") as refused:
         backup(nowhere, tmp_path / "backups")
     assert "\n" not in str(refused.value)
     assert list((tmp_path / "backups").iterdir()) == []

@@ -14,8 +14,6 @@ from ic_assets.activities.engine import report
 from ic_assets.activities.engine.push_report import push_completion
 from ic_assets_tests.drops import bring_up_to_date, land, reconcile_everything, row, write_drop
 
-pytestmark = pytest.mark.xdist_group("report")
-
 
 class Document(HTMLParser):
     """The tables under each heading, what is fetched from elsewhere, and tags that do not match."""

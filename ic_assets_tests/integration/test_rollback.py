@@ -14,8 +14,6 @@ from ic_assets.activities.engine.rules import judge
 from ic_assets.activities.engine.stages import Window, out_of_date
 from ic_assets_tests.drops import bring_up_to_date, land, reconcile_everything, row, write_drop
 
-pytestmark = pytest.mark.xdist_group("rollback")
-
 MARCH = Window(date(2019, 3, 1), date(2019, 4, 1))
 DERIVATIVES = ("ic_calls", "ic_emails", "ic_meetings", "ic_notes", "ic_tasks", "ic_communications", "ic_postal_mail")
 LONG = "word " * 20_000  # over HubSpot's limit: continued in a further note

@@ -14,8 +14,6 @@ from ic_assets.activities.engine.rules import Rule, Verdict, gates, judge, resol
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import bring_up_to_date, land, reconcile_everything, row, write_drop
 
-pytestmark = pytest.mark.xdist_group("rules")
-
 KINDS = ("Call", "Email", "Meeting", "Note", "Task", "SMS", "Letter")
 # (on, name) of the rules that only warn.
 WARNINGS = {("master", "no_type_dominates"), ("master", "every_type_occurs"), ("master", "types_are_recognised")}

@@ -19,8 +19,6 @@ from ic_assets.activities.engine import reconciliation, stages
 from ic_assets.activities.engine.schema_check import schema_problems
 from ic_assets.core import schema
 
-pytestmark = pytest.mark.xdist_group("schema")
-
 VIEWS = [
     "v_ic_activities_summary",
     "v_ic_calls_staging",

@@ -28,7 +28,13 @@ LONGEST_DELAY = 0.3
 SHORT_DELAY = 0.04
 NO_SUCH_CONTACT = "123456789"
 AMBIGUOUS = ("lost_reply", "cut_reply", "late_commit", "empty", "short", "repeat", "http_504_after", "http_500_after")
-WRITES = ("batch/create", "batch/update", "batch/archive", "associations/.*batch/create", "associations/.*batch/archive")
+WRITES = (
+    "batch/create",
+    "batch/update",
+    "batch/archive",
+    "associations/.*batch/create",
+    "associations/.*batch/archive",
+)
 
 
 @dataclass(frozen=True)
@@ -233,6 +239,11 @@ def _overdue(rng: random.Random) -> dict[str, Any]:
         "late": round(rng.uniform(1.2, 2.5) * RECHECK * 1000),
         "retry_after": 0.02,
         "script": [
-            {"match": "POST .*batch/create", "fault": "late_commit", "times": rng.randint(1, 4), "skip": rng.randint(0, 1)}
+            {
+                "match": "POST .*batch/create",
+                "fault": "late_commit",
+                "times": rng.randint(1, 4),
+                "skip": rng.randint(0, 1),
+            }
         ],
     }

@@ -33,7 +33,8 @@ EVER = (date(1, 1, 1), date(9999, 12, 1))
 @dataclass(slots=True)
 class Row:
     """One record in a worker's hands. ``hash`` and ``payload`` are of what stands in staging now; ``pushed`` is what
-    HubSpot is known to hold (None: not known)."""
+    HubSpot is known to hold (None: not known). ``is_settled``: no earlier request of unknown outcome can still come
+    through; ``is_in_doubt``: one that was repeated can."""
 
     communication_id: int
     object_type: str
@@ -48,6 +49,7 @@ class Row:
     payload: Json | None
     sent_hash: UUID | None = None
     is_settled: bool = False
+    is_in_doubt: bool = False
 
     @property
     def key(self) -> str:
@@ -260,15 +262,21 @@ class Ledger:
             row = await cursor.fetchone()
         return (row[0], row[1]) if row else (0, 0)
 
-    async def settle(self, object_type: str, outcomes: Sequence[Outcome]) -> None:
-        """Writes outcomes of rows of one object type; the derivatives follow in the same transaction."""
+    async def settle(self, object_type: str, outcomes: Sequence[Outcome], *, in_doubt: bool = False) -> None:
+        """Writes outcomes of rows of one object type; the derivatives follow in the same transaction. ``in_doubt``: what
+        was sent may come through once more within the pause."""
         async with self.connection() as connection:
-            await self.settle_in(connection, object_type, outcomes)
+            await self.settle_in(connection, object_type, outcomes, in_doubt=in_doubt)
         if len(self.requests) > 50:
             await self.flush_requests()
 
     async def settle_in(
-        self, connection: psycopg.AsyncConnection, object_type: str, outcomes: Sequence[Outcome]
+        self,
+        connection: psycopg.AsyncConnection,
+        object_type: str,
+        outcomes: Sequence[Outcome],
+        *,
+        in_doubt: bool = False,
     ) -> None:
         """``settle`` inside the caller's transaction."""
         values = {
@@ -276,6 +284,7 @@ class Ledger:
             "object_type": object_type,
             "worker": self.push_id,
             "pause": self.pause,
+            "in_doubt": in_doubt,
             "outcomes": Jsonb([_settlement(outcome) for outcome in outcomes]),
         }
         await connection.execute(statement("activities/push/settle", table=table_of(object_type)), values)

@@ -229,6 +229,7 @@ class _Run:
         self._stopped: Exception | None = None
         self._total = 0
         self._dropped = 0
+        self._is_wanted_again = False
 
     async def run(self) -> PushResult:
         await self.ledger.start(
@@ -269,7 +270,12 @@ class _Run:
                 worked |= await self._work_off(action)
             resolved, seconds = await self._resolve_due()
             if seconds is None and not worked and not resolved:
-                return
+                if not self._is_wanted_again:
+                    return
+                # What an earlier worker removed was unknown when this run planned; now it can be created anew.
+                self._is_wanted_again = False
+                await self.ledger.plan(self.scope)
+                continue
             await self._sleep(min(max(seconds or 0.0, 0.0), 5.0))
 
     async def _resolve_due(self) -> tuple[bool, float | None]:
@@ -393,6 +399,7 @@ class _Run:
                     self._allowance[outcome.row.object_type] += 1
             elif outcome.what == "removed":
                 figures["removed"] += 1
+                self._is_wanted_again |= outcome.row.hash is not None
             elif outcome.what in ("failed", "held"):
                 figures["rejected"] += 1
                 reason = outcome.problem.words if outcome.problem else "no reason given"
@@ -418,8 +425,8 @@ class _Run:
             self.result.warnings = sorted(set(self._setup.warnings))
         if self._dropped:
             self.result.warnings.append(
-                f"{self._dropped:,} records were pushed without an association, to a record that HubSpot does not have;"
-                " the push completion report counts them"
+                "pushed without an association, since HubSpot does not have the record that it leads to: "
+                f"{self._dropped:,} (see the push completion report)"
             )
 
     def _tell(self) -> None:

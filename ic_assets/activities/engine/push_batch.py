@@ -19,13 +19,15 @@ T = TypeVar("T")
 
 class Batch:
     """One claimed batch under way; ``outcomes`` grows as parts of it are decided. ``dropped``: by key, the associations
-    that are left out since HubSpot does not have the record they lead to (``drop_missing``)."""
+    that are left out since HubSpot does not have the record they lead to (``drop_missing``). ``in_doubt``: a request was
+    repeated whose first attempt may still come through, after whatever is written to these rows next."""
 
     def __init__(self, client: HubSpotClient, state: TypeSetup, ledger: Ledger, *, drop_missing: bool = False) -> None:
         self.client = client
         self.state = state
         self.ledger = ledger
         self.outcomes: list[Outcome] = []
+        self.in_doubt = False
         self.dropped: dict[str, set[Link]] = defaultdict(set)
         self._drop_missing = drop_missing
 
@@ -50,7 +52,11 @@ class Batch:
             inputs=len(inputs),
             repeatable=repeatable,
             writes=True,
+            on_doubt=self.doubt,
         )
+
+    def doubt(self) -> None:
+        self.in_doubt = True
 
 
 def adopted(row: Row, identifier: int, *, is_certain: bool, dropped: Collection[Link] = ()) -> Outcome:

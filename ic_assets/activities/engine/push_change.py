@@ -1,5 +1,6 @@
 """Brings records up to date, properties and associations, and archives those that shall not stand. Everything here may
-be repeated without harm, so that doubt is settled by sending again.
+be repeated without harm, so that doubt is settled by sending again; but nothing new is written to a record while an
+earlier request may still come through.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ class Change(Batch):
         inputs: dict[str, Json] = {}
         live: dict[str, Row] = {}
         for row in rows:
+            if row.is_in_doubt:
+                # Older contents could come through after ours: it waits with those of unknown outcome.
+                self.outcomes.append(Outcome(row, "unknown", problem=Problem("an earlier change may still come through")))
+                continue
             changed = push_records.changed_properties(row.payload or {}, row.pushed, self.client.target.id_property)
             spelled, fault = spelled_for(self.state, changed)
             if fault:
@@ -182,4 +187,5 @@ class Change(Batch):
             object_type=self.state.object_type,
             inputs=len(inputs),
             writes=writes,
+            on_doubt=self.doubt if writes else lambda: None,
         )

@@ -44,10 +44,11 @@ class Sender:
             await work(rows)
         except (StopForNow, Unavailable, Refused):
             done = {id(outcome.row) for outcome in batch.outcomes}
-            batch.outcomes += [Outcome(row, "pending") for row in rows if id(row) not in done]
-            await self._settle(batch.outcomes)
+            left = "unknown" if batch.in_doubt else "pending"
+            batch.outcomes += [Outcome(row, left) for row in rows if id(row) not in done]
+            await self._settle(batch.outcomes, in_doubt=batch.in_doubt)
             raise
-        await self._settle(batch.outcomes)
+        await self._settle(batch.outcomes, in_doubt=batch.in_doubt)
         unknown = [outcome.row for outcome in batch.outcomes if outcome.what == "unknown"]
         if unknown:
             # Most lost replies are about records that stand: one look now spares the pause.
@@ -55,15 +56,16 @@ class Sender:
 
     async def resolve(self, rows: Sequence[Row], *, is_first_look: bool = False) -> None:
         """Looks rows of unknown outcome up. What stands is pushed; what is absent waits for the second look or, after
-        it, is sent again."""
+        it, is sent again. Changes are simply sent again, once the earlier ones can no longer come through."""
         state = self._type(rows)
         creates = [row for row in rows if row.action == "create"]
-        outcomes = [Outcome(row, "pending") for row in rows if row.action == "update"]
+        again = {row.key: "pending" if row.is_settled else "unknown" for row in rows}
+        outcomes = [Outcome(row, again[row.key]) for row in rows if row.action == "update"]
         removals = [row for row in rows if row.action == "remove"]
         if removals:
             # Not simply sent again: a roll-back that died may have been given up, and the rows be wanted by now.
             there = await standing(self._client, state, [row.hubspot_id or 0 for row in removals])
-            outcomes += [Outcome(row, "pending" if row.hubspot_id in there else "removed") for row in removals]
+            outcomes += [Outcome(row, again[row.key] if row.hubspot_id in there else "removed") for row in removals]
         found = await find_rows(self._client, self._ledger, state, [row.key for row in creates])
         for row in creates:
             identifier = found.get(row.key)
@@ -90,7 +92,7 @@ class Sender:
     def _type(self, rows: Sequence[Row]) -> TypeSetup:
         return self._setup().types[rows[0].object_type]
 
-    async def _settle(self, outcomes: Sequence[Outcome]) -> None:
+    async def _settle(self, outcomes: Sequence[Outcome], *, in_doubt: bool = False) -> None:
         if outcomes:
-            await self._ledger.settle(outcomes[0].row.object_type, outcomes)
+            await self._ledger.settle(outcomes[0].row.object_type, outcomes, in_doubt=in_doubt)
             self._settled(outcomes)

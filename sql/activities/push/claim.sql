@@ -74,4 +74,6 @@ WHERE
     AND l.state = 'pending'
 RETURNING
     l.communication_id, l.object_type, l.part, l.activity_type, l.action, l.hubspot_id, l.revision, l.attempts,
-    l.pushed, l.sent_hash, md5(picked.payload::text)::uuid AS hash, picked.payload;
+    l.pushed, l.sent_hash,
+    coalesce(l.in_doubt_until > clock_timestamp(), FALSE) AS is_in_doubt,
+    md5(picked.payload::text)::uuid AS hash, picked.payload;

@@ -3,8 +3,8 @@
 -- changed while it was under way is pushed with what was sent and at once pending again. outcome: pushed,
 -- removed, failed, held, unknown, pending (to be sent again), archived_holder (pending under a new unique
 -- value). {table}: the derivative table of object_type. Parameters: portal_id, object_type, worker, pause,
--- and outcomes, a JSON array of the objects below (one value: an array of jsonb takes the driver many times
--- as long to write).
+-- in_doubt (what was sent may come through once more within the pause), and outcomes, a JSON array of the
+-- objects below (one value: an array of jsonb takes the driver many times as long to write).
 WITH outcome AS (
     SELECT *
     FROM
@@ -60,8 +60,10 @@ settled AS (
             WHEN o.outcome = 'unknown' THEN clock_timestamp()
         END,
         in_doubt_until = CASE
-            WHEN o.outcome = 'unknown'
-                THEN coalesce(l.in_doubt_until, clock_timestamp() + make_interval(secs => %(pause)s))
+            WHEN o.outcome = 'unknown' AND l.state = 'unknown' THEN l.in_doubt_until
+            WHEN o.outcome = 'unknown' OR %(in_doubt)s
+                THEN clock_timestamp() + make_interval(secs => %(pause)s)
+            WHEN l.in_doubt_until > clock_timestamp() THEN l.in_doubt_until
         END,
         updated_at = now()
     FROM outcome AS o

@@ -1,0 +1,155 @@
+"""The push as Dagster runs it: a test push of the definitions with its checks, then `ic-assets push` killed in the middle
+and run again, under lost answers. HubSpot's contents are compared with the drop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+
+from ic_assets.activities import keys
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.definitions import build_defs
+from ic_assets.resources.dagster_resources import PostgresResource
+from ic_assets_tests.drops import (
+    HUBSPOT_COMPANY,
+    HUBSPOT_CONTACT,
+    HUBSPOT_DEAL,
+    bring_up_to_date,
+    land,
+    reconcile_everything,
+    row,
+    write_drop,
+)
+from ic_assets_tests.integration import push_cases as cases
+from ic_assets_tests.integration.push_cases import HubSpot
+
+# Legacy type: HubSpot's object type, and the property that shows which communication it was.
+KINDS = {
+    "Call": ("calls", "hs_call_title"),
+    "Email": ("emails", "hs_email_subject"),
+    "Meeting": ("meetings", "hs_meeting_title"),
+    "Note": ("notes", "hs_note_body"),
+    "Task": ("tasks", "hs_task_subject"),
+    "SMS": ("communications", "hs_communication_body"),
+    "Letter": ("postal_mail", "hs_postal_mail_body"),
+}
+ROWS = 1_050
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[HubSpot]:
+    with cases.hubspot(tmp_path / "hubspot") as one:
+        records = {"contacts": HUBSPOT_CONTACT, "companies": HUBSPOT_COMPANY, "deals": HUBSPOT_DEAL}
+        seed = {name: [{"id": str(identifier), "properties": {}}] for name, identifier in records.items()}
+        one.http.post("/_sandbox/seed", json=seed).raise_for_status()
+        yield one
+
+
+def kind(number: int) -> str:
+    return list(KINDS)[number % len(KINDS)]
+
+
+def standing(hub: HubSpot) -> dict[int, list[tuple[str, str, list[str]]]]:
+    """Communication id -> (type, text, contacts) of each live record."""
+    found: dict[int, list[tuple[str, str, list[str]]]] = {}
+    for name, text in KINDS.values():
+        after: str | None = ""
+        while after is not None:
+            page = hub.http.get(
+                f"/crm/v3/objects/{name}",
+                params={
+                    "limit": 100,
+                    "properties": f"ic_communication_id,{text}",
+                    "associations": "contacts",
+                    **({"after": after} if after else {}),
+                },
+            ).json()
+            for record in page["results"]:
+                linked = record.get("associations", {}).get("contacts", {}).get("results", [])
+                number = int(record["properties"]["ic_communication_id"])
+                contacts = sorted({link["id"] for link in linked})
+                found.setdefault(number, []).append((name, record["properties"][text], contacts))
+            after = page.get("paging", {}).get("next", {}).get("after")
+    return found
+
+
+def run_test_push(database: str) -> dg.ExecuteInProcessResult:
+    job = build_defs({"postgres": PostgresResource(postgres_url=database)}).resolve_job_def("push_to_hubspot")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            tags={
+                "dagster/asset_partition_range_start": "2019-03-01",
+                "dagster/asset_partition_range_end": "2019-04-01",
+            },
+            run_config={
+                "ops": {"hubspot_engagements": {"config": {"mode": "test"}}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+        )
+    assert result.success
+    return result
+
+
+def test_a_push_of_dagster_that_is_killed_goes_on_and_every_communication_stands_once(
+    database: str, hub: HubSpot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile_everything(database)
+    rows = [row(n, f"2019-0{3 + n % 2}-05 10:00:00", kind(n)) for n in range(1, ROWS + 1)]
+    land(database, write_drop(tmp_path / "drop.csv", rows))
+    bring_up_to_date(database)
+    for name, value in {
+        "IC_POSTGRES_URL": database,
+        "HUBSPOT_BASE_URL": hub.sandbox.base_url,
+        "HUBSPOT_TOKEN": hub.sandbox.token,
+        "IC_HUBSPOT_RPS": "20",
+        "IC_HUBSPOT_RECHECK_SECONDS": "0.5",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    tested = run_test_push(database)
+    assert len(standing(hub)) == 100
+    evaluations = tested.get_asset_check_evaluations()
+    assert {(e.asset_key, e.check_name) for e in evaluations} == {
+        (keys.engagement(activity), check)
+        for activity in ACTIVITY_TYPES
+        for check in ("success_rate", "hubspot_ids_set", "counts_agree", "refusals_have_reasons")
+    }
+    assert [e.description for e in evaluations if not e.passed] == []
+    (calls,) = [
+        m for m in tested.get_asset_materialization_events() if m.asset_key == keys.engagement(ACTIVITY_TYPES[0])
+    ][:1]
+    metadata = calls.materialization.metadata
+    assert metadata["standing_in_hubspot"].value == metadata["standing_in_ledger"].value == metadata["created"].value
+
+    hub.chaos(seed=5, latency=150, jitter=100, lost_reply=0.15)
+    command = [str(Path(sys.executable).with_name("ic-assets")), "push", "--mode", "production", "--json"]
+    killed = subprocess.Popen([*command, "--approved-by", "Ada"], env=dict(os.environ), stdout=subprocess.DEVNULL)
+    hub.wait_for(3, "batch/create", killed)
+    killed.kill()
+    killed.wait()
+    with psycopg.connect(database) as connection:
+        left = connection.execute("SELECT count(*) FROM hubspot.push_ledger WHERE state = 'in_flight'").fetchone()
+    assert left != (0,), "the kill came when nothing was under way: it proves nothing"
+
+    # `ic-assets up` keeps its connections: it must not make the killed run look alive and hold its place in the pool.
+    with psycopg.connect(database, application_name="ic-assets-0"):
+        done = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.rstrip("\n").split("\n")[-1])
+    assert (result["unknown"], result["rejected"]) == (0, 0)
+    hub.chaos()
+    texts = {n: f"Note {n}" if kind(n) in ("SMS", "Letter") else f"Subject {n}" for n in range(1, ROWS + 1)}
+    found = standing(hub)
+    # A note's body is its subject and its text.
+    shown = {n: [(name, text.partition("<")[0], contacts) for name, text, contacts in f] for n, f in found.items()}
+    assert shown == {n: [(KINDS[kind(n)][0], texts[n], [str(HUBSPOT_CONTACT)])] for n in texts}
