@@ -31,7 +31,11 @@ def _derivative(activity: ActivityType) -> dg.AssetsDefinition:
         kinds={"postgres", "sql"},
         owners=keys.OWNERS,
         code_version=code_version(
-            "activities/derivatives/apply", "schema/0001_views_up", extra=template_fingerprint(activity)
+            "activities/derivatives/apply",
+            "activities/derivatives/apply_parts",
+            "activities/derivatives/remove_departed",
+            "schema/0001_views_up",
+            extra=template_fingerprint(activity),
         ),
         metadata={
             **table_metadata(activity.table),

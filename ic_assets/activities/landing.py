@@ -44,7 +44,12 @@ class DropConfig(dg.Config):
     group_name=keys.INTAKE,
     kinds={"csv", "postgres"},
     owners=keys.OWNERS,
-    code_version=code_version("activities/landing/superseded", "activities/landing/against_earlier"),
+    code_version=code_version(
+        "activities/landing/superseded",
+        "activities/landing/fill_absent_columns",
+        "activities/landing/against_earlier",
+        "activities/landing/retire_earlier",
+    ),
     metadata={**table_metadata("ic_communication_landing"), "dagster/column_schema": landing_schema()},
     check_specs=[spec(rule, keys.LANDING) for rule in landing_rules()],
     output_required=False,

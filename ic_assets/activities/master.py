@@ -24,7 +24,11 @@ def window(context: dg.AssetExecutionContext) -> stages.Window:
     group_name=keys.STAGING,
     kinds={"postgres", "sql"},
     owners=keys.OWNERS,
-    code_version=code_version("activities/master/apply", extra=stages.CLASSIFICATION_FILE.read_text(encoding="utf-8")),
+    code_version=code_version(
+        "activities/master/apply",
+        "activities/master/departed",
+        extra=stages.CLASSIFICATION_FILE.read_text(encoding="utf-8"),
+    ),
     metadata={**table_metadata("ic_communication_master"), "dagster/column_schema": master_schema()},
     description=(
         "One row per communication, in its newest landed version: typed, classified into one of seven activity types "

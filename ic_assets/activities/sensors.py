@@ -151,9 +151,12 @@ def _request(window: stages.Window, numbers: dict[date, int]) -> dg.RunRequest:
 
 def range_tags(window: stages.Window) -> dict[str, str]:
     """The tags that make one run of a range of months."""
+    first, last = month_key(window.start), month_key(window.months[-1])
     return {
-        "dagster/asset_partition_range_start": month_key(window.start),
-        "dagster/asset_partition_range_end": month_key(window.months[-1]),
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+        # The list of runs hides Dagster's own tags.
+        "ic_assets/months": first[:7] if first == last else f"{first[:7]} to {last[:7]}",
     }
 
 

@@ -83,6 +83,15 @@ telemetry:
 PROCESS_TAG = "ic_assets/process"
 
 
+# Named as in the project's own workspace.yaml and [tool.dg]: sensors remember what they saw under this name.
+_WORKSPACE = """\
+load_from:
+  - python_module:
+      module_name: {module}
+      location_name: ic_assets
+"""
+
+
 class NotUp(Unavailable, click.ClickException):
     """Dagster's storage cannot be found. Dagster's commands show a ``ClickException`` as one line."""
 
@@ -192,7 +201,9 @@ def serve_ui(
     ``services``. Raises ``Unavailable`` when the port is taken or one of the two ends by itself."""
     _check_port(port)
     home = dagster_home(settings)
-    place = ["-m", definitions]
+    workspace = home / "workspace.yaml"
+    workspace.write_text(_WORKSPACE.format(module=definitions), encoding="utf-8")
+    place = ["-w", str(workspace)]
     address = f"http://127.0.0.1:{port}"
     commands = {
         "dagster-webserver": ["dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *place],

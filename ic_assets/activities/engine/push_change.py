@@ -27,7 +27,9 @@ class Change(Batch):
         for row in rows:
             if row.is_in_doubt:
                 # Older contents could come through after ours: it waits with those of unknown outcome.
-                self.outcomes.append(Outcome(row, "unknown", problem=Problem("an earlier change may still come through")))
+                self.outcomes.append(
+                    Outcome(row, "unknown", problem=Problem("an earlier change may still come through"))
+                )
                 continue
             changed = push_records.changed_properties(row.payload or {}, row.pushed, self.client.target.id_property)
             spelled, fault = spelled_for(self.state, changed)
