@@ -156,7 +156,7 @@ def test_a_database_that_cannot_be_used_is_refused_in_one_line_without_the_passw
     cases = {
         url("wr0ng-pass"): ("password",),
         url(PASSWORD, "nowhere"): ("nowhere",),
-        url(PASSWORD): ("GRANT CREATE", "closed"),
+        url(PASSWORD): ("deploy/grants.sql", "closed"),
         f"postgresql://guest:{quote(PASSWORD, safe='')}@127.0.0.1:1/closed": ("127.0.0.1", "refused"),
         f"mysql://guest:{quote(PASSWORD, safe='')}@127.0.0.1/closed": ("IC_POSTGRES_URL", "postgresql://"),
     }

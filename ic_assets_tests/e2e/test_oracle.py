@@ -331,7 +331,7 @@ def compare_payload(
         elif len(sent) > BODY_LIMIT:
             differences.add(place, f"{key}: {len(sent)} characters")
         elif isinstance(value, Plain):
-            compare_plain(place, key, value, sent, first if is_long else None, differences)
+            compare_plain(place, key, value, sent, first if len(value) > BODY_LIMIT else None, differences)
         elif is_long and isinstance(value, Text | Html):
             # Which of the parts hold what is compare_parts' business; other properties show what the first does.
             differences.expect(place, key, plain_quotes(first), plain_quotes(sent))
@@ -347,7 +347,7 @@ def compare_payload(
 def compare_plain(
     place: str, key: str, value: Plain, sent: str, first_part: str | None, differences: Differences
 ) -> None:
-    """The text as written; beside the first part of an over-long body (``first_part``, HTML) that part's text."""
+    """The text as written; of one that is over the limit itself, the text of the first part (``first_part``, HTML)."""
     if first_part is None:
         differences.expect(place, key, value, sent)
         return

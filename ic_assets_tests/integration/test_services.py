@@ -476,7 +476,7 @@ def test_each_way_in_that_fails_has_a_line_of_its_own_without_the_password(
         f"{user_and_password}@/absent?{database.partition('?')[2]}": "create it first",
         "postgresql://me:hunter2@127.0.0.1:1/db": "is the server running",
         "postgresql://me:hunter2@nowhere.test/db": "check the host name",
-        powerless: "GRANT CREATE ON DATABASE",
+        powerless: "let its owner run deploy/grants.sql",
         "mysql://me:hunter2@127.0.0.1/db": "not an address of the form",
         "postgresql://me:a@hunter2@127.0.0.1/db": "@ is %40",
         "postgresql://me:hunter2/b@127.0.0.1/db": "/ is %2F",

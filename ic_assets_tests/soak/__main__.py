@@ -60,19 +60,22 @@ def _run(seeds: list[int], lanes: int, most_failures: int) -> int:
     lanes = max(1, min(lanes, len(seeds)))
     began, done, failed, figures = time.monotonic(), 0, 0, Counter[str]()
     shown_at = began
-    with tempfile.TemporaryDirectory(prefix="ic-soak-") as name, _databases(Path(name), lanes) as databases:
-        with _lanes(seeds, databases, Path(name)) as connections:
-            for outcome in _outcomes(connections):
-                done += 1
-                figures.update(outcome.figures)
-                if outcome.violations:
-                    failed += 1
-                    _tell_failure(outcome)
-                if failed >= most_failures:
-                    break
-                if time.monotonic() - shown_at > 10:
-                    shown_at = time.monotonic()
-                    _say(_progress(done, len(seeds), failed, shown_at - began))
+    with (
+        tempfile.TemporaryDirectory(prefix="ic-soak-") as name,
+        _databases(Path(name), lanes) as databases,
+        _lanes(seeds, databases, Path(name)) as connections,
+    ):
+        for outcome in _outcomes(connections):
+            done += 1
+            figures.update(outcome.figures)
+            if outcome.violations:
+                failed += 1
+                _tell_failure(outcome)
+            if failed >= most_failures:
+                break
+            if time.monotonic() - shown_at > 10:
+                shown_at = time.monotonic()
+                _say(_progress(done, len(seeds), failed, shown_at - began))
     seconds = time.monotonic() - began
     what = ", ".join(f"{figures[name]:,} {name}" for name in ("workers", "killed", "faults", "requests", "records"))
     _say(f"{done:,} of {len(seeds):,} schedules, {failed} failed, {seconds:.0f} s; {what}")

@@ -32,8 +32,8 @@ BREAKS: dict[str, Break] = {
         (
             (
                 f"{_ENGINE}/push_create.py",
-                'for result in reply.results:\n            key, identifier = self._key_of(result), record_id(result.get("id"))',
-                'for key, result in zip(sent, reply.results):\n            identifier = record_id(result.get("id"))',
+                "for result in reply.results:\n            key, identifier = self._key_of(result),",
+                "for key, result in zip(sent, reply.results):\n            identifier =",
             ),
         ),
     ),

@@ -245,7 +245,7 @@ async def _probe(client: HubSpotClient, state: TypeSetup) -> bool:
             state.is_enforced |= any(error.is_conflict for error in reply.errors)
             created += [result.get("id") for result in reply.results]
             is_certain &= bool(reply.results or reply.errors)
-    if not is_certain:
+    if not any(created):  # an answer was lost, or a dead worker's request came through meanwhile
         created.append(await _find_probe(client, state.object_type))
     doomed = sorted({str(identifier) for identifier in created if identifier})
     if doomed:

@@ -229,7 +229,7 @@ class _Run:
         self._stopped: Exception | None = None
         self._total = 0
         self._dropped = 0
-        self._is_wanted_again = False
+        self._must_plan_again = False
 
     async def run(self) -> PushResult:
         await self.ledger.start(
@@ -270,10 +270,9 @@ class _Run:
                 worked |= await self._work_off(action)
             resolved, seconds = await self._resolve_due()
             if seconds is None and not worked and not resolved:
-                if not self._is_wanted_again:
+                if not self._must_plan_again:
                     return
-                # What an earlier worker removed was unknown when this run planned; now it can be created anew.
-                self._is_wanted_again = False
+                self._must_plan_again = False
                 await self.ledger.plan(self.scope)
                 continue
             await self._sleep(min(max(seconds or 0.0, 0.0), 5.0))
@@ -392,6 +391,10 @@ class _Run:
             figures = self._by_type.setdefault(outcome.row.object_type, Counter())
             self._dropped += bool(outcome.content and outcome.content.get("dropped"))
             self._last_at[outcome.row.object_type] = time.monotonic()
+            # A removal of what staging wants by now, or a record of what it no longer has there: the plan passed the row
+            # over, since its outcome was unknown then.
+            is_out_of_plan = (outcome.row.action == "remove") == (outcome.row.hash is not None)
+            self._must_plan_again |= is_out_of_plan and outcome.what != "unknown"
             if outcome.what == "pushed":
                 if outcome.hash is not None:
                     figures[WRITTEN[outcome.row.action]] += 1
@@ -399,7 +402,6 @@ class _Run:
                     self._allowance[outcome.row.object_type] += 1
             elif outcome.what == "removed":
                 figures["removed"] += 1
-                self._is_wanted_again |= outcome.row.hash is not None
             elif outcome.what in ("failed", "held"):
                 figures["rejected"] += 1
                 reason = outcome.problem.words if outcome.problem else "no reason given"

@@ -31,7 +31,9 @@ class Change(Batch):
                     Outcome(row, "unknown", problem=Problem("an earlier change may still come through"))
                 )
                 continue
-            changed = push_records.changed_properties(row.payload or {}, row.pushed, self.client.target.id_property)
+            changed = push_records.changed_properties(
+                self.state.object_type, row.payload or {}, row.pushed, self.client.target.id_property
+            )
             spelled, fault = spelled_for(self.state, changed)
             if fault:
                 self.fail(row, Problem(fault, "INVALID_OPTION"))

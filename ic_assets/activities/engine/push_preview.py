@@ -156,7 +156,7 @@ class _PlanRow:
         )  # fmt: skip
         properties, added, removed = {}, set(), set()
         if self.action == "update" and self.payload is not None:
-            properties = push_records.changed_properties(self.payload, self.pushed, id_property)
+            properties = push_records.changed_properties(object_type, self.payload, self.pushed, id_property)
             if self.pushed is not None:
                 wanted, known = push_records.links(self.payload), push_records.pushed_links(self.pushed)
                 added, removed = {x.target for x in wanted - known}, {x.target for x in known - wanted}

@@ -1,15 +1,18 @@
-"""What a payload says about one record, and how it differs from what HubSpot is known to hold. Pure functions."""
+"""What a payload says about one record, and how it differs from what HubSpot is known to hold."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Collection, Iterable
+from functools import cache
 from typing import NamedTuple
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.activity_types import ACTIVITY_TYPES, BY_NAME
+from ic_assets.core.files import TEMPLATES_DIR
 from ic_assets.resources.hubspot import Json
 
+_PROPERTY = re.compile(r'"(hs_\w+)"\s*:')
 TARGETS = ("contacts", "companies", "deals")
 _TARGET_OF = {
     type_id: target
@@ -82,15 +85,23 @@ def content(payload: Json, dropped: Collection[Link] = ()) -> Json:
     return {**kept, "dropped": sorted(list(link) for link in dropped)} if dropped else kept
 
 
-def changed_properties(payload: Json, pushed: Json | None, id_property: str) -> dict[str, str]:
-    """What batch/update has to send; "" clears what is no longer there. All of them when ``pushed`` is not known.
+@cache
+def template_properties(object_type: str) -> frozenset[str]:
+    """The properties that a payload of this type can carry: those that its template names."""
+    text = (TEMPLATES_DIR / BY_NAME[object_type].template).read_text(encoding="utf-8")
+    return frozenset(_PROPERTY.findall(text))
+
+
+def changed_properties(object_type: str, payload: Json, pushed: Json | None, id_property: str) -> dict[str, str]:
+    """What batch/update has to send; "" clears what is no longer there. When ``pushed`` is not known: all of them, and
+    whatever else an earlier payload can have set is cleared.
 
     The id property never changes: the record was found by it.
     """
     wanted = properties(payload)
     wanted.pop(id_property, None)
     if pushed is None:
-        return wanted
+        return dict.fromkeys(template_properties(object_type), "") | wanted
     known: dict[str, str] = pushed["properties"]
     changed = {name: value for name, value in wanted.items() if known.get(name) != _digest(value)}
     return changed | {name: "" for name in known if name not in wanted and name != id_property}

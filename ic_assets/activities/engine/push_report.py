@@ -57,8 +57,8 @@ def push_completion(connection: psycopg.Connection) -> Report:
                 "Agreement with HubSpot", _read_back(connection), "Live records that carry our id, after the push."
             ),
             Section("Test push", _test(test), "A production push needs one of a hundred records without a refusal."),
-            Section("Refused by HubSpot", _refusals(connection)),
-            Section("Pushed without an association", read_frame(connection, "push_dropped")),
+            _listed("Refused by HubSpot", _refusals(connection)),
+            _listed("Pushed without an association", read_frame(connection, "push_dropped")),
             Section(
                 "Throughput and rate budget",
                 speed,
@@ -70,6 +70,10 @@ def push_completion(connection: psycopg.Connection) -> Report:
         ],
         {"states": states},
     )
+
+
+def _listed(title: str, found: pd.DataFrame) -> Section:
+    return Section(title, found, "" if len(found) else "None.")
 
 
 def _summary(rates: list[Verdict]) -> str:

@@ -1,10 +1,10 @@
 -- Brings the ledger of one portal in line with one activity type: what is new, changed, held or wanted
 -- again. Grain: one record to be in HubSpot: a communication (part 1), and each note that continues its
 -- over-long body. Rows that a worker has in its hands keep their state; settling compares what was sent
--- with desired_hash. A derivative that failed on this side, not at HubSpot, has no valid payload and is
--- left out. {table}: staging.ic_<type>. Parameters: portal_id, object_type, window_start, window_end
--- (activity_date, end excluded), include_orphans, push_id. Indexes: activity_date of the table, the primary
--- keys.
+-- with desired_hash. A run that plans a second time leaves what it saw refused. A derivative that failed on
+-- this side, not at HubSpot, has no valid payload and is left out. {table}: staging.ic_<type>. Parameters:
+-- portal_id, object_type, window_start, window_end (activity_date, end excluded), include_orphans, push_id.
+-- Indexes: activity_date of the table, the primary keys.
 WITH chosen AS NOT MATERIALIZED (
     SELECT
         m.id,
@@ -100,7 +100,8 @@ ON CONFLICT (portal_id, communication_id, object_type, part) DO UPDATE SET
 WHERE
 (l.desired_hash, l.activity_month, l.activity_type)
 IS DISTINCT FROM (excluded.desired_hash, excluded.activity_month, excluded.activity_type)
-OR l.state IN ('failed', 'removed')
+OR l.state = 'removed'
+OR (l.state = 'failed' AND l.push_id IS DISTINCT FROM %(push_id)s)
 OR (l.state = 'pushed' AND l.pushed_hash IS DISTINCT FROM excluded.desired_hash)
 OR (l.state = 'held' AND (excluded.state = 'pending' OR l.hubspot_id IS NOT NULL))
 OR (l.state = 'pending' AND l.hubspot_id IS NULL AND (excluded.state = 'held' OR l.action <> 'create'))

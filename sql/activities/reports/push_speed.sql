@@ -1,6 +1,7 @@
 -- Throughput, use of the rate budget and response times of the last pushes. The budget is judged from the first batch
--- to the last, waits included, against what was configured or HubSpot allows, whichever is less; search has a budget of
--- its own. Response times are those of answered requests. Grain: one push. No parameters. Uses push_request_push_id.
+-- to the last, waits included, against what was configured or HubSpot allows, whichever is less; a push of less than
+-- two seconds says nothing about it. Response times are those of answered requests. Grain: one push. No parameters.
+-- Uses push_request_push_id.
 WITH latest AS (
     SELECT
         r.push_id,
@@ -33,8 +34,12 @@ SELECT
     round(latest.seconds::numeric, 1)::double precision AS seconds,
     latest.records / nullif(latest.seconds, 0) AS records_per_second,
     count(q.*) AS requests,
-    (count(q.*) FILTER (WHERE q.sent_at BETWEEN span.first_at AND span.last_at AND q.operation <> 'search') - 1)
-    / nullif(extract(EPOCH FROM span.last_at - span.first_at)::double precision * latest.rps, 0) AS budget_share,
+    CASE
+        WHEN span.last_at >= span.first_at + interval '2 seconds'
+            THEN
+                (count(q.*) FILTER (WHERE q.sent_at BETWEEN span.first_at AND span.last_at) - 1)
+                / (extract(EPOCH FROM span.last_at - span.first_at)::double precision * latest.rps)
+    END AS budget_share,
     avg(q.milliseconds) FILTER (WHERE q.status IS NOT NULL) AS mean_ms,
     percentile_cont(0.95) WITHIN GROUP (ORDER BY q.milliseconds) FILTER (WHERE q.status IS NOT NULL) AS p95_ms,
     count(q.*) FILTER (WHERE q.status IS NULL) AS without_answer,
