@@ -535,6 +535,10 @@ def test_a_killed_local_hubspot_is_started_again_by_the_next_command(
     wait_until(lambda: (now := running(settings(home))) is not None and now.hubspot_base_url is None)
     with services(settings(home), hubspot=True) as found:
         assert httpx.get(f"{found.hubspot_base_url}/").status_code < 500
+    first.kill()
+    first.wait()
+    with services(settings(home), hubspot=True):
+        pass  # the last one out stops the new one, which the first would have done had it been asked to end
 
 
 def test_without_being_asked_for_the_local_hubspot_is_not_started(home: Path) -> None:
