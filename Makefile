@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 OWN := env -u HUBSPOT_TOKEN -u HUBSPOT_BASE_URL -u IC_POSTGRES_URL -u DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check up install install-dev wheel clean
+.PHONY: help demo test test-fast soak check up install install-dev wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ test: install-dev ## Every test
 
 test-fast: install-dev ## The tests without servers and browsers
 	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m pytest ic_assets_tests/unit $(PYTEST)
+
+soak: install-dev ## Thousands of faults, kills and corrections against the push; SOAK=500 for a shorter run (docs/soak.md)
+	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m ic_assets_tests.soak --schedules $(or $(SOAK),10000)
 
 check: install-dev ## Format, lint, types, definitions
 	@$(BIN)/ruff format --check .

@@ -255,11 +255,15 @@ class HubSpotClient:
 
         async def attempt() -> Reply:
             try:
-                return await self._once(method, url, content, operation, object_type, inputs, repeatable, search)
+                reply = await self._once(method, url, content, operation, object_type, inputs, repeatable, search)
             except _Again as error:
                 if error.in_doubt:
                     on_doubt()
                 raise
+            if repeatable and not writes and not reply.body:
+                # Taken for an answer, it would say that nothing of what was asked for is there.
+                raise _Again(f"{reply.status} without an answer")
+            return reply
 
         self._under_way += 1
         try:

@@ -10,8 +10,8 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from ic_assets_tests.soak.harness import Outcome, lane
 from ic_assets_tests.soak.schedules import draw
 
 MOST_FAILURES = 5
-LANES = 2 * (os.cpu_count() or 1)
+LANES = 3 * (os.cpu_count() or 1)
 """A good part of every schedule is waiting: for a pause to pass, for a delayed request."""
 
 
@@ -63,9 +63,9 @@ def _run(seeds: list[int], lanes: int, most_failures: int) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="ic-soak-") as name,
         _databases(Path(name), lanes) as databases,
-        _lanes(seeds, databases, Path(name)) as connections,
+        _lanes(databases, Path(name)) as connections,
     ):
-        for outcome in _outcomes(connections):
+        for outcome in _outcomes(seeds, connections):
             done += 1
             figures.update(outcome.figures)
             if outcome.violations:
@@ -124,50 +124,56 @@ def _databases(folder: Path, lanes: int) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _lanes(seeds: list[int], databases: list[str], folder: Path) -> Iterator[list[Connection]]:
+def _lanes(databases: list[str], folder: Path) -> Iterator[list[Connection]]:
+    """A process and a connection for each database: a seed goes in, an outcome comes out; None ends it."""
     # Forked, so that every worker is a fork of a process that has imported everything.
     context = multiprocessing.get_context("fork")
     processes, connections = [], []
     for number, database in enumerate(databases):
-        reading, writing = context.Pipe(duplex=False)
+        ours, theirs = context.Pipe()
+        connections.append(ours)
         own = folder / f"lane_{number}"
         own.mkdir()
-        process = context.Process(target=_lane, args=(seeds[number :: len(databases)], database, own, writing))
+        process = context.Process(target=_lane, args=(database, own, theirs, list(connections)))
         process.start()
-        writing.close()
+        theirs.close()
         processes.append(process)
-        connections.append(reading)
     try:
         yield connections
     finally:
         for connection in connections:
-            connection.close()  # a lane that is still at work ends with its next answer
+            connection.send(None)
         for process in processes:
             process.join()
 
 
-def _lane(seeds: list[int], database: str, folder: Path, answers: Connection) -> None:
-    with lane(database, folder) as one:
-        for seed in seeds:
+def _lane(database: str, folder: Path, parent: Connection, inherited: list[Connection]) -> None:
+    for connection in inherited:  # held open, they would hide the parent's end from this lane and the others
+        connection.close()
+    with suppress(EOFError, OSError, KeyboardInterrupt), lane(database, folder) as one:
+        while (seed := parent.recv()) is not None:
             try:
                 outcome = one.run(draw(seed))
             except Exception:  # noqa: BLE001 - told with its seed, like any other failure
                 outcome = Outcome(draw(seed), [f"HARNESS: {traceback.format_exc()}"])
-            try:
-                answers.send(outcome)
-            except BrokenPipeError:
-                return
+            parent.send(outcome)
 
 
-def _outcomes(connections: list[Connection]) -> Iterator[Outcome]:
-    """From whichever lane has one, until all lanes have ended."""
-    running = list(connections)
-    while running:
-        for connection in wait(running):
-            try:
-                yield connection.recv()  # type: ignore[union-attr]
-            except EOFError:
-                running.remove(connection)  # type: ignore[arg-type]
+def _outcomes(seeds: Iterable[int], connections: list[Connection]) -> Iterator[Outcome]:
+    """From whichever lane has one, which then gets the next seed."""
+    waiting, busy = iter(seeds), []
+    for connection, seed in zip(connections, waiting, strict=False):
+        connection.send(seed)
+        busy.append(connection)
+    while busy:
+        for connection in [one for one in busy if one in wait(busy)]:
+            outcome: Outcome = connection.recv()
+            following = next(waiting, None)
+            if following is None:
+                busy.remove(connection)
+            else:
+                connection.send(following)
+            yield outcome
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def violations(
     """Everything that is wrong, a line each; empty when the push kept its promise. ``answers``: what every worker that
     was not killed said, ``final`` included."""
     answers = list(answers)
-    found = [*_contents(expected(schedule), portal), *_runs(answers, portal, final)]
+    found = [*_contents(expected(schedule), portal), *_runs(answers, portal, final), *_guarantees(schedule, answers)]
     with psycopg.connect(database) as connection:
         found += _ledger(schedule, portal, connection, final)
         found += _derivatives(portal, connection)
@@ -213,6 +213,12 @@ def _runs(answers: list[dict[str, Any]], portal: Portal, final: dict[str, Any]) 
         yield f"COUNTS: the runs claim {created} created, HubSpot ever made {portal.created}"
     if final["unknown"] or final["stopped_reason"]:
         yield f"COUNTS: the last push ended with {final['unknown']} unknown, {final['stopped_reason']!r}"
+
+
+def _guarantees(schedule: Schedule, answers: list[dict[str, Any]]) -> Iterator[str]:
+    for answer in answers:
+        if schedule.portal == "plain" and (answer["guarantee"] or "").startswith("exactly once"):
+            yield f"GUARANTEE: run {answer['push_id']} promises what this portal does not enforce"
 
 
 def _budget(schedule: Schedule, portal: Portal, connection: psycopg.Connection[Any]) -> Iterator[str]:

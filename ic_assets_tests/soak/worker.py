@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.resources.hubspot import HubSpotTarget
 
-LONGEST_SLEEP = 0.02
+LONGEST_SLEEP = 0.1
 """Back-off and polling are cut to this. The budget and the pause before a second look go by PostgreSQL's clock, so that
 they hold all the same."""
 
@@ -66,6 +67,7 @@ def start(number: int, database: str, target: HubSpotTarget, options: PushOption
         os.close(writing)
         return Worker(pid, reading, number)
     os.close(reading)
+    gc.disable()  # it would touch, and so copy, every page that is shared with the parent
     try:
         if point is not None:
             _die_at(point)
@@ -82,7 +84,7 @@ def start(number: int, database: str, target: HubSpotTarget, options: PushOption
 def push_once(database: str, target: HubSpotTarget, options: PushOptions) -> dict[str, Any]:
     """What the push answers; ``unavailable`` or ``error`` alone when it raised."""
     # HubSpot's search takes five requests a second; waiting for it in every schedule would prove nothing.
-    push_module.SEARCH_RPS = target.rps
+    push_module.SEARCH_RPS = target.rps  # type: ignore[attr-defined]
     settings = Settings(home=Path(), postgres_url=None, drop_dir=Path())
     try:
         result = push(database, settings, target, options, sleep=_short_sleep)
@@ -90,7 +92,12 @@ def push_once(database: str, target: HubSpotTarget, options: PushOptions) -> dic
         return {"unavailable": str(refusal)}
     except Exception:  # noqa: BLE001 - whatever a worker dies of is a finding
         return {"error": traceback.format_exc()}
-    return {**result.to_json(), "push_id": result.push_id, "stopped_reason": result.stopped_reason}
+    return {
+        **result.to_json(),
+        "push_id": result.push_id,
+        "stopped_reason": result.stopped_reason,
+        "guarantee": result.guarantee,
+    }
 
 
 async def _short_sleep(seconds: float) -> None:
