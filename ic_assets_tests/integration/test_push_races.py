@@ -201,6 +201,24 @@ def test_setups_that_run_at_once_probe_each_type_once(database: str, hub: HubSpo
     assert sum(1 for r in hub.requests() if r["path"].endswith("batch/create")) == 2 * len(cases.NAMES)
 
 
+def test_a_row_that_is_corrected_while_its_refusal_is_under_way_is_pushed_next(database: str, hub: HubSpot) -> None:
+    """Otherwise the refusal would mark the corrected row as one without a valid payload, which no push takes up."""
+    cases.stage(database, [Activity(1, "calls", contact="123456789")])
+    setup(database, cases.target(hub))
+    hub.chaos(latency=600)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(cases.run, database, hub)
+        with psycopg.connect(database, autocommit=True) as connection:
+            while connection.execute("SELECT 1 FROM hubspot.push_ledger WHERE state = 'in_flight'").fetchone() is None:
+                assert not first.done()
+                time.sleep(0.01)
+        cases.stage(database, [Activity(1, "calls")])
+        assert first.result().rejected == 1
+    hub.chaos()
+    assert cases.run(database, hub).created == 1
+    cases.assert_stands(hub, [Activity(1, "calls")])
+
+
 def test_activities_that_were_refused_are_not_sent_twice_by_a_run_that_plans_twice(database: str, hub: HubSpot) -> None:
     bad = replace(Activity(2, "calls"), contact="123456789")
     cases.stage(database, [Activity(1, "calls"), bad])

@@ -74,12 +74,19 @@ settled AS (
         AND l.part = o.part
         AND l.worker = %(worker)s
         AND l.state IN ('in_flight', 'unknown')
-    RETURNING l.communication_id, l.part, l.state, l.action, l.hubspot_id, l.last_error, l.pushed_at
+    RETURNING l.communication_id, l.part, l.state, l.action, l.hubspot_id, l.last_error, l.pushed_at, l.desired_hash
 ),
 
 followed AS (
     UPDATE {table} AS d SET
-        api_push_status = CASE s.state WHEN 'unknown' THEN 'in_flight' ELSE s.state END,
+        api_push_status = CASE
+            WHEN s.state = 'unknown' THEN 'in_flight'
+            -- Corrected while it was under way: what was refused is not what stands here now.
+            WHEN
+                s.state IN ('failed', 'held') AND md5(d.hubspot_api_payload::text)::uuid IS DISTINCT FROM s.desired_hash
+                THEN 'pending'
+            ELSE s.state
+        END,
         hubspot_engagement_id = CASE WHEN s.state <> 'removed' THEN s.hubspot_id END,
         pushed_at = CASE WHEN s.state <> 'removed' THEN s.pushed_at END,
         error_message = s.last_error,
