@@ -367,7 +367,9 @@ class TestRejected:
 
 
 class TestRefused:
-    @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\xff\xfe", b"\n \r\n\t\n", gzip.compress(b"", mtime=0)])
+    @pytest.mark.parametrize(
+        "content", [b"", b"\xef\xbb\xbf", b"\xff\xfe", b"\n \r\n\t\n", gzip.compress(b"", mtime=0)]
+    )
     def test_an_empty_file(self, tmp_path: Path, content: bytes) -> None:
         assert "is empty" in refusal(drop(tmp_path, content))
 
