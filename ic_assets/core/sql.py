@@ -22,7 +22,7 @@ def read(name: str) -> str:
     return (SQL_DIR / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def statement(name: str, **parts: sql.Composable) -> sql.Composed:
+def statement(name: str, /, **parts: sql.Composable) -> sql.Composed:
     """``sql/<name>.sql`` with its ``{identifiers}`` filled in, ready for ``execute(statement, parameters)``."""
     # Without its comments: what they say of {slice} or %(name)s must not be filled in.
     return sql.SQL(_COMMENT_LINE.sub("", read(name))).format(**parts)

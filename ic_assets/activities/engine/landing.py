@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -20,8 +21,9 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.contract import COLUMNS
+from ic_assets.activities.engine import refill
 from ic_assets.activities.engine.csv_drop import DropInfo, FieldWarning, Reject, inspect, raw_rows, read
-from ic_assets.activities.engine.stages import mark_changed
+from ic_assets.activities.engine.stages import analyze, mark_changed
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
@@ -31,6 +33,9 @@ from ic_assets.resources.postgres import Database
 # Drops are landed one at a time, so that each sees what the earlier ones left.
 _LANDING_LOCK = 0x1CA55E70
 _SPOOL_BYTES = 8 * 1024 * 1024
+_TABLE = "ic_communication_landing"
+# About as many rows as refill.REFILL_FROM_ROWS; how many there are is known only in the end.
+_REFILL_FROM_BYTES = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -252,13 +257,18 @@ class _Landing:
         columns = sql.SQL(", ").join(
             map(sql.Identifier, ("drop_id", "line_number", *(column.name for column in COLUMNS)))
         )
-        copy_statement = sql.SQL("COPY staging.ic_communication_landing ({}) FROM STDIN").format(columns)
         # Rows end in the only raw line feeds there are; those inside values are escaped.
         prefix = f"{self.drop_id}\t".encode()
-        with self.connection.cursor() as cursor, cursor.copy(copy_statement) as copy:
-            for block in reader:
-                copy.write(prefix + block[:-1].replace(b"\n", b"\n" + prefix) + b"\n")
-                self.progress(Progress(reader.rows_in, reader.bytes_read, self.info.byte_size))
+        is_large = self.info.byte_size >= _REFILL_FROM_BYTES
+        with refill.refilled(self.connection, _TABLE) if is_large else nullcontext(False) as is_empty:
+            copy_statement = sql.SQL("COPY staging.{} ({}) FROM STDIN{}").format(
+                sql.Identifier(_TABLE), columns, sql.SQL(" (FREEZE)" if is_empty else "")
+            )
+            with self.connection.cursor() as cursor, cursor.copy(copy_statement) as copy:
+                for block in reader:
+                    copy.write(prefix + block[:-1].replace(b"\n", b"\n" + prefix) + b"\n")
+                    self.progress(Progress(reader.rows_in, reader.bytes_read, self.info.byte_size))
+        analyze(self.connection, _TABLE, reader.accepted)
         return reader.rows_in, reader.accepted
 
     def _reject(self, reject: Reject) -> None:

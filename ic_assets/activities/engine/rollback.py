@@ -20,6 +20,8 @@ _ALL_OF_A_DROP = (
     "ic_rejected_row",
     "ic_field_warning",
     "ic_month_stage",
+    "ic_figure",
+    "ic_figure_month",
     "ic_month",
     "ic_drop",
 )

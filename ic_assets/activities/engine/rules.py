@@ -5,18 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
+from ic_assets.activities.engine.figures import Count, Source, bring_up_to_date, total
+from ic_assets.activities.engine.stages import MASTER, RESOLVED
 from ic_assets.core.sql import statement
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One checkpoint. ``query`` gives one row: failing, checked, sample (JSON without personal data, or NULL).
+    """One checkpoint: a ``query`` that gives one row (failing, checked, sample), or a ``Figure`` that is counted by month.
 
     ``on`` names what it judges: landing, master, resolved or an activity type; ``demand`` says what must hold.
     ``allowed`` is the share of failing rows from which on it fails: 0 means none may, and any other bound is itself a
@@ -26,7 +30,7 @@ class Rule:
     name: str
     on: str
     demand: str
-    query: sql.Composed
+    query: sql.Composed | Figure
     sentence: str
     next_step: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -36,9 +40,71 @@ class Rule:
     gate: bool = False
 
     def judge(self, connection: psycopg.Connection, parameters: Mapping[str, Any] | None = None) -> Verdict:
+        """The verdict on what is there, or by what was counted last: ``judge`` below counts first."""
+        if isinstance(self.query, Figure):
+            return Verdict(self, *self.query.read(connection))
         row = connection.execute(self.query, {**self.parameters, **(parameters or {})}).fetchone()
         failing, checked, sample = row or (0, 0, None)
         return Verdict(self, int(failing), int(checked), sample)
+
+
+# Failing, checked and a sample: JSON without personal data.
+_Found = tuple[int, int, list[Any] | None]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a rule reads of a source's counts, folded to failing, checked and a sample. ``sample`` is a query for rows to
+    show when something fails."""
+
+    source: Source
+    name: str
+    fold: Callable[[Sequence[Count]], _Found]
+    ready: str | None = None
+    sample: sql.Composed | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def read(self, connection: psycopg.Connection) -> _Found:
+        failing, checked, sample = self.fold(total(connection, self.source, self.name, self.ready))
+        if failing and self.sample:
+            with connection.cursor(row_factory=dict_row) as cursor:
+                sample = [dict(row) for row in cursor.execute(self.sample, self.parameters)]
+        return failing, checked, sample
+
+
+_SHOWN = 20
+
+
+def _summed(item: str = "") -> Callable[[Sequence[Count]], _Found]:
+    """All items together; those that have a name are the sample, under ``item``."""
+
+    def fold(counts: Sequence[Count]) -> _Found:
+        named = [
+            {item: count.item, "communications": count.failing} for count in counts if count.item and count.failing
+        ]
+        return sum(c.failing for c in counts), sum(c.checked for c in counts), named[:_SHOWN] or None
+
+    return fold
+
+
+def _worst(counts: Sequence[Count]) -> _Found:
+    """The column that is missing most often."""
+    lacking = sorted((c.item, c.failing) for c in counts if c.failing)
+    return (
+        max((c.failing for c in counts), default=0),
+        max((c.checked for c in counts), default=0),
+        [{"column": column, "missing": missing} for column, missing in lacking] or None,
+    )
+
+
+def _largest_type(counts: Sequence[Count]) -> _Found:
+    types = [{"activity_type": c.item, "communications": c.checked} for c in counts]
+    return max((c.checked for c in counts), default=0), sum(c.checked for c in counts), types or None
+
+
+def _absent_types(counts: Sequence[Count]) -> _Found:
+    absent = sorted({activity.name for activity in ACTIVITY_TYPES} - {c.item for c in counts if c.checked})
+    return len(absent), len(ACTIVITY_TYPES), list(absent) or None
 
 
 @dataclass(frozen=True)
@@ -80,6 +146,17 @@ def percent(part: int, whole: int) -> str:
     return f"{part * 10_000 // whole / 100:.2f} %"
 
 
+def _source(name: str, stage: str) -> Source:
+    return Source(name, stage, statement(f"activities/figures/{name}"))
+
+
+_MASTER = _source("master", MASTER)
+_CRM_TYPES = _source("crm_types", MASTER)
+_LANDED = _source("landed", MASTER)
+_RESOLUTION = _source("resolution", RESOLVED)
+_MISSES = _source("misses", RESOLVED)
+
+
 def landing_rules() -> list[Rule]:
     return [
         Rule(
@@ -101,7 +178,7 @@ def master_rules() -> list[Rule]:
             "required_fields_present",
             "master",
             "Every communication has an id, a type, a date and a creation date.",
-            statement("activities/checks/master_required"),
+            Figure(_MASTER, "required_fields_present", _summed()),
             "{good} of {checked} communications have an id, a type, a date and a creation date.",
             "A row was changed outside this project; run its months again.",
             gate=True,
@@ -110,7 +187,7 @@ def master_rules() -> list[Rule]:
             "every_landed_row_is_here",
             "master",
             "The master shows exactly the newest landed version of each communication.",
-            statement("activities/checks/master_matches_landing"),
+            Figure(_LANDED, "landed", _summed(), "landing", statement("activities/checks/sample_landed")),
             "{good} of {checked} communications stand as they landed.",
             "Materialize the master for the months that it concerns.",
             gate=True,
@@ -119,7 +196,7 @@ def master_rules() -> list[Rule]:
             "no_type_dominates",
             "master",
             "No activity type holds more than 90 % of the communications.",
-            statement("activities/checks/largest_type"),
+            Figure(_MASTER, "types", _largest_type),
             "The largest activity type holds {share} of {checked} communications (at most 90 %).",
             "Look at the unrecognised types, and at sql/activities/classification.csv.",
             allowed=0.9,
@@ -130,7 +207,7 @@ def master_rules() -> list[Rule]:
             "every_type_occurs",
             "master",
             "Each of the seven activity types occurs.",
-            statement("activities/checks/absent_types"),
+            Figure(_MASTER, "types", _absent_types),
             "{good} of {checked} activity types occur.",
             "Expected when the CRM had none of them; otherwise look at sql/activities/classification.csv.",
             blocking=False,
@@ -139,7 +216,7 @@ def master_rules() -> list[Rule]:
             "types_are_recognised",
             "master",
             "The classification knows every type that the CRM uses.",
-            statement("activities/checks/unrecognised_types"),
+            Figure(_CRM_TYPES, "crm_types", _summed("comm_type")),
             "{failing} of {checked} communications ({share}) have a type that the classification does not know; "
             "they became notes.",
             "Map them in sql/activities/classification.csv and run `ic-assets load`.",
@@ -148,11 +225,7 @@ def master_rules() -> list[Rule]:
     ]
 
 
-_ENTITIES = (
-    ("contacts", "person_id", "hubspot_contact_id"),
-    ("companies", "company_id", "hubspot_company_id"),
-    ("deals", "comm_opportunityid", "hubspot_deal_id"),
-)
+_ENTITIES = (("contacts", "contact"), ("companies", "company"), ("deals", "deal"))
 
 
 def resolution_rules() -> list[Rule]:
@@ -161,17 +234,20 @@ def resolution_rules() -> list[Rule]:
             f"{entity}_resolved",
             "resolved",
             f"More than 95 % of the references to {entity} lead to a HubSpot record.",
-            statement(
-                "activities/checks/references_resolved",
-                reference=sql.Identifier(reference),
-                hubspot_id=sql.Identifier(hubspot_id),
+            Figure(
+                _RESOLUTION,
+                entity,
+                _summed(),
+                RESOLVED,
+                statement("activities/checks/sample_references"),
+                {"entity_type": entity_type},
             ),
             f"{{good_share}} of {{checked}} references to {entity} lead to HubSpot (more than 95 % must).",
             f"staging.reconciliation_log names them; add them with `ic-assets reconcile {entity} FILE`.",
             allowed=0.05,
             gate=True,
         )
-        for entity, reference, hubspot_id in _ENTITIES
+        for entity, entity_type in _ENTITIES
     ]
     return [
         *rates,
@@ -179,7 +255,7 @@ def resolution_rules() -> list[Rule]:
             "orphans",
             "resolved",
             "Less than 5 % of the communications lead to no HubSpot record.",
-            statement("activities/checks/orphans"),
+            Figure(_RESOLUTION, "orphans", _summed("reason"), RESOLVED),
             "{share} of {checked} communications lead to no HubSpot record (less than 5 % may).",
             "Add what is missing with `ic-assets reconcile contacts|companies|deals FILE`.",
             allowed=0.05,
@@ -189,7 +265,7 @@ def resolution_rules() -> list[Rule]:
             "every_miss_is_logged",
             "resolved",
             "Every reference that leads nowhere is in staging.reconciliation_log.",
-            statement("activities/checks/misses_logged"),
+            Figure(_MISSES, "misses", _summed(), RESOLVED),
             "{good} of {checked} unresolved references are in staging.reconciliation_log.",
             "Materialize the resolution of these months again.",
             gate=True,
@@ -210,27 +286,39 @@ _REQUIRED_FIELDS = {
 
 def derivative_rules(activity: ActivityType) -> list[Rule]:
     table = sql.Identifier(activity.table)
-    required = _REQUIRED_FIELDS[activity.name]
-    names = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(map(sql.Literal, required)))
-    texts = sql.SQL("ARRAY[{}]").format(
-        sql.SQL(", ").join(sql.SQL("d.{}::text").format(sql.Identifier(column)) for column in required)
-    )
+    of_type = {"activity_type": activity.name}
+
+    def source(name: str, parameters: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Source:
+        query = statement(f"activities/figures/{name}", table=table, **parts)
+        return Source(f"{activity.name}/{name}", activity.name, query, parameters or {})
+
+    flaws = [("required", column, f"d.{column} IS NULL") for column in _REQUIRED_FIELDS[activity.name]]
+    if activity.name == "meetings":
+        flaws.append(("order", "", "d.meeting_end_time < d.meeting_start_time"))
+    listed = ", ".join(f"('{figure}', '{item}', {condition})" for figure, item, condition in flaws)
+    rows = source("derivative", flaws=sql.SQL(listed))
     rules = [
         Rule(
             "coverage",
             activity.name,
             "Every communication of the type stands in the table, and no other.",
-            statement("activities/checks/coverage", table=table),
+            Figure(
+                source("coverage", of_type),
+                "coverage",
+                _summed(),
+                activity.name,
+                statement("activities/checks/sample_coverage", table=table),
+                of_type,
+            ),
             f"{{good}} of {{checked}} communications stand in staging.{activity.table} exactly once.",
             "Materialize this asset for the months that it concerns.",
-            parameters={"activity_type": activity.name},
             gate=True,
         ),
         Rule(
             "required_fields",
             activity.name,
             "Each required field is filled in more than 99 % of the rows.",
-            statement("activities/checks/required_fields", table=table, names=names, texts=texts),
+            Figure(rows, "required", _worst),
             "{good_share} of {checked} rows have each required field (more than 99 % must).",
             "Look at these columns in the source.",
             allowed=0.01,
@@ -240,7 +328,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             "payloads_valid",
             activity.name,
             "HubSpot would take every payload.",
-            statement("activities/checks/payloads_valid", table=table),
+            Figure(source("payloads"), "payloads", _summed("reason")),
             "{good} of {checked} payloads are ones that HubSpot takes.",
             f"The others are not pushed; staging.{activity.table} has the reason. Correct the source, drop it again.",
             blocking=False,
@@ -252,7 +340,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
                 "end_is_not_before_start",
                 activity.name,
                 "No meeting ends before it begins.",
-                statement("activities/checks/meetings_in_order"),
+                Figure(rows, "order", _summed()),
                 "{good} of {checked} meetings end no earlier than they begin.",
                 "Materialize the meetings again.",
                 gate=True,
@@ -311,6 +399,7 @@ def push_rules(activity: ActivityType) -> list[Rule]:
     ]
 
 
+@cache
 def all_rules() -> list[Rule]:
     """What is judged before a push; what is judged after one is in ``push_rules``."""
     return [
@@ -322,10 +411,18 @@ def all_rules() -> list[Rule]:
 
 
 def judge(
-    connection: psycopg.Connection, rules: Sequence[Rule] | None = None, want: Callable[[Rule], bool] | None = None
+    connection: psycopg.Connection,
+    rules: Sequence[Rule] | None = None,
+    want: Callable[[Rule], bool] | None = None,
+    *,
+    recount: bool = True,
 ) -> list[Verdict]:
-    """The verdict on each rule, in the order of the graph."""
-    return [rule.judge(connection) for rule in rules or all_rules() if want is None or want(rule)]
+    """The verdict on each rule, in the order of the graph. Without ``recount`` months that no stage has written since they
+    were counted keep their figures."""
+    wanted = [rule for rule in rules or all_rules() if want is None or want(rule)]
+    sources = {rule.query.source.name: rule.query.source for rule in wanted if isinstance(rule.query, Figure)}
+    bring_up_to_date(connection, sources.values(), recount=recount)
+    return [rule.judge(connection) for rule in wanted]
 
 
 def gates(connection: psycopg.Connection) -> list[Verdict]:

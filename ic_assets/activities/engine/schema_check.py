@@ -16,6 +16,8 @@ _TABLES = (
     "ic_field_warning",
     "ic_month",
     "ic_month_stage",
+    "ic_figure",
+    "ic_figure_month",
     "ic_activity_classification",
     "contacts_reconciliation",
     "companies_reconciliation",

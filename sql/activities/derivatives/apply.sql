@@ -3,29 +3,7 @@
 -- Grain: one communication of the type. Parameters: those of {slice}, a condition on v, and of the payload; {table},
 -- {view}, the lists {columns}, {incoming} (s.columns), {standing} (d.columns) and {assignments}; {payload}, {error}.
 MERGE INTO staging.{table} AS d
-USING (
-    SELECT
-        r.*,
-        CASE WHEN r.payload_error IS NULL THEN r.rendered END AS payload,
-        CASE
-            WHEN r.payload_error IS NOT NULL THEN 'failed'
-            WHEN num_nonnulls(r.associated_contact_id, r.associated_company_id, r.associated_deal_id) = 0
-                THEN 'held'
-            ELSE 'pending'
-        END AS push_status
-    FROM (
-        SELECT
-            v.*,
-            {payload} AS rendered,
-            {error} AS payload_error
-        FROM staging.{view} AS v
-        LEFT JOIN ic_rendered_body AS b
-            ON b.ic_communication_master_id = v.ic_communication_master_id AND b.part = 1
-        WHERE {slice}
-        -- Keeps the planner from flattening this level, which would render each payload up to four times.
-        OFFSET 0
-    ) AS r
-) AS s
+USING ({rendered}) AS s
     ON d.ic_communication_master_id = s.ic_communication_master_id
 WHEN MATCHED AND ({standing}, d.hubspot_api_payload) IS DISTINCT FROM ({incoming}, s.payload)
     THEN UPDATE SET

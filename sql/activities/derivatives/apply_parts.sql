@@ -8,7 +8,7 @@ SELECT
     v.ic_communication_master_id,
     v.comm_communicationid,
     b.part,
-    {payload}
+    ({payload})::jsonb
 FROM staging.{view} AS v
 INNER JOIN ic_rendered_body AS b ON b.ic_communication_master_id = v.ic_communication_master_id
 WHERE b.part > 1 AND {slice}

@@ -1,0 +1,73 @@
+"""What the rules judge by, counted by month and kept in ``staging.ic_figure``: a run of one month counts that month, and
+the rules add the months up. ``recount`` counts every month anew, also those that were changed outside this project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ic_assets.activities.engine.stages import windows
+from ic_assets.core.sql import statement
+
+# First half of the advisory lock on the figures of one source; the second is its name's hash.
+_LOCK = 0x1CA55E8
+_ALWAYS = {"window_start": "-infinity", "window_end": "infinity"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A query that counts the months of a window; ``stage`` is what writes what it counts."""
+
+    name: str
+    stage: str
+    query: sql.Composed
+    parameters: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Count:
+    """One item of a figure over all months."""
+
+    item: str
+    failing: int
+    checked: int
+
+
+def bring_up_to_date(connection: psycopg.Connection, sources: Iterable[Source], *, recount: bool) -> None:
+    """Counts the months that were written since they were counted; all of them with ``recount``."""
+    for source in sources:
+        names = {"source": source.name, "stage": source.stage}
+        connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_LOCK, source.name))
+        if recount:
+            _count(connection, source, {**names, **_ALWAYS})
+            continue
+        stale: list[date] = [row[0] for row in connection.execute(statement("activities/figures/stale"), names)]
+        for window in windows(stale):
+            _count(connection, source, {**names, **window.parameters})
+
+
+def _count(connection: psycopg.Connection, source: Source, parameters: Mapping[str, Any]) -> None:
+    # Read first and written after: PostgreSQL uses its second core for a plain query only.
+    rows = connection.execute(source.query, {**source.parameters, **parameters}).fetchall()
+    connection.execute(statement("activities/figures/forget"), parameters)
+    names = ("figures", "items", "months", "failing", "checked")
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+    connection.execute(
+        statement("activities/figures/keep"),
+        {**parameters, **{name: list(column) for name, column in zip(names, columns, strict=True)}},
+    )
+    connection.execute(statement("activities/figures/mark_counted"), parameters)
+
+
+def total(connection: psycopg.Connection, source: Source, figure: str, ready: str | None) -> list[Count]:
+    """The items of a figure over all months, those with most failing first. ``ready`` names the stage whose months alone
+    count, ``landing`` those in which the master shows what has landed."""
+    rows = connection.execute(
+        statement("activities/figures/total"), {"source": source.name, "figure": figure, "ready": ready}
+    )
+    return [Count(*row) for row in rows]

@@ -1,0 +1,91 @@
+-- What the master holds of the current version of each communication: typed columns as landed, the activity type by
+-- staging.classify_activity_type, the HubSpot ids looked up on the way (a rewrite afterwards costs more than the load).
+-- Grain: one communication. Parameters: those of {slice}, a condition on l. Uses ic_communication_landing_datetime.
+WITH kind AS MATERIALIZED (
+    -- The function is called once for each distinct triple, not for each row.
+    SELECT
+        k.comm_type,
+        k.comm_priority,
+        k.has_case,
+        staging.classify_activity_type(
+            k.comm_type, k.comm_priority, CASE WHEN k.has_case THEN 1 END
+        ) AS derived_activity_type
+    FROM (
+        SELECT DISTINCT
+            l.comm_type,
+            coalesce(l.comm_priority, '') AS comm_priority,
+            l.comm_caseid IS NOT NULL AS has_case
+        FROM staging.ic_communication_landing AS l
+        WHERE l.is_current AND {slice}
+    ) AS k
+)
+
+SELECT
+    l.comm_communicationid,
+    l.comm_opportunityid,
+    l.comm_caseid,
+    l.comm_type,
+    l.comm_action,
+    l.comm_status,
+    l.comm_priority,
+    l.comm_datetime,
+    l.comm_todatetime,
+    l.comm_note,
+    l.comm_subject,
+    l.comm_email_clean,
+    l.comm_createddate,
+    l.comm_updateddate,
+    l.comm_originaldatetime,
+    l.comm_originaltodatetime,
+    l.person_id,
+    l.person_firstname,
+    l.person_lastname,
+    l.person_emailaddress,
+    l.company_id,
+    l.company_name,
+    kind.derived_activity_type,
+    kind.derived_activity_type = 'tasks' AS is_task_eligible,
+    contact.hubspot_contact_id,
+    company.hubspot_company_id,
+    deal.hubspot_deal_id,
+    num_nonnulls(contact.hubspot_contact_id, company.hubspot_company_id, deal.hubspot_deal_id) = 0 AS is_orphaned,
+    d.drop_key AS source_drop,
+    l.line_number AS source_line,
+    hash_record_extended(
+        row(
+            l.comm_communicationid,
+            l.comm_opportunityid,
+            l.comm_caseid,
+            l.comm_type,
+            l.comm_action,
+            l.comm_status,
+            l.comm_priority,
+            l.comm_datetime,
+            l.comm_todatetime,
+            l.comm_note,
+            l.comm_subject,
+            l.comm_email_clean,
+            l.comm_createddate,
+            l.comm_updateddate,
+            l.comm_originaldatetime,
+            l.comm_originaltodatetime,
+            l.person_id,
+            l.person_firstname,
+            l.person_lastname,
+            l.person_emailaddress,
+            l.company_id,
+            l.company_name
+        ),
+        0
+    ) AS row_hash
+FROM staging.ic_communication_landing AS l
+INNER JOIN staging.ic_drop AS d ON d.drop_id = l.drop_id
+INNER JOIN kind
+    ON
+        kind.comm_type = l.comm_type
+        AND kind.comm_priority = coalesce(l.comm_priority, '')
+        AND kind.has_case = (l.comm_caseid IS NOT NULL)
+LEFT JOIN staging.contacts_reconciliation AS contact ON contact.legacy_contact_id = l.person_id
+LEFT JOIN staging.companies_reconciliation AS company ON company.legacy_company_id = l.company_id
+LEFT JOIN staging.deals_reconciliation AS deal ON deal.legacy_deal_id = l.comm_opportunityid
+WHERE l.is_current AND {slice}
