@@ -66,7 +66,7 @@ def rendered(
         compiled = payload_sql(activity)
         cursor.execute(
             sql.SQL(
-                "SELECT {payload} AS payload, {error} AS error FROM v LEFT JOIN b ON b.id ="
+                "SELECT ({payload})::jsonb AS payload, {error} AS error FROM v LEFT JOIN b ON b.id ="
                 " v.ic_communication_master_id ORDER BY v.ic_communication_master_id"
             ).format(payload=compiled.payload, error=compiled.error),
             {"source_timezone": zone, "id_property": "ic_communication_id"},
@@ -366,7 +366,7 @@ def test_a_continuation_is_a_note_on_the_same_records_with_an_id_of_its_own(
     compiled = part_sql()
     [found] = connection.execute(
         sql.SQL(
-            "SELECT {payload} AS payload, {error} AS error"
+            "SELECT ({payload})::jsonb AS payload, {error} AS error"
             " FROM (VALUES (4711, timestamp '2019-01-01', 11::bigint, NULL::bigint, 33::bigint))"
             " AS v (comm_communicationid, activity_date, associated_contact_id, associated_company_id,"
             " associated_deal_id), (VALUES (2, '<p>Part 2 of 2 of “T”</p>end')) AS b (part, html)"

@@ -3,8 +3,8 @@
 SELECT DISTINCT ON (r.hubspot_company_id)
     r.hubspot_company_id,
     jsonb_strip_nulls(
-        jsonb_build_object('name', to_jsonb(r) ->> 'company_name')
+        jsonb_build_object('legacy_company_id', r.legacy_company_id::text, 'name', to_jsonb(r) ->> 'company_name')
     ) AS properties
 FROM staging.companies_reconciliation AS r
 WHERE r.hubspot_company_id IS NOT NULL
-ORDER BY r.hubspot_company_id
+ORDER BY r.hubspot_company_id, r.legacy_company_id

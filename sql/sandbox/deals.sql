@@ -3,8 +3,8 @@
 SELECT DISTINCT ON (r.hubspot_deal_id)
     r.hubspot_deal_id,
     jsonb_strip_nulls(
-        jsonb_build_object('dealname', to_jsonb(r) ->> 'deal_name')
+        jsonb_build_object('legacy_deal_id', r.legacy_deal_id::text, 'dealname', to_jsonb(r) ->> 'deal_name')
     ) AS properties
 FROM staging.deals_reconciliation AS r
 WHERE r.hubspot_deal_id IS NOT NULL
-ORDER BY r.hubspot_deal_id
+ORDER BY r.hubspot_deal_id, r.legacy_deal_id

@@ -166,7 +166,7 @@ def landing_rules() -> list[Rule]:
             statement("activities/checks/drop_identity"),
             "{good} of {checked} drops add up: rows in the file = inserted + updated + unchanged + rejected.",
             "Compare the counts in staging.ic_drop with the file; land it again after `ic-assets rollback master`.",
-            parameters={"drop_keys": None},
+            parameters={"drop_keys": None, "recount": True},
             gate=True,
         )
     ]
@@ -422,7 +422,7 @@ def judge(
     wanted = [rule for rule in rules or all_rules() if want is None or want(rule)]
     sources = {rule.query.source.name: rule.query.source for rule in wanted if isinstance(rule.query, Figure)}
     bring_up_to_date(connection, sources.values(), recount=recount)
-    return [rule.judge(connection) for rule in wanted]
+    return [rule.judge(connection, {"recount": recount}) for rule in wanted]
 
 
 def gates(connection: psycopg.Connection) -> list[Verdict]:

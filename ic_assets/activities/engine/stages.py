@@ -433,8 +433,10 @@ def _render_bodies(
     return has_parts
 
 
-# So many rows written at once change what the planner should know, and autovacuum comes minutes later.
+# So many rows written at once change what the planner should know, and autovacuum comes minutes later. It knows nothing
+# at all of a new drop, and compares each of its rows with each.
 _ANALYZE_FROM = 10_000
+_ANALYZE_LANDING_FROM = 500
 # What statements look rows up by, join on and filter by; the wide columns would cost as much again.
 _ANALYZED = {
     "ic_communication_landing": (
@@ -471,7 +473,7 @@ _ANALYZED_OF_DERIVATIVES = ("id", "ic_communication_master_id", "activity_date",
 
 def analyze(connection: psycopg.Connection, table: str, written: int) -> None:
     """Tells the planner what has become of a staging table, when many rows were written."""
-    if written >= _ANALYZE_FROM:
+    if written >= (_ANALYZE_LANDING_FROM if table == "ic_communication_landing" else _ANALYZE_FROM):
         columns = _ANALYZED.get(table, _ANALYZED_OF_DERIVATIVES)
         connection.execute(sql.SQL("ANALYZE staging.{} ({})").format(sql.Identifier(table), _column_list(columns)))
 

@@ -1,13 +1,35 @@
 -- Drops whose rows do not add up: rows in the file against the landed rows by fate and the rejected ones, counted anew.
--- Parameters: drop_keys (text[], NULL for all).
-WITH landed AS (
+-- Parameters: drop_keys (text[], NULL for all); recount (whether to count the landed rows, or to take the drop's counts).
+WITH judged AS (
+    SELECT
+        d.drop_id,
+        d.drop_key,
+        d.rows_in,
+        d.rejected,
+        d.inserted,
+        d.updated,
+        d.unchanged
+    FROM staging.ic_drop AS d
+    WHERE d.state = 'landed' AND (%(drop_keys)s::text[] IS NULL OR d.drop_key = any(%(drop_keys)s::text[]))
+),
+
+landed AS (
     SELECT
         drop_id,
         count(*) FILTER (WHERE fate = 'inserted') AS inserted,
         count(*) FILTER (WHERE fate = 'updated') AS updated,
         count(*) FILTER (WHERE fate = 'unchanged') AS unchanged
     FROM staging.ic_communication_landing
+    WHERE %(recount)s AND drop_id IN (SELECT judged.drop_id FROM judged)
     GROUP BY drop_id
+    UNION ALL
+    SELECT
+        drop_id,
+        inserted,
+        updated,
+        unchanged
+    FROM judged
+    WHERE NOT %(recount)s
 ),
 
 refused AS (
@@ -15,6 +37,7 @@ refused AS (
         drop_key,
         count(*) AS rejected
     FROM staging.ic_rejected_row
+    WHERE drop_key IN (SELECT judged.drop_key FROM judged)
     GROUP BY drop_key
 ),
 
@@ -31,10 +54,9 @@ account AS (
         AND (d.inserted, d.updated, d.unchanged, d.rejected)
         = (coalesce(l.inserted, 0), coalesce(l.updated, 0), coalesce(l.unchanged, 0), coalesce(r.rejected, 0))
             AS holds
-    FROM staging.ic_drop AS d
+    FROM judged AS d
     LEFT JOIN landed AS l ON l.drop_id = d.drop_id
     LEFT JOIN refused AS r ON r.drop_key = d.drop_key
-    WHERE d.state = 'landed' AND (%(drop_keys)s::text[] IS NULL OR d.drop_key = any(%(drop_keys)s::text[]))
 )
 
 SELECT

@@ -1,5 +1,6 @@
 -- Communications of one type by month without a derivative row, and derivative rows whose communication is of another
--- type. Grain: month. Parameters: window_start, window_end, activity_type; {table}. Uses ic_communication_master_datetime.
+-- type. Grain: month. Parameters: window_start, window_end, activity_type; {table}.
+-- Uses ic_communication_master_datetime.
 SELECT
     'coverage' AS figure,
     '' AS item,

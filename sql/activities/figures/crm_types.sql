@@ -1,5 +1,6 @@
 -- Communications by month whose type, as the CRM writes it, the classification does not know.
--- Grain: type, month; the item '' counts all. Parameters: window_start, window_end. Uses ic_communication_master_datetime.
+-- Grain: type, month; the item '' counts all. Parameters: window_start, window_end.
+-- Uses ic_communication_master_datetime.
 WITH counted AS (
     SELECT
         date_trunc('month', comm_datetime)::date AS comm_month,

@@ -12,12 +12,13 @@ FROM (
         reference.entity_type,
         reference.legacy_id
     FROM staging.ic_communication_master AS m
-    CROSS JOIN LATERAL (
-        VALUES
-        ('contact', CASE WHEN m.hubspot_contact_id IS NULL THEN m.person_id END),
-        ('company', CASE WHEN m.hubspot_company_id IS NULL THEN m.company_id END),
-        ('deal', CASE WHEN m.hubspot_deal_id IS NULL THEN m.comm_opportunityid END)
-    ) AS reference (entity_type, legacy_id)
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            ('contact', CASE WHEN m.hubspot_contact_id IS NULL THEN m.person_id END),
+            ('company', CASE WHEN m.hubspot_company_id IS NULL THEN m.company_id END),
+            ('deal', CASE WHEN m.hubspot_deal_id IS NULL THEN m.comm_opportunityid END)
+        ) AS reference (entity_type, legacy_id)
     WHERE
         m.comm_datetime >= %(window_start)s AND m.comm_datetime < %(window_end)s
         AND reference.legacy_id IS NOT NULL

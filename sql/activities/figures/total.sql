@@ -1,4 +1,4 @@
--- A figure over all months by item. Parameters: source, figure, ready (text: a stage whose months alone count; 'landing'
+-- A figure over all months by item. Parameters: source, figure, ready (text: a stage whose months alone count; landing
 -- for those in which the master shows what landed; NULL for all).
 SELECT
     f.item,
@@ -10,7 +10,10 @@ WHERE
     AND f.figure = %(figure)s
     AND (
         %(ready)s::text IS NULL
-        OR f.comm_month IN (SELECT r.comm_month FROM staging.v_ic_month_ready AS r WHERE r.stage = %(ready)s)
+        OR f.comm_month IN (
+            SELECT r.comm_month FROM staging.v_ic_month_ready AS r
+            WHERE r.stage = %(ready)s
+        )
         OR (
             %(ready)s = 'landing'
             AND f.comm_month IN (

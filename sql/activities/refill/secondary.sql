@@ -24,6 +24,9 @@ FROM (
     FROM pg_index AS i
     WHERE
         i.indrelid = ('staging.' || quote_ident(%(table)s))::regclass
-        AND NOT EXISTS (SELECT 1 FROM pg_constraint AS k WHERE k.conindid = i.indexrelid)
+        AND NOT EXISTS (
+            SELECT 1 FROM pg_constraint AS k
+            WHERE k.conindid = i.indexrelid
+        )
 ) AS made
 ORDER BY made.place, made.name

@@ -1,4 +1,4 @@
--- Every landed or refused drop, oldest first. No parameters.
+-- The newest landed or refused drops, oldest of them first. Parameters: row_limit.
 SELECT
     d.drop_key AS drop,
     d.state,
@@ -9,8 +9,12 @@ SELECT
     d.rejected,
     coalesce(w.warnings, 0) AS field_warnings,
     d.landed_at::date AS landed_on,
-    d.error_message
-FROM staging.ic_drop AS d
+    coalesce(d.error_message, '') AS refused_for
+FROM (
+    SELECT * FROM staging.ic_drop
+    ORDER BY drop_id DESC
+    LIMIT %(row_limit)s
+) AS d
 LEFT JOIN (
     SELECT
         drop_key,
