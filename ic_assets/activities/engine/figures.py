@@ -17,6 +17,7 @@ from ic_assets.core.sql import statement
 # First half of the advisory lock on the figures of one source; the second is its name's hash.
 _LOCK = 0x1CA55E8
 _ALWAYS = {"window_start": "-infinity", "window_end": "infinity"}
+_NEVER = {"window_start": "infinity", "window_end": "-infinity"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ def bring_up_to_date(connection: psycopg.Connection, sources: Iterable[Source], 
         if recount:
             _count(connection, source, {**names, **_ALWAYS})
             continue
+        # Months that were rolled back.
+        connection.execute(statement("activities/figures/forget"), {**names, **_NEVER})
         stale: list[date] = [row[0] for row in connection.execute(statement("activities/figures/stale"), names)]
         for window in windows(stale):
             _count(connection, source, {**names, **window.parameters})

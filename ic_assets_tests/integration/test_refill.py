@@ -1,0 +1,269 @@
+"""A first load that fills empty tables at once, beside the ordinary way: the same rows, the same keys, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.engine import landing, refill, stages
+from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile
+from ic_assets.activities.engine.stages import Window
+from ic_assets.core import schema
+from ic_assets.core.settings import Settings
+from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
+from ic_assets_tests.e2e.hostile_drops import Scenario, scenario
+
+TABLES = (
+    "ic_drop",
+    "ic_communication_landing",
+    "ic_rejected_row",
+    "ic_field_warning",
+    "ic_month_stage",
+    "reconciliation_log",
+    "ic_communication_master",
+    "ic_payload_part",
+    *(activity.table for activity in ACTIVITY_TYPES),
+)
+# Given by sequences and clocks. A communication's own id stands for the id of its row.
+INCIDENTAL = {"id", "ic_communication_master_id", "change_number"}
+EVERYTHING = Window(date(2000, 1, 1), date(2030, 1, 1))
+SIX_TYPES = ("Call", "Email", "Meeting", "Note", "Task", "SMS")
+
+
+@pytest.fixture
+def small_is_large(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every first load goes by refill; the tables that were filled that way."""
+    filled: list[str] = []
+    stream = refill.stream
+
+    def noted(*arguments: Any) -> int:
+        filled.append(arguments[4])
+        return stream(*arguments)
+
+    monkeypatch.setattr(refill, "REFILL_FROM_ROWS", 1)
+    monkeypatch.setattr(landing, "_REFILL_FROM_BYTES", 0)
+    monkeypatch.setattr(refill, "stream", noted)
+    return filled
+
+
+def refill_everything(postgres_url: str) -> None:
+    settings = Settings.from_env()
+    with opened(postgres_url) as database:
+        with database.transaction() as connection:
+            stages.sync_classification(connection)
+        with database.transaction() as connection:
+            stages.apply_master(connection, EVERYTHING, settings, database)
+        with database.transaction() as connection:
+            stages.apply_resolution(connection, EVERYTHING, settings)
+        done = [activity for activity, _ in stages.apply_derivatives(database, ACTIVITY_TYPES, EVERYTHING, settings)]
+    assert sorted(done, key=str) == sorted(ACTIVITY_TYPES, key=str)
+
+
+def contents(postgres_url: str) -> dict[str, list[str]]:
+    """The rows of every table, and the keys and indexes of the schema."""
+    with psycopg.connect(postgres_url) as connection:
+        found = {table: rows(connection, table) for table in TABLES}
+        found["keys"] = keys(connection)
+    return found
+
+
+def rows(connection: psycopg.Connection, table: str) -> list[str]:
+    columns = {
+        name: f"t.{name}"
+        for name, kind in connection.execute(
+            "SELECT column_name, data_type FROM information_schema.columns"
+            " WHERE table_schema = 'staging' AND table_name = %s ORDER BY ordinal_position",
+            (table,),
+        )
+        if name not in INCIDENTAL and kind != "timestamp with time zone"
+    }
+    derived = table in {activity.table for activity in ACTIVITY_TYPES}
+    if derived:
+        columns["of"] = "m.comm_communicationid"
+    listed = ", ".join(columns.values())
+    joined = " JOIN staging.ic_communication_master AS m ON m.id = t.ic_communication_master_id" if derived else ""
+    query = f"SELECT ROW({listed})::text FROM staging.{table} AS t{joined} ORDER BY 1"
+    return [text for (text,) in connection.execute(query.encode())]
+
+
+def keys(connection: psycopg.Connection) -> list[str]:
+    return [
+        text
+        for (text,) in connection.execute(
+            "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE connamespace = 'staging'::regnamespace AND contype <> 'n'"
+            " UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index INNER JOIN pg_class ON pg_class.oid = indexrelid"
+            " WHERE relnamespace = 'staging'::regnamespace ORDER BY 1"
+        )
+    ]
+
+
+def load(postgres_url: str, plan: Scenario, folder: Path) -> None:
+    with opened(postgres_url) as database:
+        for entity, data in plan.reconciliations.items():
+            file = folder / f"{entity}.csv"
+            file.write_bytes(data)
+            with database.transaction() as connection:
+                reconcile(connection, ENTITIES[entity], file)
+    for drop in plan.commands[0]:
+        file = folder / drop.name
+        file.write_bytes(drop.data)
+        land(postgres_url, file)
+
+
+def test_a_refilled_database_is_the_one_that_the_ordinary_way_makes(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    plan = scenario(7, 500)
+    for name, value in plan.environment.items():
+        monkeypatch.setenv(name, value)
+    load(database, plan, tmp_path)
+    bring_up_to_date(database)
+    expected = contents(database)
+    assert all(expected[table] for table in TABLES), "each table has something to compare"
+
+    schema.downgrade(database)
+    schema.upgrade(database)
+    filled = request.getfixturevalue("small_is_large")
+    load(database, plan, tmp_path)
+    refill_everything(database)
+    assert sorted(filled) == sorted(["ic_communication_master", *(activity.table for activity in ACTIVITY_TYPES)])
+    found = contents(database)
+    for part, wanted in expected.items():
+        assert found[part] == wanted, part
+
+
+def test_a_second_drop_after_a_refill_goes_the_ordinary_way(
+    database: str, tmp_path: Path, small_is_large: list[str]
+) -> None:
+    reconcile_everything(database)
+    land(database, write_drop(tmp_path / "a.csv", (row(n, kind=SIX_TYPES[n % 6]) for n in range(1, 31))))
+    refill_everything(database)
+    small_is_large.clear()
+    land(database, write_drop(tmp_path / "b.csv", [row(31, kind="Call"), row(7, kind="Call")]))
+    refill_everything(database)
+    # Nothing was ever postal mail: its table is still empty, and there is nothing to fill it with.
+    assert small_is_large == []
+    with psycopg.connect(database) as connection:
+        counted = connection.execute("SELECT count(*) FROM staging.ic_calls").fetchone()
+        assert counted == (5 + 2,)
+
+
+KILLED = """
+import os, signal, sys
+from datetime import date
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.engine import refill, stages
+from ic_assets.core.settings import Settings
+from ic_assets.resources.postgres import Database
+
+refill.REFILL_FROM_ROWS = 1
+stream = refill.stream
+
+def killed(*arguments):
+    if arguments[4] == sys.argv[2]:
+        target = arguments[3]
+        stream(*arguments)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return stream(*arguments)
+
+refill.stream = killed
+settings = Settings.from_env()
+database = Database(sys.argv[1], settings)
+window = stages.Window(date(2000, 1, 1), date(2030, 1, 1))
+with database.transaction() as connection:
+    stages.apply_master(connection, window, settings, database)
+list(stages.apply_derivatives(database, ACTIVITY_TYPES, window, settings))
+"""
+
+
+@pytest.mark.parametrize("table", ["ic_communication_master", "ic_emails"])
+def test_a_refill_that_is_killed_leaves_nothing_and_the_next_run_makes_it_whole(
+    database: str, tmp_path: Path, table: str, small_is_large: list[str]
+) -> None:
+    with psycopg.connect(database) as connection:
+        sound = keys(connection)
+    reconcile_everything(database)
+    land(database, write_drop(tmp_path / "a.csv", (row(n, kind=SIX_TYPES[n % 6]) for n in range(1, 31))))
+    with opened(database) as opened_database, opened_database.transaction() as connection:
+        stages.sync_classification(connection)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, database, table],
+        env=dict(os.environ),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    with psycopg.connect(database) as connection:
+        left = connection.execute(sql.SQL("SELECT count(*) FROM staging.{}").format(sql.Identifier(table))).fetchone()
+        assert left == (0,)
+        assert stages.out_of_date(connection) != []
+    refill_everything(database)
+    with psycopg.connect(database) as connection:
+        assert stages.out_of_date(connection) == []
+        assert keys(connection) == sound
+        counted = connection.execute("SELECT count(*) FROM staging.ic_emails").fetchone()
+    assert counted == (5,)
+
+
+def test_a_table_that_somebody_reads_is_filled_the_ordinary_way(
+    database: str, tmp_path: Path, small_is_large: list[str]
+) -> None:
+    reconcile_everything(database)
+    land(database, write_drop(tmp_path / "a.csv", [row(1), row(2, kind="Email")]))
+    with psycopg.connect(database) as reader:
+        reader.execute("SELECT * FROM staging.ic_communication_master, staging.ic_emails")
+        refill_everything(database)
+    assert small_is_large == []
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM staging.ic_emails").fetchone() == (1,)
+
+
+def test_a_role_that_does_not_own_the_tables_fills_them_the_ordinary_way(
+    database: str, superuser_url: str, tmp_path: Path, small_is_large: list[str]
+) -> None:
+    reconcile_everything(database)
+    with psycopg.connect(superuser_url.replace("/postgres?", f"/{_name(database)}?")) as admin:
+        for table in TABLES:
+            name = sql.Identifier("staging", table)
+            admin.execute(sql.SQL("ALTER TABLE {} OWNER TO postgres").format(name))
+            admin.execute(sql.SQL("GRANT ALL ON {} TO ic_assets").format(name))
+    land(database, write_drop(tmp_path / "a.csv", [row(1), row(2, kind="Email")]))
+    refill_everything(database)
+    assert small_is_large == []
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM staging.ic_communication_landing").fetchone() == (2,)
+        assert connection.execute("SELECT count(*) FROM staging.ic_emails").fetchone() == (1,)
+
+
+def _name(postgres_url: str) -> str:
+    name = make_url(postgres_url).database
+    assert name
+    return name
+
+
+def test_a_run_of_some_months_leaves_the_tables_to_the_runs_of_others(
+    database: str, tmp_path: Path, small_is_large: list[str]
+) -> None:
+    reconcile_everything(database)
+    land(database, write_drop(tmp_path / "a.csv", [row(1), row(2, "2019-04-05")]))
+    march = Window(date(2019, 3, 1), date(2019, 4, 1))
+    settings = Settings.from_env()
+    with opened(database) as opened_database:
+        with opened_database.transaction() as connection:
+            stages.sync_classification(connection)
+            stages.apply_master(connection, march, settings, opened_database)
+        list(stages.apply_derivatives(opened_database, ACTIVITY_TYPES, march, settings))
+    assert small_is_large == ["ic_calls"], "all of the master lies in March"
