@@ -2,40 +2,22 @@
 -- Grain: entity, legacy id, month. Parameters: window_start, window_end.
 WITH miss AS (
     SELECT
-        'contact' AS entity_type,
-        m.person_id AS legacy_id,
+        reference.entity_type,
+        reference.legacy_id,
         date_trunc('month', m.comm_datetime)::date AS month,
         count(*) AS communications_affected
     FROM staging.ic_communication_master AS m
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            ('contact', CASE WHEN m.hubspot_contact_id IS NULL THEN m.person_id END),
+            ('company', CASE WHEN m.hubspot_company_id IS NULL THEN m.company_id END),
+            ('deal', CASE WHEN m.hubspot_deal_id IS NULL THEN m.comm_opportunityid END)
+        ) AS reference (entity_type, legacy_id)
     WHERE
         m.comm_datetime >= %(window_start)s AND m.comm_datetime < %(window_end)s
-        AND m.person_id IS NOT NULL
-        AND m.hubspot_contact_id IS NULL
-    GROUP BY 2, 3
-    UNION ALL
-    SELECT
-        'company' AS entity_type,
-        m.company_id AS legacy_id,
-        date_trunc('month', m.comm_datetime)::date AS month,
-        count(*) AS communications_affected
-    FROM staging.ic_communication_master AS m
-    WHERE
-        m.comm_datetime >= %(window_start)s AND m.comm_datetime < %(window_end)s
-        AND m.company_id IS NOT NULL
-        AND m.hubspot_company_id IS NULL
-    GROUP BY 2, 3
-    UNION ALL
-    SELECT
-        'deal' AS entity_type,
-        m.comm_opportunityid AS legacy_id,
-        date_trunc('month', m.comm_datetime)::date AS month,
-        count(*) AS communications_affected
-    FROM staging.ic_communication_master AS m
-    WHERE
-        m.comm_datetime >= %(window_start)s AND m.comm_datetime < %(window_end)s
-        AND m.comm_opportunityid IS NOT NULL
-        AND m.hubspot_deal_id IS NULL
-    GROUP BY 2, 3
+        AND reference.legacy_id IS NOT NULL
+    GROUP BY 1, 2, 3
 )
 
 INSERT INTO staging.reconciliation_log (
