@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,12 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
 from ic_assets.activities.engine import landing, refill, stages
 from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile
 from ic_assets.activities.engine.stages import Window
 from ic_assets.core import schema
+from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 from ic_assets_tests.e2e.hostile_drops import Scenario, scenario
@@ -163,7 +166,7 @@ def test_a_second_drop_after_a_refill_goes_the_ordinary_way(
 KILLED = """
 import os, signal, sys
 from datetime import date
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
 from ic_assets.activities.engine import refill, stages
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
@@ -267,3 +270,49 @@ def test_a_run_of_some_months_leaves_the_tables_to_the_runs_of_others(
             stages.apply_master(connection, march, settings, opened_database)
         list(stages.apply_derivatives(opened_database, ACTIVITY_TYPES, march, settings))
     assert small_is_large == ["ic_calls"], "all of the master lies in March"
+
+
+def test_a_type_that_fails_leaves_the_others_done_and_its_own_table_as_it_was(
+    database: str, tmp_path: Path, small_is_large: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile_everything(database)
+    land(database, write_drop(tmp_path / "a.csv", (row(n, kind=SIX_TYPES[n % 6]) for n in range(1, 31))))
+    noted = refill.stream
+
+    def faulty(*arguments: Any) -> int:
+        if arguments[4] == "ic_emails":
+            raise psycopg.errors.DiskFull("no space left")
+        return noted(*arguments)
+
+    monkeypatch.setattr(refill, "stream", faulty)
+    with pytest.raises(Unavailable, match="no disk space left"):
+        refill_everything(database)
+    with psycopg.connect(database) as connection:
+        done = connection.execute("SELECT stage FROM staging.ic_month_stage ORDER BY 1").fetchall()
+        assert {stage for (stage,) in done} == {"master", "resolved", *(a.name for a in ACTIVITY_TYPES)} - {"emails"}
+        assert connection.execute("SELECT count(*) FROM staging.ic_emails").fetchone() == (0,)
+    monkeypatch.setattr(refill, "stream", noted)
+    refill_everything(database)
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM staging.ic_emails").fetchone() == (5,)
+
+
+def test_an_interrupted_caller_does_not_wait_for_the_statements_under_way(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile_everything(database)
+    land(database, write_drop(tmp_path / "a.csv", [row(1), row(2, kind="Email")]))
+    apply = stages.apply_derivative
+
+    def slow(connection: psycopg.Connection, activity: ActivityType, *arguments: Any) -> stages.Written:
+        if activity.name == "calls":
+            connection.execute("SELECT pg_sleep(60)")
+        return apply(connection, activity, *arguments)
+
+    monkeypatch.setattr(stages, "apply_derivative", slow)
+    interrupt = threading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    interrupt.start()
+    started = time.monotonic()
+    with opened(database) as opened_database, pytest.raises(KeyboardInterrupt):
+        list(stages.apply_derivatives(opened_database, ACTIVITY_TYPES, EVERYTHING, Settings.from_env()))
+    assert time.monotonic() - started < 30

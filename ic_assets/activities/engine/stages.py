@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -227,7 +228,8 @@ def apply_derivatives(
     database: Database, activities: Sequence[ActivityType], window: Window, settings: Settings
 ) -> Iterator[tuple[ActivityType, Written]]:
     """``apply_derivative`` of several types, each in a transaction of its own and two at a time, the largest first. Gives
-    each as it is done."""
+    each as it is done. When one fails the others are finished before its error is raised; when the caller is interrupted
+    what is under way is cancelled."""
     with database.transaction() as connection:
         sizes = dict(connection.execute(statement("activities/derivatives/sizes"), window.parameters).fetchall())
     large = [activity for activity in activities if sizes.get(activity.name, 0) >= refill.REFILL_FROM_ROWS]
@@ -235,14 +237,37 @@ def apply_derivatives(
         with database.transaction() as connection:
             _detach(connection, large, window)
 
+    working: set[psycopg.Connection] = set()
+
     def apply(activity: ActivityType) -> tuple[ActivityType, Written]:
         with database.transaction() as connection:
-            return activity, apply_derivative(connection, activity, window, settings, database)
+            working.add(connection)
+            try:
+                return activity, apply_derivative(connection, activity, window, settings, database)
+            finally:
+                working.discard(connection)
 
+    failure: BaseException | None = None
+    by_size = sorted(activities, key=lambda activity: -sizes.get(activity.name, 0))
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        by_size = sorted(activities, key=lambda activity: -sizes.get(activity.name, 0))
-        for done in as_completed([pool.submit(apply, activity) for activity in by_size]):
-            yield done.result()
+        futures = [pool.submit(apply, activity) for activity in by_size]
+        try:
+            for done in as_completed(futures):
+                if error := done.exception():
+                    failure = failure or error
+                else:
+                    yield done.result()
+        except BaseException:
+            # Interrupted: the threads sit in statements that may take minutes, or are about to begin one.
+            pool.shutdown(wait=False, cancel_futures=True)
+            while any(future.running() for future in futures):
+                wait(futures, timeout=0.2)
+                for connection in list(working):
+                    with suppress(psycopg.Error):
+                        connection.cancel_safe(timeout=1)
+            raise
+    if failure:
+        raise failure
 
 
 def apply_derivative(
