@@ -6,7 +6,7 @@ from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import push_report, report
+from ic_assets.activities.engine import push_report, quality_report, report
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
 
@@ -37,13 +37,13 @@ SummaryFrame = create_dagster_pandas_dataframe_type(
 )
 def data_quality(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.Output[pd.DataFrame]:
     with postgres.database.transaction() as connection:
-        quality = report.data_quality(connection)
+        quality = quality_report.data_quality(connection)
     paths = report.write(quality, Settings.from_env().home / "reports")
     return dg.Output(
         quality.frames["summary"],
         metadata={
             "dagster/row_count": int(quality.frames["summary"]["total"].sum()),
-            "report": dg.MetadataValue.md(quality.markdown),
+            "report": dg.MetadataValue.md(quality.brief),
             "html": dg.MetadataValue.path(str(paths.html)),
             "markdown": dg.MetadataValue.path(str(paths.markdown)),
         },

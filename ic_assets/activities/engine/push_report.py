@@ -10,16 +10,14 @@ import psycopg
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine.portal import guarantee
 from ic_assets.activities.engine.push_result import PushOptions
-from ic_assets.activities.engine.report import Report, Section, read_frame, svg
+from ic_assets.activities.engine.report import Report, Section, read_frame
+from ic_assets.activities.engine.report_pictures import measured_rows, stacked_rows
 from ic_assets.activities.engine.rules import Verdict, judge, percent, push_rules
 
 # The plan's figure for the API response time.
 LONGEST_MEAN_MS = 500.0
 # Waiting and failed records at the end, so that the bars begin with what stands.
 _STATES = ("pushed", "pending", "in_flight", "unknown", "held", "failed", "removed")
-_COLOURS = dict(
-    zip(_STATES, ("#2a78b5", "#9bb8cf", "#c9b458", "#c9b458", "#b9bec4", "#b3261e", "#e3e6e9"), strict=True)
-)
 # By HubSpot's category or words, the first that matches.
 _WHAT_TO_DO = (
     (
@@ -40,12 +38,14 @@ def push_completion(connection: psycopg.Connection) -> Report:
     verdicts = [judge(connection, push_rules(activity)) for activity in ACTIVITY_TYPES]
     by_rule = [list(of_rule) for of_rule in zip(*verdicts, strict=True)]
     test = read_frame(connection, "push_test")
+    checkpoints = _checkpoints(by_rule, test, speed)
+    is_good = (checkpoints["state"] == "passed").all()
     return Report(
         "push_completion",
         "Push completion",
         _summary(by_rule[0]) if len(states) else "Nothing was pushed yet.",
         [
-            Section("Checkpoints", _checkpoints(by_rule, test, speed), _remaining_guarantee(connection, states)),
+            Section("Checkpoints", checkpoints, _remaining_guarantee(connection, states)),
             Section(
                 "Records by type and state",
                 _by_type(connection, states, by_rule[0]),
@@ -69,6 +69,7 @@ def push_completion(connection: psycopg.Connection) -> Report:
             Section("Pushes and roll-backs", read_frame(connection, "push_runs")),
         ],
         {"states": states},
+        state=("passed" if is_good else "failed") if len(states) else "",
     )
 
 
@@ -167,40 +168,30 @@ def _latency(found: pd.DataFrame) -> Section:
     title = "Response times of the last push, by kind of request"
     if found.empty:
         return Section(title, found)
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 0.6 + 0.45 * len(found)), layout="constrained")
-    axes = figure.subplots()
-    names = found["operation"].tolist()[::-1]
-    axes.barh(names, found["p95_ms"].tolist()[::-1], color="#9bb8cf", label="95th percentile")
-    axes.barh(names, found["mean_ms"].tolist()[::-1], color="#2a78b5", height=0.45, label="mean")
-    axes.axvline(LONGEST_MEAN_MS, color="#b3261e", linewidth=1, label=f"{LONGEST_MEAN_MS:.0f} ms")
-    axes.set_xlabel("milliseconds")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     text = "; ".join(
         f"{row.operation}: mean {row.mean_ms:.0f} ms, 95th percentile {row.p95_ms:.0f} ms" for row in found.itertuples()
     )
-    return Section(title, found, figure=svg(figure), figure_text=f"{text}.")
+    picture = measured_rows(
+        found["operation"].tolist(),
+        ("mean", [float(value) for value in found["mean_ms"]]),
+        ("95th percentile", [float(value) for value in found["p95_ms"]]),
+        (f"{LONGEST_MEAN_MS:.0f} ms", LONGEST_MEAN_MS),
+        title,
+        f"{text}.",
+    )
+    return Section(title, found, figure=picture, figure_text=f"{text}.")
 
 
 def _states_plot(states: pd.DataFrame) -> str:
     if states.empty:
         return ""
-    from matplotlib.figure import Figure
-
     wide = states.pivot_table(index="object_type", columns="state", values="records", aggfunc="sum", fill_value=0)
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    axes = figure.subplots()
-    left = pd.Series(0, index=wide.index)
-    for name in (state for state in _STATES if state in wide.columns):
-        axes.barh(wide.index, wide[name], left=left, color=_COLOURS[name], label=name)
-        left = left + wide[name]
-    axes.invert_yaxis()
-    axes.set_xlabel("records")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    return svg(figure)
+    return stacked_rows(
+        [str(name) for name in wide.index],
+        {state: [int(count) for count in wide[state]] for state in _STATES if state in wide.columns},
+        "Records by type and state",
+        _states_text(states),
+    )
 
 
 def _states_text(states: pd.DataFrame) -> str:

@@ -1,42 +1,75 @@
-"""Reports as Markdown and as one self-contained HTML file each, and the one on data quality. Figures come from the
-database by SQL; pandas shapes them for the tables and plots. Nothing in them is a full e-mail address or a token."""
+"""What a report is: sections with tables and pictures, as Markdown and as one self-contained HTML file. What stands in the
+two reports is in ``quality_report`` and ``push_report``."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import psycopg
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from ic_assets.activities.engine.frames import frame
-from ic_assets.activities.engine.rules import judge
 from ic_assets.core.files import TEMPLATES_DIR
 from ic_assets.core.sql import statement
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+STATES = ("passed", "failed", "green", "red", "warning")
+# Columns that hold our own sentences: commands in them are set as code. Elsewhere a backtick is the user's.
+_PROSE = ("figure", "what_to_do", "what_it_means", "what_is_wrong", "note")
+_PERCENT = re.compile(r"\d[\d,.]* %")
+_SHORT, _WORDS = 16, 32
+_CODE = re.compile(r"`([^`]+)`")
+_MARKDOWN_SIGNS = re.compile(r"([\\`*<|\[\]])")
 
 
 @dataclass(frozen=True)
 class Cell:
     text: str
     is_number: bool
+    is_prose: bool = False
+    rowspan: int = 1
+
+    @property
+    def breaks(self) -> str:
+        """Where its text may break in a narrow table: nowhere, between words, or anywhere when it is long."""
+        return "short" if len(self.text) <= _SHORT else "words" if len(self.text) <= _WORDS else "long"
+
+    @property
+    def markdown(self) -> str:
+        text = " ".join(self.text.split()) if self.is_prose else self.text.replace("\r", " ").replace("\n", " ")
+        return text.replace("|", "\\|") if self.is_prose else _MARKDOWN_SIGNS.sub(r"\\\1", text)
 
 
 @dataclass(frozen=True)
 class Section:
-    """One heading with a table, a plot (SVG) or both. ``figure_text`` says what the plot shows to who does not see it."""
+    """One heading with a text, a plot (SVG), a table and further sections one level below, each optional. ``figure_text``
+    says what the plot shows to who does not see it; ``caption`` names the table, ``empty`` is said where it has no rows.
+
+    With ``grouped`` the cells of the first column span the rows that share their value. A ``folded`` section is closed
+    on the screen until somebody opens it, and open on paper."""
 
     title: str
     frame: pd.DataFrame | None = None
     text: str = ""
     figure: str = ""
     figure_text: str = ""
+    caption: str = ""
+    empty: str = ""
+    note: str = ""
+    grouped: bool = False
+    folded: bool = False
+    is_appendix: bool = False
+    parts: Sequence[Section] = ()
+
+    @property
+    def anchor(self) -> str:
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
 
     @property
     def columns(self) -> list[str]:
@@ -44,38 +77,84 @@ class Section:
 
     @property
     def rows(self) -> list[list[Cell]]:
-        return [] if self.frame is None else [[_cell(value) for value in row] for row in self.frame.to_numpy().tolist()]
+        if self.frame is None:
+            return []
+        prose = [name in _PROSE for name in self.frame.columns]
+        return [
+            [_cell(value, is_prose) for value, is_prose in zip(row, prose, strict=True)]
+            for row in self.frame.to_numpy().tolist()
+        ]
+
+    @property
+    def groups(self) -> list[list[list[Cell]]]:
+        """The rows by the value of their first column when ``grouped``, whose cell then stands in the first only; else
+        all rows as one group."""
+        rows = self.rows
+        if not self.grouped:
+            return [rows] if rows else []
+        groups: list[list[list[Cell]]] = []
+        for row in rows:
+            if not groups or groups[-1][0][0].text != row[0].text:
+                groups.append([])
+            groups[-1].append(row)
+        return [
+            [
+                [Cell(group[0][0].text, group[0][0].is_number, rowspan=len(group)), *group[0][1:]],
+                *(row[1:] for row in group[1:]),
+            ]
+            for group in groups
+        ]
 
 
 @dataclass(frozen=True)
 class Report:
-    """``name`` is the file name without its ending; ``summary`` the sentence at the top."""
+    """``name`` is the file name without its ending; ``summary`` the sentence at the top, ``state`` (one of ``STATES``) its
+    colour. ``is_personal`` says that values stand in full."""
 
     name: str
     title: str
     summary: str
     sections: Sequence[Section]
     frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+    state: str = ""
+    lead: Section | None = None
+    is_personal: bool = False
 
     @property
     def markdown(self) -> str:
-        parts = [f"# {self.title}", self.summary]
-        for section in self.sections:
-            parts.append(f"## {section.title}")
-            if section.text:
-                parts.append(section.text)
-            if section.rows:
-                parts.append(_markdown_table(section))
+        return self._markdown(self.sections)
+
+    @property
+    def brief(self) -> str:
+        """The Markdown without the appendices, which are long."""
+        return self._markdown([section for section in self.sections if not section.is_appendix])
+
+    def _markdown(self, sections: Sequence[Section]) -> str:
+        parts = [f"# {self.title}", *([_PERSONAL] if self.is_personal else []), self.summary]
+        if self.lead:
+            parts += _markdown_body(self.lead)
+        for section in sections:
+            parts += _markdown_section(section, 2)
         return "\n\n".join(parts) + "\n"
 
     @property
     def html(self) -> str:
         environment = Environment(
-            loader=FileSystemLoader(TEMPLATES_DIR), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+            loader=FileSystemLoader(TEMPLATES_DIR),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
+        environment.filters["prose"] = prose
         return environment.get_template("reports/report.html.j2").render(
-            title=self.title, summary=self.summary, sections=self.sections
+            report=self, states=STATES, personal=_PERSONAL if self.is_personal else ""
         )
+
+
+_PERSONAL = (
+    "This copy holds personal data in full. Keep it where the CRM's own data may be kept, and delete it after use."
+)
 
 
 @dataclass(frozen=True)
@@ -85,53 +164,33 @@ class Files:
 
 
 def write(report: Report, folder: Path) -> Files:
+    """Both files into ``folder``; readable for their owner alone when they hold personal data."""
     folder.mkdir(parents=True, exist_ok=True)
     files = Files(folder / f"{report.name}.md", folder / f"{report.name}.html")
-    files.markdown.write_text(report.markdown, encoding="utf-8")
-    files.html.write_text(report.html, encoding="utf-8")
+    for path, text in ((files.markdown, report.markdown), (files.html, report.html)):
+        if report.is_personal:
+            path.unlink(missing_ok=True)
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        path.write_text(text, encoding="utf-8")
     return files
 
 
-def data_quality(connection: psycopg.Connection) -> Report:
-    """Where every row of every drop went, the plan's checkpoints, types, rejects, warnings and unresolved references."""
-    drops = read_frame(connection, "drops")
-    verdicts = judge(connection)
-    checkpoints = pd.DataFrame(
-        [(v.rule.on, v.rule.name.replace("_", " "), "passed" if v.passed else "failed", v.figure) for v in verdicts],
-        columns=["on", "checkpoint", "state", "figure"],
-    )
-    summary = frame(connection, "SELECT * FROM staging.v_ic_activities_summary ORDER BY activity_type").infer_objects()
-    red = [verdict for verdict in verdicts if verdict.rule.gate and not verdict.passed]
-    return Report(
-        "data_quality",
-        "Data quality",
-        f"{int(drops['rows_in'].sum()):,} rows in {len(drops)} drops became {int(summary['total'].sum()):,} communications. "
-        + ("Every gate is green." if not red else f"{len(red)} gates are red: {red[0].figure}"),
-        [
-            Section("Drops", drops, "rows in the file = inserted + updated + unchanged + rejected"),
-            Section("Checkpoints", checkpoints),
-            Section(
-                "Activity types",
-                summary,
-                figure=_by_year(read_frame(connection, "types_by_year")),
-                figure_text="Communications by year, stacked by activity type; the table above has the totals.",
-            ),
-            Section("Rejected rows", read_frame(connection, "rejects"), "The raw rows are in staging.ic_rejected_row."),
-            Section(
-                "Field warnings", read_frame(connection, "field_warnings"), "These fields are empty in the master."
-            ),
-            Section("Unresolved references", read_frame(connection, "unresolved"), "The twenty that matter most."),
-        ],
-        {"summary": summary},
-    )
-
-
-def read_frame(connection: psycopg.Connection, name: str) -> pd.DataFrame:
+def read_frame(connection: psycopg.Connection, name: str, **parameters: Any) -> pd.DataFrame:
     """The rows of ``sql/activities/reports/<name>.sql``."""
-    return frame(connection, statement(f"activities/reports/{name}")).infer_objects()
+    return frame(connection, statement(f"activities/reports/{name}"), parameters or None).infer_objects()
 
 
-def _cell(value: Any) -> Cell:
+def counted(count: int, one: str, many: str = "") -> str:
+    """``1 month``, ``1,234 months``."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def prose(text: str) -> Markup:
+    """Our own sentence as HTML: escaped, with what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
+
+
+def _cell(value: Any, is_prose: bool = False) -> Cell:
     if value is None or (isinstance(value, float) and pd.isna(value)) or value is pd.NaT:
         return Cell("", is_number=False)
     if isinstance(value, bool):
@@ -140,48 +199,38 @@ def _cell(value: Any) -> Cell:
         return Cell(f"{value:,}", is_number=True)
     if isinstance(value, float):
         return Cell(f"{value:,.2f}", is_number=True)
-    return Cell(str(value), is_number=False)
+    text = str(value)
+    return Cell(text, is_number=bool(_PERCENT.fullmatch(text)), is_prose=is_prose)
+
+
+def _markdown_section(section: Section, level: int) -> Iterator[str]:
+    yield f"{'#' * level} {section.title}"
+    yield from _markdown_body(section)
+    for part in section.parts:
+        yield from _markdown_section(part, level + 1)
+
+
+def _markdown_body(section: Section) -> Iterator[str]:
+    if section.text:
+        yield section.text
+    if section.rows:
+        yield _markdown_table(section)
+    elif section.empty:
+        yield section.empty
+    if section.note:
+        yield section.note
 
 
 def _markdown_table(section: Section) -> str:
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+        return "| " + " | ".join(cells) + " |"
 
-    right = [all(row[index].is_number for row in section.rows) for index in range(len(section.columns))]
+    rows = section.rows
+    right = [all(row[index].is_number for row in rows) for index in range(len(section.columns))]
     return "\n".join(
         [
             line(section.columns),
             line(["---:" if is_right else "---" for is_right in right]),
-            *(line([cell.text for cell in row]) for row in section.rows),
+            *(line([cell.markdown for cell in row]) for row in rows),
         ]
     )
-
-
-def _by_year(types: pd.DataFrame) -> str:
-    """Communications by year, stacked by type, as SVG."""
-    if types.empty:
-        return ""
-    # Imported here: it takes longer than the rest of the report.
-    from matplotlib.figure import Figure
-
-    wide = types.pivot_table(
-        index="comm_year", columns="activity_type", values="communications", aggfunc="sum", fill_value=0
-    )
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    axes = figure.subplots()
-    bottom = pd.Series(0, index=wide.index)
-    for name in wide.columns:
-        axes.bar(wide.index.astype(str), wide[name], bottom=bottom, label=str(name))
-        bottom = bottom + wide[name]
-    axes.set_ylabel("communications")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    return svg(figure)
-
-
-def svg(figure: Figure) -> str:
-    """A matplotlib figure as an ``<svg>`` element."""
-    output = io.StringIO()
-    figure.savefig(output, format="svg", metadata={"Date": None})
-    text = output.getvalue()
-    return text[text.index("<svg") :]

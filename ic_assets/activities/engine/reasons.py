@@ -1,0 +1,22 @@
+"""The reason codes of rejected rows and field warnings in words, with what to do about each."""
+
+# Code -> what it means, what to do.
+REJECTS = {
+    "nul_byte": ("the row holds a NUL byte", "Export it again without the byte."),
+    "field_count": ("more or fewer fields than the header", "Mend the quotes or delimiters on these lines."),
+    "missing_required": ("a required value is empty", "Fill it in the source."),
+    "unreadable_required": ("a required value cannot be read", "Correct it in the source; dates are YYYY-MM-DD."),
+    "out_of_range": (
+        "its date lies outside the months that are kept",
+        "Correct the date, or set `IC_PARTITIONS_START` to an earlier month.",
+    ),
+    "superseded_in_drop": ("the same id stands in the file again, newer", "Nothing: the newer row is loaded."),
+    "stale": ("older than the version that is loaded", "Nothing: the newer version stays."),
+}
+# Rejected, and rightly so: the newer version is loaded.
+HARMLESS = ("superseded_in_drop", "stale")
+# Code -> what became of the field.
+WARNINGS = {
+    "unreadable": "the value cannot be read as its column's type; the field is empty",
+    "end_before_start": "the meeting ends before it begins; one hour was assumed",
+}
