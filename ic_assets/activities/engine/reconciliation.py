@@ -1,12 +1,13 @@
-"""Fills a reconciliation table from a CSV and puts the months out of date that refer to an id whose answer changed."""
+"""Fills a reconciliation table and puts the months out of date that refer to an id whose answer changed; or says what
+that would do to the gates. From a CSV here; from HubSpot itself in ``hubspot_matches``."""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from psycopg import sql
 
 from ic_assets.activities.engine.csv_drop import DELIMITERS
 from ic_assets.activities.engine.drop_file import BLOCK_BYTES, DropFile, refused
+from ic_assets.activities.engine.rules import Verdict, resolution_rules
 from ic_assets.activities.engine.stages import mark_changed
 from ic_assets.activities.engine.values import is_missing, read_integer
 from ic_assets.core.sql import statement
@@ -44,6 +46,9 @@ class Entity:
         return f"hubspot_{self.singular}_id"
 
 
+# A spreadsheet computes a cell that begins so.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 # CSV columns beyond the two ids that a table keeps, as <singular>_<column>.
 ENTITIES = {
     "contacts": Entity("contacts", "contact", "person_id", ("name", "email")),
@@ -54,25 +59,55 @@ ENTITIES = {
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What a file did to a table. ``changed`` counts the ids whose HubSpot id is another one now, ``months`` are those
-    with a communication that refers to one of them."""
+    """What a file did, or would do, to a table. ``changed`` counts the ids that the table did not have so: ``matched`` of
+    them got a HubSpot id, ``moved`` another one than before, ``withdrawn`` lost theirs, and the others are new without one.
+    ``months`` are those with a communication that refers to a changed id."""
 
     entity: str
     rows_in: int
     changed: int
+    matched: int
+    moved: int
+    withdrawn: int
     unchanged: int
     without_hubspot_id: int
     months: tuple[date, ...]
 
     def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "months": [month_key(month) for month in self.months]}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate of the resolution as it is and as it would be; ``checked`` references (or communications) are judged."""
+
+    now: Verdict
+    then: Verdict
+
+    def to_json(self) -> dict[str, Any]:
         return {
-            "entity": self.entity,
-            "rows_in": self.rows_in,
-            "changed": self.changed,
-            "unchanged": self.unchanged,
-            "without_hubspot_id": self.without_hubspot_id,
-            "months": [month_key(month) for month in self.months],
+            "name": self.now.rule.name,
+            "checked": self.now.checked,
+            "failing_now": self.now.failing,
+            "failing_then": self.then.failing,
+            "passed_now": self.now.passed,
+            "passed_then": self.then.passed,
         }
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """What a file would do: to its table, and to the gates once the months are brought up to date."""
+
+    reconciled: Reconciled
+    gates: tuple[Gate, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.reconciled.to_json(), "what_if": True, "gates": [gate.to_json() for gate in self.gates]}
+
+
+# line (None: no file), legacy id, HubSpot id, name, e-mail address
+Match = tuple[int | None, int, int | None, str | None, str | None]
 
 
 def reconcile(connection: psycopg.Connection, entity: Entity, path: Path) -> Reconciled:
@@ -81,17 +116,19 @@ def reconcile(connection: psycopg.Connection, entity: Entity, path: Path) -> Rec
     Raises ``DropRefused`` naming the line for a file that cannot be trusted as a whole: an id that cannot be read, or
     one legacy id with two different HubSpot ids. Nothing of it is applied then.
     """
-    available = _columns(connection, entity)
-    connection.execute(
-        "CREATE TEMPORARY TABLE incoming_match (line bigint, legacy_id bigint, hubspot_id bigint, name text, email text)"
-        " ON COMMIT DROP"
-    )
-    rows_in = without = 0
-    with connection.cursor() as cursor, cursor.copy("COPY incoming_match FROM STDIN") as copy:
-        for row in _rows(path):
-            copy.write_row(row)
-            rows_in += 1
-            without += row[2] is None
+    read_file(connection, path)
+    return apply(connection, entity)
+
+
+def what_if(connection: psycopg.Connection, entity: Entity, path: Path) -> WhatIf:
+    """What ``reconcile`` with this file would change. Writes nothing but a temporary table. Raises the same."""
+    read_file(connection, path)
+    return weigh(connection, entity)
+
+
+def read_file(connection: psycopg.Connection, path: Path) -> None:
+    """The matches of a file, into the temporary table incoming_match. Raises ``DropRefused``."""
+    hold(connection, _rows(path))
     conflict = connection.execute(
         "SELECT legacy_id, min(line), max(line) FROM incoming_match GROUP BY legacy_id"
         " HAVING count(DISTINCT coalesce(hubspot_id, -1)) > 1 ORDER BY 2 LIMIT 1"
@@ -102,13 +139,26 @@ def reconcile(connection: psycopg.Connection, entity: Entity, path: Path) -> Rec
             f"legacy id {conflict[0]} has two different HubSpot ids, lines {conflict[1]} and {conflict[2]}; "
             "decide which one is right",
         )
+
+
+def hold(connection: psycopg.Connection, matches: Iterable[Match]) -> None:
+    """Puts matches into the temporary table incoming_match, which ends with the transaction."""
+    connection.execute(
+        "CREATE TEMPORARY TABLE incoming_match (line bigint, legacy_id bigint, hubspot_id bigint, name text, email text)"
+        " ON COMMIT DROP"
+    )
+    with connection.cursor() as cursor, cursor.copy("COPY incoming_match FROM STDIN") as copy:
+        for match in matches:
+            copy.write_row(match)
+    connection.execute("ANALYZE incoming_match")
+
+
+def apply(connection: psycopg.Connection, entity: Entity) -> Reconciled:
+    """Replaces what the table says of the ids in incoming_match and puts the months out of date that refer to a changed
+    one."""
+    available = known_columns(connection, entity)
     extras = [extra for extra in entity.extras if f"{entity.singular}_{extra}" in available]
-    parts = {
-        "table": sql.Identifier(entity.table),
-        "legacy_id": sql.Identifier(entity.legacy_id),
-        "hubspot_id": sql.Identifier(entity.hubspot_id),
-    }
-    changed = [row[0] for row in connection.execute(statement("activities/reconciliation/changed", **parts)).fetchall()]
+    found = _difference(connection, entity)
     connection.execute(
         statement(
             "activities/reconciliation/replace",
@@ -116,19 +166,56 @@ def reconcile(connection: psycopg.Connection, entity: Entity, path: Path) -> Rec
             extra_values=sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(extra)) for extra in extras),
             extra_assignments=_list(extras, ", {0} = coalesce(excluded.{0}, known.{0})", entity),
             touched=sql.SQL(", last_updated = now()" if "last_updated" in available else ""),
-            **parts,
+            **identifiers(entity),
         )
     )
+    mark_changed(connection, found.months, "reconciliation")
+    return found
+
+
+def weigh(connection: psycopg.Connection, entity: Entity) -> WhatIf:
+    """What ``apply`` would do, and the gates before and after it. Reads only."""
+    rules = {rule.name: rule for rule in resolution_rules()}
+    rows = connection.execute(statement("activities/reconciliation/what_if"), {"entity": entity.name}).fetchall()
+    gates = tuple(
+        Gate(Verdict(rules[name], now, checked, None), Verdict(rules[name], then, checked, None))
+        for name, checked, now, then in rows
+    )
+    return WhatIf(_difference(connection, entity), gates)
+
+
+def identifiers(entity: Entity) -> dict[str, sql.Composable]:
+    """The table and its two ids, for the statements of ``sql/activities/reconciliation``."""
+    return {
+        "table": sql.Identifier(entity.table),
+        "legacy_id": sql.Identifier(entity.legacy_id),
+        "hubspot_id": sql.Identifier(entity.hubspot_id),
+    }
+
+
+def _difference(connection: psycopg.Connection, entity: Entity) -> Reconciled:
+    rows_in, without = connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE hubspot_id IS NULL) FROM incoming_match"
+    ).fetchone() or (0, 0)
+    changed = connection.execute(statement("activities/reconciliation/changed", **identifiers(entity))).fetchall()
     months = connection.execute(
         statement("activities/reconciliation/affected_months", reference=sql.Identifier(entity.reference)),
-        {"legacy_ids": changed},
+        {"legacy_ids": [row[0] for row in changed]},
     ).fetchall()
-    affected = tuple(sorted(row[0] for row in months))
-    mark_changed(connection, affected, "reconciliation")
-    return Reconciled(entity.name, rows_in, len(changed), rows_in - len(changed), without, affected)
+    return Reconciled(
+        entity.name,
+        rows_in,
+        len(changed),
+        sum(before is None and after is not None for _, before, after in changed),
+        sum(before is not None and after is not None for _, before, after in changed),
+        sum(before is not None and after is None for _, before, after in changed),
+        rows_in - len(changed),
+        without,
+        tuple(sorted(row[0] for row in months)),
+    )
 
 
-def _columns(connection: psycopg.Connection, entity: Entity) -> set[str]:
+def known_columns(connection: psycopg.Connection, entity: Entity) -> set[str]:
     """A table that stood before us may lack the columns that are only for people."""
     rows = connection.execute(
         "SELECT column_name FROM information_schema.columns WHERE table_schema = 'staging' AND table_name = %s",
@@ -141,7 +228,7 @@ def _list(extras: list[str], pattern: str, entity: Entity) -> sql.Composed:
     return sql.SQL("").join(sql.SQL(pattern).format(sql.Identifier(f"{entity.singular}_{extra}")) for extra in extras)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, int, int | None, str | None, str | None]]:
+def _rows(path: Path) -> Iterator[Match]:
     with DropFile(path) as file:
         encoding = file.detect_encoding()
         file.rewind()
@@ -169,9 +256,7 @@ def _rows(path: Path) -> Iterator[tuple[int, int, int | None, str | None, str | 
         raise refused(path, f"line {reader.line_num}: {error}; repair the line") from error
 
 
-def _match(
-    path: Path, line: int, header: list[str], row: list[str]
-) -> tuple[int, int, int | None, str | None, str | None]:
+def _match(path: Path, line: int, header: list[str], row: list[str]) -> Match:
     if len(row) != len(header):
         raise refused(path, f"line {line}: {len(row)} fields where the header has {len(header)}; repair the line")
     values = dict(zip(header, row, strict=True))
@@ -185,4 +270,7 @@ def _match(
 
 
 def _text(value: str | None) -> str | None:
-    return None if value is None or is_missing(value) else value.replace("\0", "")
+    if value is None or is_missing(value):
+        return None
+    # What ``unresolved --csv`` puts before a name that a spreadsheet would take for a formula.
+    return (value[1:] if value[:1] == "'" and value[1:2] in FORMULA else value).replace("\0", "")
