@@ -16,6 +16,7 @@ from ic_assets.activities.engine.rules import (
     Rule,
     Verdict,
     derivative_rules,
+    judge,
     master_rules,
     push_rules,
     resolution_rules,
@@ -36,7 +37,7 @@ def result(verdict: Verdict, asset: dg.AssetKey) -> dg.AssetCheckResult:
     metadata: dict[str, dg.MetadataValue] = {
         "failing": dg.MetadataValue.int(verdict.failing),
         "checked": dg.MetadataValue.int(verdict.checked),
-        "failing_share": dg.MetadataValue.float(round(verdict.share, 6)),
+        "failing_percent": dg.MetadataValue.float(round(100 * verdict.share, 2)),
     }
     if verdict.sample:
         metadata["sample"] = dg.MetadataValue.json(verdict.sample)
@@ -52,14 +53,18 @@ def result(verdict: Verdict, asset: dg.AssetKey) -> dg.AssetCheckResult:
     )
 
 
+_PARTITION_TAGS = frozenset({"dagster/partition", "dagster/asset_partition_range_start"})
+
+
 def _checks(name: str, asset: dg.AssetKey, rules: Sequence[Rule]) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(name=name, specs=[spec(rule, asset) for rule in rules], can_subset=True)
     def checks(context: dg.AssetCheckExecutionContext, postgres: PostgresResource) -> Iterator[dg.AssetCheckResult]:
         wanted = {key.name for key in context.selected_asset_check_keys}
+        # In a run of months only those have changed; a check that a person starts by itself looks at everything.
+        recount = _PARTITION_TAGS.isdisjoint(context.run.tags)
         with postgres.database.transaction() as connection:
-            for rule in rules:
-                if rule.name in wanted:
-                    yield result(rule.judge(connection), asset)
+            for verdict in judge(connection, rules, lambda rule: rule.name in wanted, recount=recount):
+                yield result(verdict, asset)
 
     return checks
 
@@ -74,9 +79,19 @@ def schema_is_complete(postgres: PostgresResource) -> dg.AssetCheckResult:
         problems = schema_problems(connection)
     return dg.AssetCheckResult(
         passed=not problems,
-        description="The schema is complete." if not problems else f"{problems[0]} Run `ic-assets doctor`.",
-        metadata={"problems": dg.MetadataValue.json(problems)},
+        description="The schema is complete." if not problems else f"{problems[0]} {_INCOMPLETE}",
+        metadata={"problems": _listed(problems), "what_to_do": _INCOMPLETE} if problems else {},
     )
+
+
+_INCOMPLETE = "Run `ic-assets doctor`."
+_NOT_AS_DECLARED = (
+    "Rows were changed outside this project, or it has a defect: run their months again, then `ic-assets doctor`."
+)
+
+
+def _listed(problems: Sequence[str]) -> dg.MetadataValue:
+    return dg.MetadataValue.md("\n".join(f"- {problem}" for problem in problems[:10]))
 
 
 def _contract_checks(
@@ -106,8 +121,13 @@ def _contract_checks(
                 passed=not problems,
                 asset_key=key,
                 check_name="columns_as_declared",
-                description=f"{rows} rows hold what the declared columns say." if not problems else problems[0],
-                metadata={"problems": dg.MetadataValue.json(problems[:10]), "checked": rows},
+                description=f"{rows} rows hold what the declared columns say."
+                if not problems
+                else f"{problems[0]} {_NOT_AS_DECLARED}",
+                metadata={
+                    "checked": rows,
+                    **({"problems": _listed(problems), "what_to_do": _NOT_AS_DECLARED} if problems else {}),
+                },
             )
 
     return checks

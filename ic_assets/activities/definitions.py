@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from ic_assets.activities import derivatives, landing, master, push, reconciliation, reports, resolution
+from ic_assets.activities import alerts, derivatives, landing, master, push, reconciliation, reports, resolution
 from ic_assets.activities.checks import ALL_CHECKS
 from ic_assets.activities.jobs import JOBS
 from ic_assets.activities.sensors import SCHEDULES, SENSORS
@@ -16,7 +16,7 @@ STAGES: dict[str, list[dg.AssetsDefinition | dg.AssetSpec]] = {
         *reconciliation.RECONCILIATIONS,
     ],
     "staging": [master.ic_communication_master, resolution.resolved],
-    "activities": [*derivatives.DERIVATIVES],
+    "activities": [derivatives.activity_derivatives],
     "hubspot": [push.hubspot_engagements],
     "reports": [reports.data_quality, reports.push_completion],
 }
@@ -27,6 +27,6 @@ def build() -> dg.Definitions:
         assets=[asset for assets in STAGES.values() for asset in assets],
         asset_checks=ALL_CHECKS,
         jobs=JOBS,
-        sensors=SENSORS,
+        sensors=[*SENSORS, *alerts.SENSORS],
         schedules=SCHEDULES,
     )

@@ -1,4 +1,7 @@
-"""The derivative stage: seven HubSpot-shaped tables, one asset each, made from the entries of ``activity_types``."""
+"""The derivative stage: seven HubSpot-shaped tables, one asset each, made from the entries of ``activity_types``. One step
+makes those that are wanted, two at a time."""
+
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -8,31 +11,33 @@ from ic_assets.activities.engine import stages
 from ic_assets.activities.engine.payloads import template_fingerprint
 from ic_assets.activities.master import window
 from ic_assets.activities.metadata import (
-    add_month_counts,
     code_version,
     derivative_lineage,
     derivative_schema,
+    described,
     table_metadata,
 )
 from ic_assets.activities.partitions import months
+from ic_assets.activities.run_metadata import Sample, add_run_metadata, sampled
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
 
+_TYPE_OF = {keys.derivative(activity): activity for activity in ACTIVITY_TYPES}
 
-def _derivative(activity: ActivityType) -> dg.AssetsDefinition:
-    key = keys.derivative(activity)
 
-    @dg.asset(
-        key=key,
+def _spec(activity: ActivityType) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        keys.derivative(activity),
         deps=[keys.RESOLVED],
-        partitions_def=months,
-        backfill_policy=dg.BackfillPolicy.single_run(),
         group_name=keys.ACTIVITIES,
         kinds={"postgres", "sql"},
         owners=keys.OWNERS,
+        skippable=True,
+        partitions_def=months,
         code_version=code_version(
             "activities/derivatives/apply",
             "activities/derivatives/apply_parts",
+            "activities/derivatives/rendered",
             "activities/derivatives/remove_departed",
             "schema/0001_views_up",
             extra=template_fingerprint(activity),
@@ -42,28 +47,44 @@ def _derivative(activity: ActivityType) -> dg.AssetsDefinition:
             "dagster/column_schema": derivative_schema(activity),
             "dagster/column_lineage": derivative_lineage(activity),
         },
-        description=(
-            f"One row per communication of type {activity.name}, shaped as HubSpot shows a {activity.singular}, with the "
-            f"API payload rendered by templates/{activity.template}. A communication that a correction gives another "
-            "type leaves this table. Orphans are held; a payload that HubSpot would refuse is failed, with the reason."
+        description=described(
+            f"Every communication of type {activity.name}, in HubSpot's terms, with the payload that the push sends.",
+            grain="one communication: `ic_communication_master_id` is unique",
+            know=[
+                "An orphan, which leads to no HubSpot record, is `held`. Where HubSpot would refuse the payload, "
+                "`hubspot_api_payload` is empty and `error_message` says why.",
+                "`api_push_status` and `hubspot_engagement_id` follow the portal that was pushed to last.",
+                "A communication that a correction gives another type leaves this table.",
+                f"A change of `templates/{activity.template}` runs nothing by itself: materialize the months again.",
+            ],
         ),
     )
-    def derivative(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        settings = Settings.from_env()
+
+
+def _sample_of(activity: ActivityType) -> Sample:
+    shown = ("ic_communication_master_id", "activity_date", activity.title or activity.body, "associated_contact_id")
+    return Sample(activity.table, (*shown, "api_push_status"), "activity_date")
+
+
+@dg.multi_asset(
+    name="activity_derivatives",
+    specs=[_spec(activity) for activity in ACTIVITY_TYPES],
+    can_subset=True,
+    partitions_def=months,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def activity_derivatives(
+    context: dg.AssetExecutionContext, postgres: PostgresResource
+) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    wanted = [activity for key, activity in _TYPE_OF.items() if key in context.selected_asset_keys]
+    range_ = window(context)
+    for activity, written in stages.apply_derivatives(postgres.database, wanted, range_, Settings.from_env()):
         with postgres.database.transaction() as connection:
-            written = stages.apply_derivative(connection, activity, window(context), settings)
-        add_month_counts(context, written.row_counts, key)
-        return dg.MaterializeResult(
-            metadata={
-                "rows_written": written.written,
-                "rows_removed": written.removed,
-                "rows_in_range": sum(written.row_counts.values()),
-                "payloads_invalid": written.invalid,
-                "reference_time": settings.reference_time.isoformat(),
-            }
+            sample = sampled(connection, _sample_of(activity), range_)
+        account = (
+            f"{sum(written.row_counts.values()):,} in {activity.table}, {written.written:,} written, {written.removed:,} "
+            f"removed; {written.invalid:,} with a payload that HubSpot would refuse."
         )
-
-    return derivative
-
-
-DERIVATIVES = [_derivative(activity) for activity in ACTIVITY_TYPES]
+        key = keys.derivative(activity)
+        add_run_metadata(context, key, written.row_counts, account, sample)
+        yield dg.MaterializeResult(asset_key=key)

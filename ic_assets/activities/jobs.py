@@ -7,8 +7,10 @@ import dagster as dg
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
 
+# Landing reads a file and the reports write files: with distributed steps (IC_EXECUTOR) these two stay where the run is.
 land_drop = dg.define_asset_job(
     "land_drop",
+    executor_def=dg.in_process_executor,
     selection=dg.AssetSelection.assets(keys.LANDING),
     description="Lands one dropped file.",
     tags={"ic_assets/landing": "one at a time"},
@@ -27,6 +29,7 @@ push_to_hubspot = dg.define_asset_job(
 )
 refresh_reports = dg.define_asset_job(
     "refresh_reports",
+    executor_def=dg.in_process_executor,
     selection=dg.AssetSelection.assets(keys.DATA_QUALITY, keys.PUSH_COMPLETION),
     description="Writes both reports.",
 )

@@ -8,14 +8,18 @@ from ic_assets.activities import keys
 from ic_assets.activities.checks import result, spec
 from ic_assets.activities.engine.landing import Landed, drop_key, inspected, land
 from ic_assets.activities.engine.rules import landing_rules
-from ic_assets.activities.metadata import code_version, landing_schema, table_metadata
+from ic_assets.activities.metadata import code_version, described, landing_schema, table_metadata
 from ic_assets.activities.partitions import csv_drops, months
+from ic_assets.activities.run_metadata import bar
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.core.windows import month_key
+from ic_assets.resources.dagster_events import observe
 from ic_assets.resources.dagster_resources import PostgresResource, Reporter
 
 DATA_VERSION_TAG = "dagster/data_version"
+# Shown one by one up to this many; all of them are in the metadata "drop".
+_MOST_MONTHS = 24
 
 ic_communication_landing_months = dg.AssetSpec(
     keys.MONTHS,
@@ -23,10 +27,10 @@ ic_communication_landing_months = dg.AssetSpec(
     group_name=keys.INTAKE,
     kinds={"postgres"},
     owners=keys.OWNERS,
-    description=(
-        "The months of the landing. A drop touches few of them: landing observes a new data version on exactly those, "
-        "so that they alone show as stale downstream. (A partition mapping from drops to months would mark every "
-        "month after any drop, or none.)"
+    description=described(
+        "The landing, cut by month: what the master follows. Nothing is stored here.",
+        grain="one month; a drop observes a new data version on exactly the months that it touches",
+        know=["Months that no drop has touched stay empty. They are no gap."],
     ),
     deps=[keys.LANDING],
 )
@@ -53,10 +57,17 @@ class DropConfig(dg.Config):
     metadata={**table_metadata("ic_communication_landing"), "dagster/column_schema": landing_schema()},
     check_specs=[spec(rule, keys.LANDING) for rule in landing_rules()],
     output_required=False,
-    description=(
-        "One row for each readable row of a dropped CSV, with its physical line number and its fate: inserted, updated, "
-        "unchanged, or rejected as superseded or stale. Rows that cannot be read are in staging.ic_rejected_row with "
-        "the reason and the raw text; nothing is lost. A file whose content has landed before is not loaded again."
+    description=described(
+        "The rows of the dropped files as they came, each with its physical line number and its fate.",
+        grain="one readable row of one drop: `drop_id` and `line_number`",
+        know=[
+            "A communication stands here once for each drop that had it; `is_current` marks the version in the master.",
+            "`fate` is inserted, updated or unchanged; superseded_in_drop and stale are rejects.",
+            "Rows that cannot be read are in `staging.ic_rejected_row`, with the reason and the raw text; fields that cannot "
+            "be read are empty here and in `staging.ic_field_warning`.",
+            "A file whose content has landed before is not loaded again, under any name.",
+            "Personal data as it came.",
+        ],
     ),
 )
 def ic_communication_landing(
@@ -78,15 +89,13 @@ def ic_communication_landing(
         settings,
         path,
         info=info,
-        progress=lambda at: reporter.progress(path.name, at.bytes_read, at.bytes_total, f"{at.rows:,} rows"),
+        progress=lambda at: reporter.progress(path.name, at.bytes_read, at.bytes_total, f"{at.rows:,} rows", "bytes"),
     )
     reporter.finished("load", landed)
-    for month in landed.months:
-        context.log_event(
-            dg.AssetObservation(
-                keys.MONTHS, partition=month_key(month), tags={DATA_VERSION_TAG: info.content_sha256[:16]}
-            )
-        )
+    version = {DATA_VERSION_TAG: info.content_sha256[:16]}
+    observe(
+        context, [dg.AssetObservation(keys.MONTHS, partition=month_key(month), tags=version) for month in landed.months]
+    )
     with postgres.database.transaction() as connection:
         verdicts = [rule.judge(connection, {"drop_keys": [landed.drop_key]}) for rule in landing_rules()]
     return dg.MaterializeResult(
@@ -98,21 +107,36 @@ def _metadata(landed: Landed) -> dict[str, dg.MetadataValue]:
     metadata: dict[str, dg.MetadataValue] = {
         "dagster/partition_row_count": dg.MetadataValue.int(landed.inserted + landed.updated),
         "outcome": dg.MetadataValue.text(_outcome(landed)),
-        "drop": dg.MetadataValue.json(landed.to_json()),
-        "months": dg.MetadataValue.text(", ".join(month_key(month)[:7] for month in landed.months) or "none"),
     }
-    if landed.missing_columns or landed.unknown_columns:
-        metadata["column_warnings"] = dg.MetadataValue.text(
-            "; ".join(
-                text
-                for text, columns in (
-                    (f"not in the file: {', '.join(landed.missing_columns)}", landed.missing_columns),
-                    (f"unknown, not loaded: {', '.join(landed.unknown_columns)}", landed.unknown_columns),
-                )
-                if columns
-            )
-        )
+    if landed.rows_in:
+        metadata["rows"] = dg.MetadataValue.md(_where_the_rows_went(landed))
+    if landed.missing_columns:
+        metadata["columns_not_in_the_file"] = dg.MetadataValue.text(", ".join(landed.missing_columns))
+    if landed.unknown_columns:
+        metadata["columns_not_loaded"] = dg.MetadataValue.text(", ".join(landed.unknown_columns))
+    metadata["months"] = dg.MetadataValue.text(_months(landed))
+    metadata["drop"] = dg.MetadataValue.json(landed.to_json())
     return metadata
+
+
+def _months(landed: Landed) -> str:
+    months = [month_key(month)[:7] for month in landed.months]
+    if len(months) > _MOST_MONTHS:
+        return f"{len(months)} months from {months[0]} to {months[-1]}"
+    return ", ".join(months) or "none"
+
+
+def _where_the_rows_went(landed: Landed) -> str:
+    fates = {name: getattr(landed, name) for name in ("inserted", "updated", "unchanged", "rejected")}
+    lines = [
+        "| fate | rows | |",
+        "|---|---:|---|",
+        *(f"| {name} | {rows:,} | {bar(rows, landed.rows_in)} |" for name, rows in fates.items()),
+    ]
+    if landed.rejected:
+        reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in landed.rejected_by_reason.items())
+        lines += ["", f"Rejected: {reasons}. Their lines are in `staging.ic_rejected_row` and the data quality report."]
+    return "\n".join(lines)
 
 
 def _outcome(landed: Landed) -> str:

@@ -4,8 +4,9 @@ import dagster as dg
 
 from ic_assets.activities import keys
 from ic_assets.activities.engine import stages
-from ic_assets.activities.metadata import add_month_counts, code_version, master_schema, table_metadata
+from ic_assets.activities.metadata import code_version, described, master_schema, table_metadata
 from ic_assets.activities.partitions import months
+from ic_assets.activities.run_metadata import Sample, add_run_metadata, sampled
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
 
@@ -14,6 +15,13 @@ def window(context: dg.AssetExecutionContext) -> stages.Window:
     """The months of the run: one partition or a range."""
     bounds = context.partition_time_window
     return stages.Window(bounds.start.date(), bounds.end.date())
+
+
+SAMPLE = Sample(
+    "ic_communication_master",
+    ("comm_communicationid", "comm_datetime", "comm_type", "derived_activity_type", "comm_subject", "is_orphaned"),
+    "comm_datetime",
+)
 
 
 @dg.asset(
@@ -30,10 +38,16 @@ def window(context: dg.AssetExecutionContext) -> stages.Window:
         extra=stages.CLASSIFICATION_FILE.read_text(encoding="utf-8"),
     ),
     metadata={**table_metadata("ic_communication_master"), "dagster/column_schema": master_schema()},
-    description=(
-        "One row per communication, in its newest landed version: typed, classified into one of seven activity types "
-        "(sql/activities/classification.csv), with its HubSpot ids looked up. A month can be run again at any time: only "
-        "rows that differ are written, and ids stay what they were."
+    description=described(
+        "Each communication once, in its newest landed version, with one of seven activity types and its HubSpot ids.",
+        grain="one communication: `comm_communicationid` is unique, and `id` stays what it was when the row changes",
+        know=[
+            "A type that `sql/activities/classification.csv` does not know becomes a note. The check "
+            "`types_are_recognised` counts those.",
+            "Times are the legacy system's local times (`IC_SOURCE_TIMEZONE`). Payloads carry UTC.",
+            "Personal data as it landed: names, addresses, texts.",
+            "A month can be run again at any time. Only rows that differ are written.",
+        ],
     ),
 )
 def ic_communication_master(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -41,13 +55,9 @@ def ic_communication_master(context: dg.AssetExecutionContext, postgres: Postgre
     with postgres.database.transaction() as connection:
         changed = stages.sync_classification(connection)
     with postgres.database.transaction() as connection:
-        written = stages.apply_master(connection, window(context), settings)
-    add_month_counts(context, written.row_counts, keys.MASTER)
-    return dg.MaterializeResult(
-        metadata={
-            "rows_written": written.written,
-            "rows_in_range": sum(written.row_counts.values()),
-            "reference_time": settings.reference_time.isoformat(),
-            **({"classification_changed": dg.MetadataValue.json(changed)} if changed else {}),
-        }
-    )
+        written = stages.apply_master(connection, window(context), settings, postgres.database)
+        sample = sampled(connection, SAMPLE, window(context))
+    account = f"{sum(written.row_counts.values()):,} communications, {written.written:,} of them written."
+    news = {"classification_changed": dg.MetadataValue.json(changed)} if changed else {}
+    add_run_metadata(context, keys.MASTER, written.row_counts, account, sample, news)
+    return dg.MaterializeResult()

@@ -1,10 +1,9 @@
-"""What the flow's assets tell Dagster about themselves: column schemas, lineage, row counts."""
+"""What the flow's assets tell Dagster about themselves: descriptions, column schemas, lineage."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -15,7 +14,6 @@ from ic_assets.activities.contract import COLUMNS
 from ic_assets.activities.derivative_contract import DERIVATIVE_COLUMNS, DerivativeColumn
 from ic_assets.activities.engine.reconciliation import Entity
 from ic_assets.core.sql import read
-from ic_assets.core.windows import month_key
 
 
 def code_version(*names: str, extra: str = "") -> str:
@@ -109,19 +107,12 @@ def derivative_lineage(activity: ActivityType) -> dg.TableColumnLineage:
     )
 
 
+def described(what: str, *, grain: str, know: Sequence[str]) -> str:
+    """A description as Markdown: what the table is, what one row of it is, and what trips people up."""
+    return "\n".join(
+        [what, "", f"**One row** is {grain}.", "", "**Good to know**", "", *(f"- {line}" for line in know)]
+    )
+
+
 def table_metadata(table: str) -> dict[str, Any]:
     return {"dagster/table_name": f"staging.{table}", "dagster/storage_kind": "postgres"}
-
-
-def add_month_counts(context: dg.AssetExecutionContext, counts: Mapping[date, int], key: dg.AssetKey) -> None:
-    """The rows of each month on that month's event: all partitions of a run otherwise carry the same metadata."""
-    for partition in context.partition_keys:
-        context.add_asset_metadata(
-            {"dagster/partition_row_count": counts.get(date.fromisoformat(partition), 0)},
-            asset_key=key,
-            partition_key=partition,
-        )
-
-
-def month_keys(months: Mapping[date, int]) -> list[str]:
-    return [month_key(month) for month in months]

@@ -19,6 +19,10 @@ from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource, Reporter
 
 MODES = ("dry-run", "test", "production")
+# Dagster lets one step of a pool run at a time (dagster.yaml).
+POOL = "hubspot_api"
+# On runs that have had their approval.
+_APPROVED = "ic_assets/approved_by"
 
 
 class PushConfig(dg.Config):
@@ -56,7 +60,7 @@ _TYPE_OF = {keys.engagement(activity): activity.name for activity in ACTIVITY_TY
     can_subset=True,
     partitions_def=months,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    pool="hubspot_api",
+    pool=POOL,
 )
 def hubspot_engagements(
     context: dg.AssetExecutionContext,
@@ -134,8 +138,13 @@ def _prepare_production(
     """An approval of exactly this data, and a restore point. Raises ``Refused``."""
     settings = Settings.from_env()
     scope = Scope(options.types, options.months, options.include_orphans)
+    # A step that is delivered a second time, and a run that is executed again, may use an approval. They give none to what
+    # has been loaded since.
+    run = context.instance.get_run_by_id(context.run.run_id)
+    approved_by = None if run and _APPROVED in run.tags else options.approved_by
     with postgres.database.transaction() as connection:
-        approval = require(connection, hubspot.portal_id(), scope, settings, options.approved_by)
+        approval = require(connection, hubspot.portal_id(), scope, settings, approved_by)
+    context.instance.add_run_tags(context.run.run_id, {_APPROVED: approval.approved_by})
     context.log.info(f"Approved by {approval.approved_by} at {approval.approved_at:%Y-%m-%d %H:%M} UTC.")
     dump = backup(postgres.database.postgres_url, settings.home / "backups")
     context.log.info(f"Restore point before the push: {dump}")
@@ -156,7 +165,7 @@ def _read_back(
 
 def _progress(context: dg.AssetExecutionContext, reporter: Reporter):  # type: ignore[no-untyped-def]
     def report(progress: Progress) -> None:
-        reporter.progress("push", progress.done, progress.total, f"{progress.requests} requests")
+        reporter.progress("push", progress.done, progress.total, f"{progress.requests:,} requests", "records")
 
     return report
 

@@ -4,9 +4,10 @@ import dagster as dg
 
 from ic_assets.activities import keys
 from ic_assets.activities.engine import stages
-from ic_assets.activities.master import window
-from ic_assets.activities.metadata import add_month_counts, code_version, master_schema, table_metadata
+from ic_assets.activities.master import SAMPLE, window
+from ic_assets.activities.metadata import code_version, described, master_schema, table_metadata
 from ic_assets.activities.partitions import months
+from ic_assets.activities.run_metadata import add_run_metadata, sampled
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
 
@@ -21,16 +22,22 @@ from ic_assets.resources.dagster_resources import PostgresResource
     owners=keys.OWNERS,
     code_version=code_version("activities/resolution/apply", "activities/resolution/log_misses"),
     metadata={**table_metadata("ic_communication_master"), "dagster/column_schema": master_schema()},
-    description=(
-        "The master with its contact, company and deal ids right and its orphans flagged. References that lead nowhere are "
-        "in staging.reconciliation_log, one row per reference and month. Carries the gate: each kind of reference resolved "
-        "above 95 %, orphans below 5 %, over all months that are resolved."
+    description=described(
+        "The table of the master, with its contact, company and deal ids looked up again and its orphans flagged.",
+        grain="one communication, as in the master. Every miss is in `staging.reconciliation_log`, one row for each "
+        "legacy id and month",
+        know=[
+            "Its checks are gates: each kind of reference resolved above 95 %, orphans below 5 %. They judge all months "
+            "that are resolved, not only those of the run.",
+            "A red gate stops the derivatives of the run, and every push.",
+            "A legacy id that is known but not in HubSpot counts as a miss.",
+        ],
     ),
 )
 def resolved(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     with postgres.database.transaction() as connection:
         written = stages.apply_resolution(connection, window(context), Settings.from_env())
-    add_month_counts(context, written.row_counts, keys.RESOLVED)
-    return dg.MaterializeResult(
-        metadata={"rows_rewritten": written.written, "rows_in_range": sum(written.row_counts.values())}
-    )
+        sample = sampled(connection, SAMPLE, window(context))
+    account = f"{sum(written.row_counts.values()):,} communications, {written.written:,} of them written again."
+    add_run_metadata(context, keys.RESOLVED, written.row_counts, account, sample)
+    return dg.MaterializeResult()

@@ -1,4 +1,5 @@
-"""What people see: Dagster's UI with its daemon and the local HubSpot's page, in a browser, on a small load."""
+"""What people see and do: Dagster's UI with its daemon, the report and the local HubSpot's page, in a browser as large as
+a laptop's, on a small load. One ``ic-assets up`` serves all tests, which go on where the one before left it."""
 
 from __future__ import annotations
 
@@ -11,15 +12,18 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets_tests.drops import CONTACT, HUBSPOT_CONTACT, row, write_drop
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -44,7 +48,8 @@ class Served:
 
     address: str
     hubspot: str
-    drop_folder: Path
+    home: Path
+    alerts: list[dict[str, Any]]
 
     def graphql(self, query: str) -> dict[str, Any]:
         response = httpx.post(f"{self.address}/graphql", json={"query": query}, timeout=30, trust_env=False)
@@ -56,20 +61,31 @@ class Served:
     def runs(self, job: str) -> list[dict[str, Any]]:
         """Newest first."""
         found = self.graphql(
-            f'{{runsOrError(filter: {{pipelineName: "{job}"}}) {{... on Runs {{results {{status tags {{key value}}}}}}}}}}'
+            f'{{runsOrError(filter: {{pipelineName: "{job}"}}) {{... on Runs'
+            " {results {runId status tags {key value}}}}}"
         )
         runs = found["runsOrError"]["results"]
         assert isinstance(runs, list)
         return runs
 
+    def ended(self, job: str, before: int) -> list[dict[str, Any]]:
+        """The runs of a job, newest first, as soon as there is one more than ``before`` and it has ended."""
 
-# One interpreter for the three, since starting one takes longer than what they do.
+        def is_done(runs: list[dict[str, Any]]) -> bool:
+            return len(runs) > before and runs[0]["status"] in ("SUCCESS", "FAILURE", "CANCELED")
+
+        found: list[dict[str, Any]] = wait_for(lambda: self.runs(job), is_done)
+        return found
+
+
+# One interpreter for all, since starting one takes longer than what they do. The last one's exit code is what counts.
 COMMANDS = (
-    "import json, sys; from ic_assets.cli import app; [app(c, standalone_mode=False) for c in json.loads(sys.argv[1])]"
+    "import json, sys; from ic_assets.cli import app;"
+    " sys.exit([app(c, standalone_mode=False) for c in json.loads(sys.argv[1])][-1])"
 )
 
 
-def run_commands(home: Path, *commands: list[str]) -> None:
+def run_commands(home: Path, *commands: list[str], code: int = 0) -> None:
     done = subprocess.run(
         [sys.executable, "-c", COMMANDS, json.dumps(commands)],
         env={**os.environ, "IC_HOME": str(home)},
@@ -79,7 +95,7 @@ def run_commands(home: Path, *commands: list[str]) -> None:
         timeout=240,
         check=False,
     )
-    assert done.returncode == 0, f"{done.stdout[-1000:]}{done.stderr[-2000:]}"
+    assert done.returncode == code, f"{done.stdout[-1000:]}{done.stderr[-2000:]}"
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +106,33 @@ def chromium() -> str:
     return path
 
 
+# Whoever knows the address of a webhook may post there.
+SECRET = "T0123/B4567/whoever-knows-this-may-post"
+
+
 @pytest.fixture(scope="module")
-def served(chromium: str) -> Iterator[Served]:
+def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The address of a webhook and what is posted to it."""
+    bodies: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/services/{SECRET}", bodies
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def served(chromium: str, webhook: tuple[str, list[dict[str, Any]]]) -> Iterator[Served]:
     # Not tmp_path: PostgreSQL's socket may lie below, and a socket's path has 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="ui-"))
     home = folder / "home"
@@ -108,7 +149,7 @@ def served(chromium: str) -> Iterator[Served]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "ic_assets", "up", "--port", str(port)],
-            env={**os.environ, "IC_HOME": str(home), "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "IC_HOME": str(home), "PYTHONUNBUFFERED": "1", "IC_ALERT_WEBHOOK_URL": webhook[0]},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -117,12 +158,16 @@ def served(chromium: str) -> Iterator[Served]:
         try:
             # Beside the server, as people do: they share its PostgreSQL and its local HubSpot.
             run_commands(
-                home, ["reconcile", "contacts", str(contacts)], ["load", str(drop)], ["push", "--mode", "test"]
+                home,
+                ["reconcile", "contacts", str(contacts)],
+                ["load", str(drop)],
+                ["push", "--mode", "test"],
+                ["report"],
             )
             text = wait_for(lambda: log.read_text(encoding="utf-8"), lambda text: "Ctrl-C ends it." in text, process)
             found = re.search(r"Dagster's UI:\s+(\S+)\s+HubSpot:\s+(\S+)", text)
             assert found, text
-            yield Served(found[1], found[2], home / "drop")
+            yield Served(found[1], found[2], home, webhook[1])
         finally:
             process.send_signal(signal.SIGINT)
             try:
@@ -154,7 +199,7 @@ def page(chromium: str) -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS, headless=True)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page = browser.new_page(viewport={"width": 1366, "height": 768})
         page.set_default_timeout(30_000)
         yield page
         browser.close()
@@ -163,36 +208,34 @@ def page(chromium: str) -> Iterator[Any]:
 def test_the_asset_graph_shows_every_stage_in_its_group(served: Served, page: Any, screenshots: Path) -> None:
     page.goto(f"{served.address}/asset-groups")
     for group in ("intake", "staging", "activities", "hubspot", "reports"):
-        page.get_by_text(group, exact=True).first.wait_for()
+        page.get_by_text(group, exact=True).last.wait_for()
     page.screenshot(path=screenshots / "graph.png")
     page.goto(f"{served.address}/asset-groups?expanded=global@global:activities")
-    for table in (
-        "ic_calls",
-        "ic_emails",
-        "ic_meetings",
-        "ic_notes",
-        "ic_tasks",
-        "ic_communications",
-        "ic_postal_mail",
-    ):
-        page.get_by_text(table, exact=True).first.wait_for()
+    for activity in ACTIVITY_TYPES:
+        page.get_by_text(activity.table, exact=True).first.wait_for()
     page.screenshot(path=screenshots / "group.png")
 
 
-def test_an_asset_says_what_it_is_and_its_checks_say_what_they_found(
-    served: Served, page: Any, screenshots: Path
-) -> None:
+def test_an_asset_says_what_it_is_and_its_last_run_what_it_did(served: Served, page: Any, screenshots: Path) -> None:
     page.goto(f"{served.address}/assets/staging/ic_communication_master/resolved")
-    page.get_by_text("orphans flagged", exact=False).first.wait_for()
+    page.get_by_text("its orphans flagged", exact=False).first.wait_for()
+    page.get_by_text("Good to know", exact=True).wait_for()
     page.screenshot(path=screenshots / "asset.png")
-    page.goto(f"{served.address}/assets/staging/ic_communication_master/resolved?view=checks")
-    page.get_by_text("contacts_resolved", exact=True).first.click()
-    page.get_by_text("100.00 % of 2 references to contacts lead to HubSpot", exact=False).first.wait_for()
-    page.screenshot(path=screenshots / "check.png")
+    page.goto(f"{served.address}/assets/staging/ic_communication_master/resolved?view=events")
+    page.get_by_text("2 months, 2019-03 to 2019-04: 2 communications", exact=False).wait_for()
+    plot = page.get_by_alt_text("Rows by month")
+    plot.wait_for()
+    assert plot.evaluate("image => image.decode().then(() => image.naturalWidth)") == 80, "two bars, drawn"
+    sample = page.get_by_text("derived_activity_type", exact=False).first.inner_text()
+    assert "emails" in sample
+    assert "Subject 2" not in page.inner_text("body"), "samples are masked"
+    page.screenshot(path=screenshots / "run.png")
 
 
-def test_the_local_hubspot_shows_the_timeline_of_a_contact(served: Served, page: Any, screenshots: Path) -> None:
-    page.goto(f"{served.hubspot}/contacts/{HUBSPOT_CONTACT}")
+def test_the_local_hubspot_leads_to_the_timeline_of_a_contact(served: Served, page: Any, screenshots: Path) -> None:
+    page.goto(served.hubspot)
+    page.get_by_role("link", name="Ada Example").first.click()
+    page.wait_for_url(f"**/contacts/{HUBSPOT_CONTACT}*")
     text = page.inner_text("body")
     assert "Quote & delivery <b>" in text, "as it was written, and not as HTML"
     assert "Subject 2" in text
@@ -200,23 +243,44 @@ def test_the_local_hubspot_shows_the_timeline_of_a_contact(served: Served, page:
     page.screenshot(path=screenshots / "timeline.png")
 
 
+def test_the_report_opens_from_its_file_without_any_network(served: Served, page: Any, screenshots: Path) -> None:
+    tab = page.context.browser.new_page()
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto((served.home / "reports" / "data_quality.html").as_uri())
+    tab.get_by_role("heading", name="Data quality", exact=True).wait_for()
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    tab.screenshot(path=screenshots / "report.png")
+    tab.close()
+
+
+def test_a_month_is_materialized_from_the_ui(served: Served, page: Any, screenshots: Path) -> None:
+    before = len(served.runs("__ASSET_JOB"))
+    page.goto(f"{served.address}/assets/staging/ic_calls")
+    page.get_by_role("button", name="Materialize").first.click()
+    page.get_by_text("Show all partitions").click()
+    months = page.locator("[role=dialog] input[type=text]").first
+    months.fill("2019-03-01")
+    months.press("Enter")
+    page.screenshot(path=screenshots / "materialize.png")
+    page.get_by_role("button", name="Launch 1 run").click()
+    assert served.ended("__ASSET_JOB", before)[0]["status"] == "SUCCESS"
+    page.goto(f"{served.address}/assets/staging/ic_calls?view=events")
+    page.get_by_text("2019-03: 1 in ic_calls, 0 written, 0 removed", exact=False).wait_for()
+    page.get_by_text("reports/data_quality.html", exact=False).first.wait_for()
+    page.screenshot(path=screenshots / "materialized.png")
+
+
 def test_a_file_in_the_drop_folder_lands_and_its_months_follow_by_themselves(
     served: Served, page: Any, screenshots: Path
 ) -> None:
     landings, months = len(served.runs("land_drop")), len(served.runs("bring_months_up_to_date"))
     rows = [row(3, "2021-06-05", "Meeting"), row(4, "2021-08-05", "Letter")]
-    part = write_drop(served.drop_folder / "delta.csv.part", rows)
-    part.rename(served.drop_folder / "delta.csv")
-
-    def ended(job: str, before: int) -> list[dict[str, Any]]:
-        def is_done(runs: list[dict[str, Any]]) -> bool:
-            return len(runs) > before and runs[0]["status"] in ("SUCCESS", "FAILURE", "CANCELED")
-
-        return wait_for(lambda: served.runs(job), is_done)
-
-    landed = ended("land_drop", landings)
+    part = write_drop(served.home / "drop" / "delta.csv.part", rows)
+    part.rename(served.home / "drop" / "delta.csv")
+    landed = served.ended("land_drop", landings)
     assert (len(landed), landed[0]["status"]) == (landings + 1, "SUCCESS")
-    brought = ended("bring_months_up_to_date", months)
+    brought = served.ended("bring_months_up_to_date", months)
     assert (len(brought), brought[0]["status"]) == (months + 1, "SUCCESS"), "one run for both months"
     tags = {tag["key"]: tag["value"] for tag in brought[0]["tags"]}
     assert tags["dagster/asset_partition_range_start"] == "2021-06-01"
@@ -234,8 +298,35 @@ def test_a_file_in_the_drop_folder_lands_and_its_months_follow_by_themselves(
     }
     assert counts == {"2021-07-01": 0, "2021-08-01": 1}
     page.goto(f"{served.address}/runs")
-    page.get_by_text("bring_months_up_to_date", exact=False).first.wait_for()
+    page.get_by_text("months: 2021-06 to 2021-08", exact=False).first.wait_for()
     page.screenshot(path=screenshots / "runs.png")
     page.goto(f"{served.address}/assets/staging/ic_communication_landing")
     page.get_by_text("2 rows = 2 inserted", exact=False).first.wait_for()
     page.screenshot(path=screenshots / "landing.png")
+
+
+def test_a_red_gate_says_why_and_what_to_do_and_one_alert_leads_to_its_run(
+    served: Served, page: Any, screenshots: Path
+) -> None:
+    """The run is the command line's: the daemon sees every run that is on record."""
+    months = len(served.runs("bring_months_up_to_date"))
+    drop = write_drop(served.home.parent / "unknown.csv", [row(5, "2019-03-05 10:00", Person_Id=777)])
+    run_commands(served.home, ["load", str(drop)], code=1)
+    failed = served.ended("bring_months_up_to_date", months)[-1 - months]
+    figure = "80.00 % of 5 references to contacts lead to HubSpot"
+    page.goto(f"{served.address}/assets/staging/ic_communication_master/resolved?view=checks")
+    page.get_by_text("contacts_resolved", exact=True).first.click()
+    page.get_by_text(figure, exact=False).first.wait_for()
+    page.get_by_text("ic-assets reconcile contacts FILE", exact=False).first.wait_for()
+    page.screenshot(path=screenshots / "check.png")
+
+    (alert,) = wait_for(lambda: [body for body in served.alerts if body["event"] == "run_failed"], bool)
+    assert alert["checks"][0]["figure"].startswith(figure)
+    assert alert["run_url"] == f"{served.address}/runs/{failed['runId']}"
+    page.goto(alert["run_url"])
+    page.get_by_text("Failure", exact=True).first.wait_for()
+    page.get_by_text("contacts_resolved", exact=False).first.wait_for()
+    page.screenshot(path=screenshots / "failed_run.png")
+    logs = [path for path in (served.home / "dagster").rglob("*") if path.is_file()]
+    assert len(logs) > 3
+    assert [path for path in logs if SECRET.encode() in path.read_bytes()] == []

@@ -170,6 +170,21 @@ def test_every_asset_says_what_it_is_who_owns_it_and_what_it_is_made_of(nodes: d
     assert silent == {}
 
 
+def test_every_table_says_what_one_row_is_and_what_to_know_about_it(nodes: dict[str, object]) -> None:
+    for key in (LANDING, f"{LANDING}/months", MASTER, f"{MASTER}/resolved", *DERIVATIVES, *RECONCILIATIONS):
+        text = nodes[key].description  # type: ignore[attr-defined]
+        first, *rest = text.splitlines()
+        assert re.fullmatch(r"[A-Z][^*`]+\.", first), "a list of assets shows the first line, and no Markdown"
+        assert any(line.startswith("**One row** is ") for line in rest), key
+        assert "**Good to know**" in rest, key
+        assert any(line.startswith("- ") for line in rest), key
+
+
+def test_only_what_is_filled_by_hand_goes_out_of_date_by_the_clock(nodes: dict[str, object]) -> None:
+    with_policy = {key for key, node in nodes.items() if node.freshness_policy}  # type: ignore[attr-defined]
+    assert with_policy == set(RECONCILIATIONS)
+
+
 def test_every_table_shows_the_columns_that_the_database_has(nodes: dict[str, object], database: str) -> None:
     shown = {}
     for key, node in nodes.items():
@@ -215,13 +230,15 @@ def test_sensors_run_by_default_and_nothing_is_pushed_until_someone_switches_the
     repository = definitions.get_repository_def()
     assert {sensor.name: sensor.default_status.value for sensor in repository.sensor_defs} == {
         "csv_drop": "RUNNING",
+        "failed_runs": "RUNNING",
         "landed_months": "RUNNING",
+        "new_warnings": "RUNNING",
         "reconciled_months": "RUNNING",
     }
     assert {schedule.name: schedule.default_status.value for schedule in repository.schedule_defs} == {
         "nightly_push": "STOPPED"
     }
-    assert {job for sensor in repository.sensor_defs for job in (sensor.job_name,)} == {
+    assert {target.job_name for sensor in repository.sensor_defs for target in sensor.targets} == {
         "land_drop",
         "bring_months_up_to_date",
     }
@@ -284,6 +301,9 @@ def test_every_statement_without_composed_parts_is_one_that_the_database_takes(d
         connection.execute(
             "CREATE TEMPORARY TABLE incoming_warning (line_number bigint, comm_communicationid bigint,"
             " column_name text, raw_value text, reason text)"
+        )
+        connection.execute(
+            "CREATE TEMPORARY TABLE incoming_match (line bigint, legacy_id bigint, hubspot_id bigint, name text, email text)"
         )
         for path in sorted((ROOT / "sql").glob("activities/**/*.sql")) + sorted((ROOT / "sql/sandbox").glob("*.sql")):
             text = re.sub(r"^\s*--.*\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import shutil
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
+from xml.etree import ElementTree
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
+from dagster._core.log_manager import DagsterLogManager
 
 from ic_assets.activities.engine import stages
+from ic_assets.activities.run_metadata import plot
 from ic_assets_tests.drops import CONTACT, row
 from ic_assets_tests.graph.conftest import Graph, digest
 
@@ -41,12 +48,8 @@ def figures(result: dg.ExecuteInProcessResult, name: str) -> dict[str, object]:
 
 
 def observed_months(graph: Graph, result: dg.ExecuteInProcessResult) -> list[str]:
-    return sorted(
-        event.event_specific_data.asset_observation.partition  # type: ignore[union-attr]
-        for event in result.all_events
-        if event.event_type_value == "ASSET_OBSERVATION"
-        and event.event_specific_data.asset_observation.asset_key == MONTHS  # type: ignore[union-attr]
-    )
+    recorded = graph.instance.fetch_observations(MONTHS, limit=1000).records
+    return sorted(str(record.partition_key) for record in recorded if record.run_id == result.run_id)
 
 
 def test_a_range_is_one_run_with_an_event_and_the_row_count_of_each_month(graph: Graph) -> None:
@@ -68,6 +71,10 @@ def test_a_drop_says_in_the_ui_where_its_rows_went(graph: Graph) -> None:
     metadata = event.materialization.metadata
     assert metadata["outcome"].value == "3 rows = 2 inserted + 0 updated + 0 unchanged + 1 rejected"
     assert metadata["months"].value == "2019-01, 2019-02"
+    table = str(metadata["rows"].value)
+    assert "| inserted | 2 | █████████████▍ |" in table
+    assert "| rejected | 1 | ██████▋ |" in table
+    assert "Rejected: unreadable_required 1." in table
     assert metadata["drop"].value["rejected_by_reason"] == {"unreadable_required": 1}  # type: ignore[index]
     assert metadata["drop"].value["field_warnings"] == 1  # type: ignore[index]
     (check,) = result.get_asset_check_evaluations()
@@ -138,16 +145,102 @@ def test_running_months_again_writes_nothing_and_ids_stay(graph: Graph) -> None:
         return [graph.query(f"SELECT * FROM staging.{table} ORDER BY id") for table in tables]
 
     first = graph.months("2019-03")
-    assert figures(first, "rows_written") == {
-        "staging/ic_communication_master": 8,
-        **{f"staging/{table}": 2 if table == "ic_notes" else 1 for table in TABLES},
-    }
+    accounts = figures(first, "run")
+    assert accounts["staging/ic_communication_master"] == "2019-03: 8 communications, 8 of them written."
+    assert accounts["staging/ic_notes"] == (
+        "2019-03: 2 in ic_notes, 2 written, 0 removed; 0 with a payload that HubSpot would refuse."
+    )
     before = standing()
-    again = graph.months("2019-02", "2019-04")
-    assert set(figures(again, "rows_written").values()) == {0}
-    assert set(figures(again, "rows_removed").values()) == {0}
-    assert figures(again, "rows_rewritten") == {"staging/ic_communication_master/resolved": 0}
+    again = figures(graph.months("2019-02", "2019-04"), "run")
+    span = "3 months, 2019-02 to 2019-04"
+    assert again == {
+        "staging/ic_communication_master": f"{span}: 8 communications, 0 of them written.",
+        "staging/ic_communication_master/resolved": f"{span}: 8 communications, 0 of them written again.",
+        **{
+            f"staging/{table}": f"{span}: {2 if table == 'ic_notes' else 1} in {table}, 0 written, 0 removed; "
+            "0 with a payload that HubSpot would refuse."
+            for table in TABLES
+        },
+    }
     assert standing() == before
+
+
+def test_the_account_of_a_run_stands_once_on_the_event_that_the_ui_shows_first(graph: Graph) -> None:
+    """Metadata of the result would be copied onto each of 178 events, a plot of five kilobytes each time."""
+    rows = [row(1, "2019-01-05"), row(2, "2019-03-05", Comm_Subject="Call Ada on +49 30 1234"), row(3, "2019-03-06")]
+    graph.land("a.csv", rows)
+    result = graph.months("2019-01", "2019-04")
+    for key in STAGES:
+        events = [event for event in result.get_asset_materialization_events() if event.asset_key == key]
+        assert [sorted(event.materialization.metadata) for event in events[:-1]] == [
+            ["dagster/partition_row_count"]
+        ] * 3
+        latest = graph.instance.get_latest_materialization_event(key)
+        assert latest is not None
+        assert latest.asset_materialization is not None
+        assert latest.asset_materialization.partition == "2019-04-01", "which the UI shows first"
+        assert "run_months" in latest.asset_materialization.metadata
+    metadata = events_metadata(result, MASTER)
+    assert metadata["run"].value == "4 months, 2019-01 to 2019-04: 3 communications, 3 of them written."
+    assert "2019-01 to 2019-03; one bar is a month, the highest 2 rows." in str(metadata["run_months"].value)
+    assert "| 2019 | 3 | ████████████████████ |" in str(metadata["run_years"].value)
+    sample = str(metadata["run_sample"].value)
+    assert sample.splitlines()[0] == (
+        "- comm_communicationid `3`, comm_datetime `2019-03-06 00:00:00`, comm_type `Call`, "
+        "derived_activity_type `calls`, comm_subject `S… 3`, is_orphaned `False`"
+    )
+    assert "Ada" not in sample
+    assert "1234" not in sample
+    empty = events_metadata(result, dg.AssetKey(["staging", "ic_tasks"]))
+    assert empty["run_months"].value == "No rows in these months."
+    assert "run_sample" not in empty
+
+
+def test_a_run_that_leaves_no_record_says_what_to_set(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph.land("a.csv", [row(1)])
+
+    def warnings() -> set[str]:
+        messages: list[str] = []
+        monkeypatch.setattr(DagsterLogManager, "warning", lambda self, text, *rest: messages.append(text))
+        graph.months("2019-03")
+        return set(messages)
+
+    assert warnings() == {"DAGSTER_HOME is not set: the work is done, and Dagster keeps no record of it."}
+    monkeypatch.setenv("DAGSTER_HOME", str(graph.folder))
+    assert warnings() == set()
+
+
+def outline(markdown: str) -> list[tuple[int, int]]:
+    """Height and width of each bar of a plot in Markdown."""
+    encoded = markdown.partition("(data:image/svg+xml;base64,")[2].partition(")")[0]
+    image = ElementTree.fromstring(base64.b64decode(encoded))
+    (path,) = image.iter("{http://www.w3.org/2000/svg}path")
+    floor = int(image.attrib["height"])
+    return [(floor - int(top), int(width)) for top, width in re.findall(r"V(\d+)h(\d+)", path.attrib["d"])]
+
+
+def test_the_plot_of_a_run_has_a_bar_for_each_month_in_its_proportion() -> None:
+    markdown = plot({date(2019, 1, 1): 200, date(2019, 2, 1): 0, date(2019, 4, 1): 100})
+    assert outline(markdown) == [(60, 40), (0, 40), (0, 40), (30, 40)]
+    assert markdown.endswith("2019-01 to 2019-04; one bar is a month, the highest 200 rows.")
+    assert plot({date(2019, 1, 1): 0}) == "No rows in these months."
+
+
+def test_the_plot_of_many_years_stays_short_enough_for_the_ui_to_show_it() -> None:
+    """Dagster's UI hides Markdown of a thousand characters and more behind a link."""
+    months = [date(2000 + number // 12, number % 12 + 1, 1) for number in range(347)]
+    markdown = plot({month: 123_456 - number for number, month in enumerate(months)})
+    assert len(markdown) < 1000
+    bars = outline(markdown)
+    assert len(bars) == 87, "four months each"
+    assert sum(width for _, width in bars) <= 420
+    assert markdown.endswith("2028-11; one bar is 4 months, the highest 493,818 rows.")
+
+
+def events_metadata(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> Mapping[str, dg.MetadataValue]:
+    """Of the asset's last event."""
+    events = [event for event in result.get_asset_materialization_events() if event.asset_key == key]
+    return events[-1].materialization.metadata
 
 
 def test_a_correction_of_type_and_month_leaves_no_stale_row_when_the_new_month_runs_first(graph: Graph) -> None:

@@ -243,7 +243,7 @@ def resolution_rules() -> list[Rule]:
                 {"entity_type": entity_type},
             ),
             f"{{good_share}} of {{checked}} references to {entity} lead to HubSpot (more than 95 % must).",
-            f"staging.reconciliation_log names them; add them with `ic-assets reconcile {entity} FILE`.",
+            f"`ic-assets unresolved {entity}` lists them, what matters most first; then `ic-assets reconcile {entity} FILE`.",
             allowed=0.05,
             gate=True,
         )

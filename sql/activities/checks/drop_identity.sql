@@ -1,5 +1,5 @@
 -- Drops whose rows do not add up: rows in the file against the landed rows by fate and the rejected ones, counted anew.
--- Parameters: drop_keys (text[], NULL for all); recount (whether to count the landed rows, or to take the drop's counts).
+-- Parameters: drop_keys (text[], NULL for all); recount (whether to count the landed rows or to take the drop's word).
 WITH judged AS (
     SELECT
         d.drop_id,

@@ -1,4 +1,5 @@
--- A few communications of a type without a derivative row, or with one of another type. Parameters: activity_type; {table}.
+-- A few communications of a type without a derivative row, or with one of another type.
+-- Parameters: activity_type; {table}.
 SELECT
     m.comm_communicationid,
     d.id IS NULL AS missing

@@ -2,7 +2,7 @@
 -- Grain: one communication of the type. Parameters: those of {slice}, a condition on v, and of {payload} and {error};
 -- {view}; {as_type} is what the payload's text is cast to.
 SELECT
-    r.*,
+    r.*, -- noqa: AM04
     CASE WHEN r.payload_error IS NULL THEN r.rendered END AS payload,
     CASE
         WHEN r.payload_error IS NOT NULL THEN 'failed'
@@ -20,5 +20,5 @@ FROM (
         ON b.ic_communication_master_id = v.ic_communication_master_id AND b.part = 1
     WHERE {slice}
     -- Keeps the planner from flattening this level, which would render each payload up to four times.
-    OFFSET 0
+    OFFSET 0 -- noqa: AM09
 ) AS r

@@ -1,0 +1,232 @@
+"""Alerts: two sensors of the daemon post what failed as JSON to the webhook of ``IC_ALERT_WEBHOOK_URL``. They see every
+run on record, those of the command line too; an alert that cannot be delivered fails the sensor's tick and no run."""
+
+from __future__ import annotations
+
+import html
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import httpx
+from dagster import AssetCheckEvaluation, DagsterEventType
+from tenacity import Retrying, retry_if_result, stop_after_attempt, stop_after_delay, wait_exponential
+
+from ic_assets.core.failures import Refused, Unavailable
+from ic_assets.core.settings import Alerts
+from ic_assets.resources.hubspot import masked
+
+# A tick may have five runs to tell of, and Dagster ends it after 60 s.
+_TIMEOUT_SECONDS = 3.0
+_GIVE_UP_SECONDS = 6.0
+# Of a check's history: what came before this run is near the top, but runs may have followed it.
+_HISTORY = 50
+
+_AGAIN = {
+    "land_drop": "Mend what the message names, then drop the file again.",
+    "bring_months_up_to_date": "Mend the cause; `ic-assets load` then goes on where this stopped.",
+    "push_to_hubspot": "Mend the cause, then push again with the same command: nothing is sent twice.",
+    "refresh_reports": "Mend the cause, then `ic-assets report`.",
+}
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.FAILURE,
+    # Runs of the command line name no code location.
+    monitor_all_code_locations=True,
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Posts failed runs to IC_ALERT_WEBHOOK_URL: failed checks with figures and next steps, or the error. A gate "
+    "that stays red at the same figure is posted once.",
+)
+def failed_runs(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+    failed = _failed(context)
+    news = [evaluation for evaluation in failed if _is_news(context, evaluation)]
+    red = [evaluation for evaluation in failed if evaluation.blocking]
+    if red and not any(evaluation.blocking for evaluation in news):
+        return None  # the command line and the sensor after it may run into the same gate
+    return _tell(context, "run_failed", [*red, *(evaluation for evaluation in news if not evaluation.blocking)])
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitor_all_code_locations=True,
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Posts a check that only warns to IC_ALERT_WEBHOOK_URL when it fails and had not failed the time before.",
+)
+def new_warnings(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+    news = [e for e in _failed(context) if not e.blocking and _is_news(context, e)]
+    return _tell(context, "checks_failed", news) if news else None
+
+
+SENSORS = [failed_runs, new_warnings]
+
+
+def _tell(
+    context: dg.RunStatusSensorContext, event: str, checks: Sequence[AssetCheckEvaluation]
+) -> dg.SkipReason | None:
+    settings = Alerts.from_env()
+    if settings.webhook_url is None:
+        return dg.SkipReason("IC_ALERT_WEBHOOK_URL is not set: nobody is told.")
+    post(settings.webhook_url, alert(context, event, checks, settings.ui_url))
+    return None
+
+
+def alert(
+    context: dg.RunStatusSensorContext, event: str, checks: Sequence[AssetCheckEvaluation], ui_url: str | None
+) -> dict[str, Any]:
+    """What is posted about a run: ``text`` for people (in Slack's notation), and the same as fields.
+
+    ``event`` is ``run_failed`` or ``checks_failed``. Holds no personal data: figures of checks but not their samples, and
+    of an exception its name alone, unless this project worded it for people."""
+    run = context.dagster_run
+    findings = [_finding(evaluation) for evaluation in checks]
+    stopped_by_check = any(evaluation.blocking for evaluation in checks)
+    error = None if event == "checks_failed" or stopped_by_check else masked(_error(context))
+    what = _what(run)
+    fields = {
+        "event": event,
+        "job": run.job_name,
+        "run_id": run.run_id,
+        "run_url": f"{ui_url}/runs/{run.run_id}" if ui_url else None,
+        "months": _months(run.tags),
+        "drop": run.tags.get("dagster/partition") if run.job_name == "land_drop" else None,
+        "error": error,
+        "checks": findings,
+        "next_step": findings[0]["next_step"]
+        if findings
+        else _AGAIN.get(run.job_name, "Mend the cause and run it again."),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return {"text": html.escape("\n".join(_lines(what, event, fields)), quote=False), **fields}
+
+
+def _lines(what: str, event: str, fields: dict[str, Any]) -> Iterator[str]:
+    yield f"*ic_assets: {what} failed*" if event == "run_failed" else f"*ic_assets: {what} found something to look at*"
+    if fields["error"]:
+        yield fields["error"]
+    for finding in fields["checks"]:
+        yield f"• {finding['asset']}, {finding['check'].replace('_', ' ')}: {finding['figure']}"
+        if finding["next_step"]:
+            yield f"   {finding['next_step']}"
+    if not fields["checks"]:
+        yield fields["next_step"]
+    yield fields["run_url"] or f"run {fields['run_id']}"
+
+
+def _what(run: dg.DagsterRun) -> str:
+    months = _months(run.tags)
+    # The button "Materialize" starts a job without a name of its own.
+    name = "materialization" if run.job_name.startswith("__") else run.job_name
+    if run.job_name == "land_drop":
+        return f"{name} of {run.tags.get('dagster/partition', 'a drop')}"
+    return f"{name} of {months}" if months else name
+
+
+def _months(tags: Any) -> str | None:
+    """The months of a run, ``2019-03`` or ``2019-03 to 2019-08``."""
+    first = tags.get("dagster/asset_partition_range_start") or tags.get("dagster/partition")
+    last = tags.get("dagster/asset_partition_range_end") or first
+    if first is None or "@" in first:
+        return None
+    return first[:7] if first[:7] == last[:7] else f"{first[:7]} to {last[:7]}"
+
+
+def _failed(context: dg.RunStatusSensorContext) -> list[AssetCheckEvaluation]:
+    records = context.instance.get_records_for_run(
+        context.dagster_run.run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION
+    ).records
+    evaluations = [
+        record.event_log_entry.dagster_event.asset_check_evaluation_data
+        for record in records
+        if record.event_log_entry.dagster_event
+    ]
+    return [evaluation for evaluation in evaluations if not evaluation.passed]
+
+
+def _is_news(context: dg.RunStatusSensorContext, evaluation: AssetCheckEvaluation) -> bool:
+    """Whether the check passed, was never judged, or blocked with another figure before this run."""
+    history = context.instance.event_log_storage.get_asset_check_execution_history(
+        evaluation.asset_check_key, limit=_HISTORY
+    )
+    ours = [record.id for record in history if record.run_id == context.dagster_run.run_id]
+    earlier = [record for record in history if record.id < min(ours, default=0) and record.status.value != "PLANNED"]
+    if not earlier or earlier[0].status.value != "FAILED":
+        return True
+    event = earlier[0].event and earlier[0].event.dagster_event
+    before = event.asset_check_evaluation_data.description if event else None
+    return bool(evaluation.blocking) and evaluation.description != before
+
+
+def _finding(evaluation: AssetCheckEvaluation) -> dict[str, Any]:
+    metadata = {name: value.value for name, value in evaluation.metadata.items()}
+    next_step = metadata.get("what_to_do")
+    return {
+        "asset": evaluation.asset_key.to_user_string(),
+        "check": evaluation.check_name,
+        "blocking": evaluation.blocking,
+        "figure": masked((evaluation.description or "").removesuffix(str(next_step)).strip()),
+        "failing": metadata.get("failing"),
+        "checked": metadata.get("checked"),
+        "next_step": next_step,
+    }
+
+
+def _error(context: dg.RunStatusSensorContext) -> str:
+    """Why the run failed, in one line. An exception that this project did not word is named and not quoted: its message
+    may hold values of the data."""
+    failure = context.for_run_failure()
+    events = [*failure.get_step_failure_events(), failure.failure_event]
+    errors = [error for event in events for error in _causes(getattr(event.event_specific_data, "error", None))]
+    worded = {"Failure", *(cls.__name__ for cls in _family(Refused))}
+    for error in errors:
+        if error.cls_name in worded:
+            return " ".join((error.message.partition(": ")[2] or error.message).split())
+    if errors:
+        return f"{errors[-1].cls_name}; the run's log has the rest."
+    return " ".join((failure.failure_event.message or "The run failed.").split())
+
+
+def _family(cls: type[Exception]) -> Iterator[type[Exception]]:
+    yield cls
+    for subclass in cls.__subclasses__():
+        yield from _family(subclass)
+
+
+def _causes(error: Any) -> Iterator[Any]:
+    while error is not None:
+        yield error
+        error = error.cause
+
+
+def post(url: str, body: dict[str, Any]) -> None:
+    """Posts JSON; where the webhook certainly has not got it (no connection, 429, 5xx) again, for a few seconds. Raises
+    ``Unavailable`` without the address, which is a secret."""
+    # httpx logs the address of every request at this level.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    with httpx.Client(timeout=_TIMEOUT_SECONDS) as client:
+        failure = Retrying(
+            stop=stop_after_attempt(3) | stop_after_delay(_GIVE_UP_SECONDS),
+            wait=wait_exponential(multiplier=0.5, max=2),
+            retry=retry_if_result(lambda found: found in (_UNREACHED, "429") or str(found).startswith("5")),
+            retry_error_callback=lambda state: state.outcome and state.outcome.result(),
+        )(_attempt, client, url, body)
+    if failure:
+        raise Unavailable(f"the webhook of IC_ALERT_WEBHOOK_URL did not take the alert: {failure}")
+
+
+_UNREACHED = "no connection"
+
+
+def _attempt(client: httpx.Client, url: str, body: dict[str, Any]) -> str | None:
+    """None when it was taken, else why not in a word. No exception leaves here: its text may hold the address."""
+    try:
+        response = client.post(url, json=body)
+    except (httpx.ConnectError, httpx.ConnectTimeout):
+        return _UNREACHED
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return f"no answer ({type(error).__name__})"
+    return None if response.is_success else str(response.status_code)
