@@ -1,199 +1,220 @@
-"""The pages for people: what the portal holds, and the timeline of a contact, company or deal.
+"""The pages for people: what the portal holds, the timeline of a contact, company or deal, what the last push changed.
 
 Everything is escaped by the templates; the bodies of activities are HTML and pass through a sanitizer. No scripts,
-no outside files.
+no outside files. The pages read the portal's own file and its request log, nothing else.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
-import nh3
 import orjson
 from jinja2 import DictLoader, Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from ic_assets.sandbox import page_data, wording
 from ic_assets.sandbox.calls import record_id
 from ic_assets.sandbox.objects import ACTIVITY_TYPES, OBJECT_TYPES, RECORD_TYPES, ObjectType
+from ic_assets.sandbox.page_data import ACTIVITY_SLUGS, CHANGES, FOUND_PER_TYPE, PAGE_SIZE, Link, Paging
 from ic_assets.sandbox.page_templates import TEMPLATES
 from ic_assets.sandbox.portal import Portal
 
-PAGE_SIZE = 100
-RECENT = 15
-_RECENT_ACTIVITIES = 40
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-_BODIES = {
-    "calls": "hs_call_body",
-    "emails": "hs_email_html",
-    "meetings": "hs_meeting_body",
-    "notes": "hs_note_body",
-    "tasks": "hs_task_body",
-    "communications": "hs_communication_body",
-    "postal_mail": "hs_postal_mail_body",
-}
-_FACTS = (
-    *("hs_call_direction", "hs_call_status", "hs_email_direction", "hs_email_status", "hs_meeting_outcome"),
-    *("hs_task_status", "hs_task_priority", "hs_communication_channel_type"),
-)
 _ENVIRONMENT = Environment(loader=DictLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-
-
-@dataclass(frozen=True)
-class Link:
-    """A record that a page points to."""
-
-    kind: ObjectType
-    id: int
-    name: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One activity of a timeline; ``body`` is sanitized HTML."""
-
-    kind: ObjectType
-    id: int
-    time: str
-    title: str
-    facts: tuple[str, ...]
-    body: str
-    others: tuple[Link, ...]
+_ENVIRONMENT.globals.update(
+    singular=wording.SINGULAR, plural=wording.PLURAL, icons=wording.ICONS, query=lambda **given: _query(given)
+)
 
 
 def page_routes(portal: Portal) -> list[Route]:
-    """``/`` and one page per contact, company and deal."""
+    """``/``, ``/changes``, one list and one page per contact, company, deal and activity."""
 
     async def home(request: Request) -> Response:
-        return _home(portal, request.query_params.get("q", "").strip())
+        wanted = request.query_params.get("q", "").strip()
+        return _found(portal, wanted) if wanted else _home(portal)
+
+    async def changes(request: Request) -> Response:
+        return _changes_page(portal, request.query_params)
+
+    def list_page(kind: ObjectType) -> Route:
+        async def page(request: Request) -> Response:
+            return _list(portal, kind, _number(request.query_params))
+
+        return Route(f"/{kind.slug}", page, methods=["GET"])
 
     def record_page(kind: ObjectType) -> Route:
         async def page(request: Request) -> Response:
-            return _record(portal, kind, record_id(request.path_params["id"]), request.query_params.get("page", "1"))
+            show = _activity if kind.is_activity else _record
+            return show(portal, kind, record_id(request.path_params["id"]), request.query_params)
 
         return Route(f"/{kind.slug}/{{id}}", page, methods=["GET"])
 
-    return [Route("/", home, methods=["GET"]), *(record_page(kind) for kind in RECORD_TYPES)]
+    return [
+        Route("/", home, methods=["GET"]),
+        Route("/changes", changes, methods=["GET"]),
+        *(list_page(kind) for kind in OBJECT_TYPES),
+        *(record_page(kind) for kind in OBJECT_TYPES),
+    ]
 
 
-def _home(portal: Portal, query: str) -> Response:
+# -- the pages ---------------------------------------------------------------------------------------------------
+
+
+def _home(portal: Portal) -> Response:
     counts = portal.store.counts()
     nothing = {"live": 0, "archived": 0}
-    lists = [(kind, _search(portal, kind, query) if query else _recent(portal, kind)) for kind in RECORD_TYPES]
     return _page(
+        portal,
         "home.html",
-        portal_id=portal.store.portal_id,
         counts=[(kind, counts.get(kind.slug, nothing)) for kind in OBJECT_TYPES],
-        lists=lists,
-        query=query,
+        lists=[(kind, page_data.recent(portal, kind)) for kind in RECORD_TYPES],
+        changes=page_data.last_changes(portal),
     )
 
 
-def _record(portal: Portal, kind: ObjectType, id_: int, page: str) -> Response:
+def _found(portal: Portal, wanted: str) -> Response:
+    found = [(kind, page_data.search(portal, kind, wanted)) for kind in OBJECT_TYPES]
+    return _page(
+        portal,
+        "found.html",
+        wanted=wanted,
+        records=[(kind, rows) for kind, rows in found if rows and not kind.is_activity],
+        activities=[(kind, page_data.entries(portal, rows)) for kind, rows in found if rows and kind.is_activity],
+        most=FOUND_PER_TYPE,
+    )
+
+
+def _list(portal: Portal, kind: ObjectType, page: int) -> Response:
+    total = portal.store.rows("select count(*) from record where type = ? and archived_at is null", (kind.slug,))[0][0]
+    paging = Paging(page, total)
+    rows = portal.store.rows(
+        "select type, id, properties from record where type = ? and archived_at is null"
+        " order by id desc limit ? offset ?",
+        (kind.slug, PAGE_SIZE, paging.offset),
+    )
+    if kind.is_activity:
+        return _page(portal, "activities.html", kind=kind, entries=page_data.entries(portal, rows), paging=paging)
+    counts = page_data.activity_counts(portal, kind, [row[1] for row in rows])
+    records = []
+    for _, id_, text in rows:
+        values = orjson.loads(text)
+        records.append((Link(kind, id_, wording.name_of(kind, id_, values), counts.get(id_, 0)), values))
+    return _page(portal, "records.html", kind=kind, records=records, paging=paging)
+
+
+def _record(portal: Portal, kind: ObjectType, id_: int, asked: Mapping[str, str]) -> Response:
     found = portal.store.records(kind.slug, [id_])
     if not found:
-        return _page("missing.html", status=404, kind=kind, id=id_)
-    number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
-    entries, total = _timeline(portal, kind, id_, max(1, number))
+        return _missing(portal, kind, id_)
+    values = found[id_].properties
+    chosen = asked.get("type", "")
+    slugs = (chosen,) if chosen in ACTIVITY_SLUGS else ACTIVITY_SLUGS
+    words = asked.get("find", "").strip()
+    by_type = page_data.activity_counts_by_type(portal, kind, id_)
+    paging, entries = page_data.timeline(portal, kind, id_, slugs, words, _number(asked))
     return _page(
+        portal,
         "record.html",
         kind=kind,
         id=id_,
-        name=_name(kind, id_, found[id_].properties),
-        properties=sorted(found[id_].properties.items()),
-        entries=entries,
-        total=total,
-        page=max(1, number),
-        pages=max(1, -(-total // PAGE_SIZE)),
-        linked=[link for other in RECORD_TYPES for link in _links(portal, kind, id_, other)],
+        name=wording.name_of(kind, id_, values),
+        about=[(wording.property_label(name), value) for name, value in sorted(values.items())],
+        created=wording.day_and_time(_ms(found[id_].created)),
+        by_type=[(activity, by_type[activity.slug]) for activity in ACTIVITY_TYPES if activity.slug in by_type],
+        total=sum(by_type.values()),
+        chosen=chosen if chosen in ACTIVITY_SLUGS else "",
+        find=words,
+        upcoming=page_data.upcoming(portal, kind, id_, slugs, words) if paging.page == 1 else [],
+        months=page_data.by_month(entries),
+        paging=paging,
+        linked=[(other, page_data.links(portal, kind, id_, other)) for other in RECORD_TYPES],
+        together=[(other, page_data.together(portal, kind, id_, other)) for other in RECORD_TYPES],
     )
 
 
-def _timeline(portal: Portal, kind: ObjectType, id_: int, page: int) -> tuple[list[Entry], int]:
-    slugs = [activity.slug for activity in ACTIVITY_TYPES]
-    base = (
-        "from (select distinct to_type, to_id from association"  # noqa: S608 - question marks only
-        " where from_type = ? and from_id = ?"
-        f" and to_type in ({','.join('?' * len(slugs))})) a"
-        " join record r on r.type = a.to_type and r.id = a.to_id and r.archived_at is null"
-    )
-    bound = (kind.slug, id_, *slugs)
-    total = portal.store.rows(f"select count(*) {base}", bound)[0][0]
-    rows = portal.store.rows(
-        f"select r.type, r.id, r.properties {base}"
-        " order by json_extract(r.properties, '$.hs_timestamp') desc, r.id desc limit ? offset ?",
-        (*bound, PAGE_SIZE, (page - 1) * PAGE_SIZE),
-    )
-    return [_entry(portal, kind, id_, *row) for row in rows], total
-
-
-def _entry(portal: Portal, owner: ObjectType, owner_id: int, slug: str, id_: int, properties: str) -> Entry:
-    kind, values = portal.kind(slug), orjson.loads(properties)
-    others = [link for other in RECORD_TYPES for link in _links(portal, kind, id_, other)]
-    return Entry(
+def _activity(portal: Portal, kind: ObjectType, id_: int, _: Mapping[str, str]) -> Response:
+    found = portal.store.records(kind.slug, [id_])
+    if not found:
+        return _missing(portal, kind, id_)
+    record = found[id_]
+    (entry,) = page_data.entries(portal, [(kind.slug, id_, orjson.dumps(record.properties).decode())])
+    return _page(
+        portal,
+        "activity.html",
         kind=kind,
-        id=id_,
-        time=values.get("hs_timestamp", ""),
-        title=values.get(kind.title, ""),
-        facts=tuple(values[name] for name in _FACTS if name in values),
-        body=nh3.clean(values.get(_BODIES[slug], "")),
-        others=tuple(link for link in others if (link.kind, link.id) != (owner, owner_id)),
+        entry=entry,
+        properties=sorted(record.properties.items()),
+        created=wording.day_and_time(_ms(record.created)),
+        updated=wording.day_and_time(_ms(record.updated)),
     )
 
 
-def _links(portal: Portal, kind: ObjectType, id_: int, other: ObjectType) -> list[Link]:
-    targets = sorted(portal.store.associated(kind.slug, [id_], other.slug).get(id_, {}))[:50]
-    return _named(portal, other, targets)
-
-
-def _named(portal: Portal, kind: ObjectType, ids: list[int]) -> list[Link]:
-    records = portal.store.records(kind.slug, ids)
-    return [Link(kind, id_, _name(kind, id_, records[id_].properties)) for id_ in ids if id_ in records]
-
-
-def _recent(portal: Portal, kind: ObjectType) -> list[Link]:
-    """The records that the newest activities belong to; without activities, those with the highest ids."""
-    newest: dict[int, None] = {}
-    for activity in ACTIVITY_TYPES:
-        found = portal.store.rows(
-            "select distinct a.to_id from"
-            " (select id from record where type = ? and archived_at is null order by id desc limit ?) r"
-            " join association a on a.from_type = ? and a.from_id = r.id and a.to_type = ?",
-            (activity.slug, _RECENT_ACTIVITIES, activity.slug, kind.slug),
-        )
-        newest.update(dict.fromkeys(row[0] for row in found))
-    if len(newest) < RECENT:
-        highest = portal.store.rows(
-            "select id from record where type = ? and archived_at is null order by id desc limit ?",
-            (kind.slug, RECENT),
-        )
-        newest.update(dict.fromkeys(row[0] for row in highest))
-    return _named(portal, kind, list(newest)[:RECENT])
-
-
-def _search(portal: Portal, kind: ObjectType, query: str) -> list[Link]:
-    found = portal.store.rows(
-        "select id from record where type = ? and archived_at is null"
-        " and (id = ? or exists (select 1 from json_each(properties) where instr(lower(value), lower(?)) > 0))"
-        " order by id limit ?",
-        (kind.slug, record_id(query), query, PAGE_SIZE),
+def _missing(portal: Portal, kind: ObjectType, id_: int) -> Response:
+    archived = portal.store.records(kind.slug, [id_], archived=True)
+    at = archived[id_].archived_at if archived else None
+    return _page(
+        portal,
+        "missing.html",
+        status=404,
+        kind=kind,
+        archived=wording.day_and_time(_ms(at)) if at is not None else "",
     )
-    return _named(portal, kind, [row[0] for row in found])
 
 
-def _name(kind: ObjectType, id_: int, properties: dict[str, str]) -> str:
-    if kind.slug == "contacts":
-        person = " ".join(properties[p] for p in ("firstname", "lastname") if properties.get(p))
-        if person:
-            return person
-    return properties.get(kind.title) or f"{kind.singular.capitalize()} {id_}"
+def _changes_page(portal: Portal, asked: Mapping[str, str]) -> Response:
+    changes = page_data.last_changes(portal)
+    what = asked.get("what", "")
+    what = what if what in CHANGES else ""
+    chosen = asked.get("type", "")
+    slugs = (chosen,) if chosen in ACTIVITY_SLUGS else ACTIVITY_SLUGS
+    paging, requests = Paging(1, 0), []
+    entries: list[tuple[str, page_data.Entry]] = []
+    if changes:
+        paging, entries = page_data.changed(portal, changes, what, slugs, _number(asked))
+        requests = portal.store.rows(
+            "select count(*), sum(status not between 200 and 299), sum(fault is not null) from request where at >= ?",
+            (changes.since,),
+        )
+    return _page(
+        portal,
+        "changes.html",
+        changes=changes,
+        requests=requests[0] if requests else (0, 0, 0),
+        what=what,
+        chosen=chosen if chosen in ACTIVITY_SLUGS else "",
+        entries=entries,
+        paging=paging,
+    )
 
 
-def _page(template: str, *, status: int = 200, **values: Any) -> Response:
-    return HTMLResponse(_ENVIRONMENT.get_template(template).render(**values), status, _HEADERS)
+# -- small things ------------------------------------------------------------------------------------------------
+
+
+def _number(asked: Mapping[str, str]) -> int:
+    page = asked.get("page", "1")
+    return max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 7 else 1
+
+
+def _query(given: Mapping[str, Any]) -> str:
+    """``?a=b`` of what is set; page 1 goes without saying."""
+    kept = {name: value for name, value in given.items() if value and (name, value) != ("page", 1)}
+    return f"?{urlencode(kept)}" if kept else "?"
+
+
+def _ms(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _page(portal: Portal, template: str, *, status: int = 200, **values: Any) -> Response:
+    values.setdefault("wanted", "")
+    text = _ENVIRONMENT.get_template(template).render(portal_id=portal.store.portal_id, **values)
+    return HTMLResponse(text, status, _HEADERS)

@@ -1,4 +1,4 @@
-"""HubSpot's own properties of the ten object types, as data: what a fresh portal lists.
+"""HubSpot's own properties of the ten object types, as data, and the three legacy ids: what a fresh portal lists.
 
 Names, types and option values follow HubSpot's object guides (calls, emails, meetings, notes, tasks,
 communications, postal mail). The product has its own list, written by somebody else from the same guides.
@@ -93,8 +93,15 @@ _ACTIVITY = (
 )
 _ATTACHMENTS = (Property("hs_attachment_ids"),)
 
+# The migration of the records themselves left its ids behind, as portals in this situation have them.
+_LEGACY_ID = {
+    slug: Property(f"legacy_{singular}_id", "number", "number", label=f"Legacy {singular} id", hubspot_defined=False)
+    for slug, singular in (("contacts", "contact"), ("companies", "company"), ("deals", "deal"))
+}
+
 _PER_TYPE: dict[str, tuple[Property, ...]] = {
     "contacts": (
+        _LEGACY_ID["contacts"],
         _read_only("createdate", "datetime", "date"),
         _read_only("lastmodifieddate", "datetime", "date"),
         Property("email", unique=True),
@@ -109,6 +116,7 @@ _PER_TYPE: dict[str, tuple[Property, ...]] = {
         ),
     ),
     "companies": (
+        _LEGACY_ID["companies"],
         _read_only("createdate", "datetime", "date"),
         _read_only("hs_lastmodifieddate", "datetime", "date"),
         *(Property(name) for name in ("name", "domain", "website", "address", "city", "zip", "state", "country")),
@@ -118,6 +126,7 @@ _PER_TYPE: dict[str, tuple[Property, ...]] = {
         _number("annualrevenue"),
     ),
     "deals": (
+        _LEGACY_ID["deals"],
         _read_only("createdate", "datetime", "date"),
         _read_only("hs_lastmodifieddate", "datetime", "date"),
         Property("dealname"),

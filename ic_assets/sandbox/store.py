@@ -29,6 +29,7 @@ create table if not exists record (
     created integer not null, updated integer not null, archived_at integer,
     primary key (type, id));
 create index if not exists record_state on record (type, archived_at);
+create index if not exists record_updated on record (updated);
 create table if not exists unique_value (
     type text not null, property text not null, value text not null, id integer not null,
     primary key (type, property, value)) without rowid;
@@ -92,6 +93,8 @@ class Store:
 
     def _open(self, path: Path) -> None:
         self._db = sqlite3.connect(path, timeout=15, isolation_level=None, check_same_thread=False)
+        # SQLite's own lower() knows ASCII only.
+        self._db.create_function("casefold", 1, lambda value: str(value).casefold(), deterministic=True)
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = normal")
         version = self._db.execute("pragma user_version").fetchone()[0]

@@ -1,0 +1,187 @@
+"""Writes what the documentation says of the tables from a database with the newest schema: the ERD in three forms and the
+data dictionary; and the decision tree from the classification. `make docs` calls it; tests hold the pages against it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.dictionary import described, origins
+from ic_assets.activities.engine.stages import classification
+from ic_assets.core import schema
+from ic_assets.core.catalog import Catalog, Column, Table
+from ic_assets.core.erd import graphml, mermaid, png
+from ic_assets.core.settings import Settings
+from ic_assets.resources.services import services
+
+DOCS = Path(__file__).parent
+PICTURE = DOCS / "images" / "erd.png"
+CLASSIFICATION = DOCS / "classification.md"
+_BEGIN, _END = "<!-- Written by `make docs` from sql/activities/classification.csv. -->", "<!-- Up to here. -->"
+_CHANNELS = {"SMS": "SMS", "LINKEDIN_MESSAGE": "LinkedIn message", "WHATS_APP": "WhatsApp"}
+
+
+def pages(catalog: Catalog) -> dict[Path, str]:
+    """The text of every file that is made here, by path."""
+    before = CLASSIFICATION.read_text(encoding="utf-8")
+    head, _, rest = before.partition(_BEGIN)
+    tail = rest.partition(_END)[2]
+    return {
+        DOCS / "erd.md": _erd_page(catalog),
+        DOCS / "erd.graphml": graphml(catalog),
+        DOCS / "data-dictionary.md": dictionary(catalog),
+        CLASSIFICATION: f"{head}{_BEGIN}\n\n{decision_tree()}\n{_END}{tail}",
+    }
+
+
+def _erd_page(catalog: Catalog) -> str:
+    return "\n".join(
+        [
+            "# The tables",
+            "",
+            "Drawn from the database by `make docs`. The same in yEd: [erd.graphml](erd.graphml). What each column holds:",
+            "[data-dictionary.md](data-dictionary.md). Of a database of your own: `ic-assets erd --format png --out erd.png`",
+            "(`graphml` and `mermaid` too).",
+            "",
+            "![The tables, their columns and what refers to what](images/erd.png)",
+            "",
+            "As Mermaid:",
+            "",
+            "```mermaid",
+            mermaid(catalog).rstrip("\n"),
+            "```",
+            "",
+        ]
+    )
+
+
+def dictionary(catalog: Catalog) -> str:
+    """Every table with its columns, and the views by name."""
+    lines = [
+        "# Data dictionary",
+        "",
+        "Written from the database's catalog by `make docs`. How the tables hang together: [erd.md](erd.md).",
+        "PK: primary key. UK: unique. FK: foreign key. Times without a zone are the legacy system's local time.",
+        "",
+    ]
+    made_of = origins()
+    for name in dict.fromkeys(table.schema for table in catalog.tables):
+        lines += [f"## Schema `{name}`", ""]
+        mine = [table for table in catalog.tables if table.schema == name]
+        for table in mine:
+            if not table.is_view:
+                lines += _table_lines(table, catalog, made_of.get(table.full_name, {}))
+        views = [table for table in mine if table.is_view]
+        lines += ["### Views", "", "| view | one row is | columns |", "|---|---|---|"]
+        lines += [
+            f"| `{view.full_name}` | {view.comment} | {', '.join(column.name for column in view.columns)} |"
+            for view in views
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _table_lines(table: Table, catalog: Catalog, made_of: dict[str, str]) -> list[str]:
+    lines = [f"### {table.full_name}", "", table.comment, ""]
+    head = ["column", "type", "key", "holds"] + (["made of"] if made_of else [])
+    lines += [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for column in table.columns:
+        cells = [f"`{column.name}`", column.type + ("" if column.is_nullable else ", not null")]
+        cells += [_key(column, table, catalog), _holds(column, table, catalog)]
+        lines.append(f"| {' | '.join(cells + ([made_of.get(column.name, '')] if made_of else []))} |")
+    lines.append("")
+    if table.checks:
+        lines += [*(f"- `{check}`" for check in table.checks), ""]
+    return lines
+
+
+def _key(column: Column, table: Table, catalog: Catalog) -> str:
+    is_reference = any(
+        r.table == table.full_name and column.name in r.columns and r.is_declared for r in catalog.references
+    )
+    found = [("PK", column.key_position is not None), ("FK", is_reference)]
+    found.append(("UK", column.is_unique and column.key_position is None))
+    return " ".join(key for key, holds in found if holds)
+
+
+def _holds(column: Column, table: Table, catalog: Catalog) -> str:
+    words = column.comment.replace("|", "\\|")
+    if column.values:
+        words += f" (one of {', '.join(f'`{value}`' for value in column.values)})"
+    for reference in catalog.references:
+        if reference.table == table.full_name and reference.columns == (column.name,):
+            words += f" (→ `{reference.target}.{reference.target_columns[0]}`)"
+    return words
+
+
+def decision_tree() -> str:
+    """The classification as a drawing and as a table."""
+    values: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for comm_type, activity, channel in classification():
+        values[activity, channel or ""].append(comm_type)
+    cases = values.pop(("case", ""))
+    lines = [
+        "```mermaid",
+        "flowchart LR",
+        "    start([Comm_Type, trimmed,<br/>in lower case]) --> which{One of}",
+    ]
+    order = [activity.name for activity in ACTIVITY_TYPES]
+    leaves = sorted(values, key=lambda leaf: order.index(leaf[0]))
+    for number, (activity, channel) in enumerate(leaves):
+        shown = f"{activity}<br/>{_CHANNELS[channel]}" if channel else activity
+        lines.append(f'    which -- "{_wrapped(values[activity, channel])}" --> leaf{number}[{shown}]')
+    lines += [
+        f'    which -- "{_wrapped(cases)}" --> case{{Case id set?}}',
+        "    case -- yes --> priority{Priority high,<br/>urgent or critical?}",
+        "    case -- no --> note[notes]",
+        "    priority -- yes --> task[tasks]",
+        "    priority -- no --> note",
+        '    which -- "anything else" --> unknown[notes<br/>counted as unrecognised]',
+        "```",
+        "",
+        "| activity type | values of `Comm_Type` |",
+        "|---|---|",
+    ]
+    for activity, channel in leaves:
+        shown = f"{activity}, as {_CHANNELS[channel]}" if channel else activity
+        lines.append(f"| {shown} | {', '.join(values[activity, channel])} |")
+    lines += [
+        f"| tasks or notes | {', '.join(cases)}: tasks when the case id is set and the priority is high, urgent or"
+        " critical; notes otherwise |",
+        "| notes, counted as unrecognised | anything else, for example `Mail` (letter or e-mail? nobody can tell), `Fax`,"
+        " `Site visit` |",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _wrapped(words: list[str], width: int = 22) -> str:
+    lines = [""]
+    for word in words:
+        if lines[-1] and len(lines[-1]) + len(word) + 2 > width:
+            lines[-1] += ","
+            lines.append("")
+        lines[-1] += f", {word}" if lines[-1] else word
+    return "<br/>".join(lines)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="docs-") as folder:
+        settings = replace(Settings.from_env(), home=Path(folder), postgres_url=None)
+        with services(settings) as up:
+            schema.ensure(up.postgres_url)
+            with psycopg.connect(up.postgres_url) as connection:
+                catalog = described(connection)
+    for path, text in pages(catalog).items():
+        path.write_text(text, encoding="utf-8")
+    PICTURE.write_bytes(png(catalog))
+
+
+if __name__ == "__main__":
+    main()
