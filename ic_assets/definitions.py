@@ -8,6 +8,8 @@ from typing import Any
 import dagster as dg
 
 from ic_assets.activities import definitions as activities
+from ic_assets.core.settings import Execution
+from ic_assets.executors import executor
 from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource, Reporter
 
 
@@ -22,8 +24,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
                 "reporter": Reporter(),
                 **(resources or {}),
             },
-            # The work is in PostgreSQL and on the wire: a process per step costs 2 s each and brings nothing.
-            executor=dg.in_process_executor,
+            executor=executor(Execution.from_env()),
         ),
     )
 

@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import platform
 import re
 import secrets
 import signal
@@ -33,6 +34,9 @@ from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import HUBSPOT_URL, Settings
 from ic_assets.resources.embedded_postgres import EmbeddedPostgres, keep, telling_line, write_private
 
+# Processes of this name carry runs: a run is dead when none of them is connected. A Celery worker has another name, since
+# it outlives the runs whose steps it executes.
+PROGRAM = "ic-assets"
 DAGSTER_SCHEMA = "ic_dagster"
 _OLDEST_POSTGRES = 15
 _UNESCAPED = re.compile(r"[/?#@]|%(?![0-9A-Fa-f]{2})")
@@ -77,8 +81,8 @@ def running(settings: Settings) -> Services | None:
 
 
 def process_name() -> str:
-    """The name under which this process is connected to Dagster's database."""
-    return f"ic-assets-{os.getpid()}"
+    """The name under which this process is connected to Dagster's database, on whatever machine it is."""
+    return f"{PROGRAM}-{platform.node()[:36]}-{os.getpid()}"  # PostgreSQL cuts it off after 63 bytes
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
