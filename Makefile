@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 OWN := env -u HUBSPOT_TOKEN -u HUBSPOT_BASE_URL -u IC_POSTGRES_URL -u DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast soak check up install install-dev wheel clean
+.PHONY: help demo test test-fast soak bench check docs up install install-dev wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,12 +31,20 @@ test-fast: install-dev ## The tests without servers and browsers
 soak: install-dev ## Thousands of faults, kills and corrections against the push; SOAK=500 for a shorter run (docs/soak.md)
 	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m ic_assets_tests.soak --schedules $(or $(SOAK),10000)
 
+bench: install-dev ## Measure against a bare COPY and the usual loader, into bench/; BENCH_ROWS="100000 500000" for other sizes
+	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m ic_assets_tests.bench --out $(or $(BENCH_OUT),bench) \
+		$(if $(BENCH_ROWS),--rows "$(BENCH_ROWS)") $(BENCH)
+
 check: install-dev ## Format, lint, types, definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/sqlfluff lint --processes 2 sql
 	@$(BIN)/mypy
 	@$(OWN) $(BIN)/dg check defs --use-active-venv
+
+docs: install-dev ## Draw the graph, the ERD, the decision tree and the data dictionary again
+	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python docs/graph.py
+	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python docs/tables.py
 
 install: $(VENV)/.installed ## The virtual environment with what the product needs
 install-dev: $(VENV)/.installed-dev ## The same with what its tests need

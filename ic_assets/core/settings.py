@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ic_assets.core.failures import Refused
@@ -19,6 +20,8 @@ HUBSPOT_URL = "https://api.hubapi.com"
 DATE_ORDERS = ("YMD", "DMY", "MDY")
 HUBSPOT_APIS = ("v3", "2026-03", "2026-09")
 MISSING_ASSOCIATION = ("fail", "drop")
+EXECUTORS = ("in_process", "celery", "k8s")
+BROKERS = ("redis", "rediss", "amqp", "amqps")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Settings:
             reference_time=_instant(_get("IC_REFERENCE_TIME")),
             date_order=_one_of("IC_DATE_ORDER", DATE_ORDERS),
             own_email=_get("IC_OWN_EMAIL"),
-            hubspot_base_url=_get("HUBSPOT_BASE_URL"),
+            hubspot_base_url=_base_url(_get("HUBSPOT_BASE_URL")),
             hubspot_token=_get("HUBSPOT_TOKEN"),
             hubspot_rps=_rps(_get("IC_HUBSPOT_RPS")),
             hubspot_api=_one_of("IC_HUBSPOT_API", HUBSPOT_APIS),
@@ -69,9 +72,53 @@ class Settings:
         return self.hubspot_token is None and self.hubspot_base_url is None
 
 
+@dataclass(frozen=True)
+class Execution:
+    """Where the steps of a run are executed (docs/scaling.md). Read when definitions load, and by a Celery worker."""
+
+    executor: str = "in_process"
+    celery_broker: str | None = field(default=None, repr=False)  # it may hold a password
+    celery_takeover_seconds: float = 3600.0
+
+    @classmethod
+    def from_env(cls) -> Execution:
+        """Raises ``Refused`` naming the variable and what it may be."""
+        return cls(
+            executor=_one_of("IC_EXECUTOR", EXECUTORS),
+            celery_broker=_broker(_get("IC_CELERY_BROKER")),
+            celery_takeover_seconds=_takeover(_get("IC_CELERY_TAKEOVER_SECONDS")),
+        )
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """Where failures are posted (docs/runbook.md, Alerts). Read by the two sensors that post, so that a wrong value stops
+    neither a run nor a command."""
+
+    webhook_url: str | None = field(default=None, repr=False)  # whoever knows it may post there
+    ui_url: str | None = None
+
+    @classmethod
+    def from_env(cls) -> Alerts:
+        """Raises ``Refused`` naming the variable and what it may be."""
+        return cls(
+            webhook_url=_web_address("IC_ALERT_WEBHOOK_URL"),
+            ui_url=(_web_address("IC_UI_URL") or "").rstrip("/") or None,
+        )
+
+
 def _get(name: str) -> str | None:
     value = os.environ.get(name, "").strip()
     return value or None
+
+
+def _base_url(url: str | None) -> str | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Refused(f"HUBSPOT_BASE_URL={url!r} is not an address such as {HUBSPOT_URL}; unset it for HubSpot itself")
+    return url.rstrip("/")
 
 
 def _timezone(name: str) -> str:
@@ -117,3 +164,28 @@ def _id_property(name: str) -> str:
             f"IC_HUBSPOT_ID_PROPERTY={name!r} is not a HubSpot property name: small letters, digits and _, a letter first"
         )
     return name
+
+
+def _broker(url: str | None) -> str | None:
+    if url and url.partition("://")[0] not in BROKERS:
+        # Not repeated: it may hold a password.
+        raise Refused(f"IC_CELERY_BROKER is not an address that starts with {', '.join(f'{b}://' for b in BROKERS)}")
+    return url
+
+
+def _takeover(text: str | None) -> float:
+    try:
+        value = float(text) if text else 3600.0
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= 86_400:
+        raise Refused(f"IC_CELERY_TAKEOVER_SECONDS={text!r} is not a number of seconds from 1 to 86400")
+    return value
+
+
+def _web_address(name: str) -> str | None:
+    value = _get(name)
+    if value and not (value.startswith(("https://", "http://")) and value.partition("://")[2].strip("/")):
+        # Not repeated: the address of a webhook is a secret.
+        raise Refused(f"{name} is not an address that starts with https:// or http://")
+    return value

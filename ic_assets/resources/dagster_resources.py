@@ -100,8 +100,8 @@ class Reporter:
     """Where long work reports to. In a run of the UI: nowhere, since Dagster shows the events; the command line puts
     its progress bars and its results here."""
 
-    def progress(self, what: str, done: int, total: int, note: str = "") -> None:
-        """``done`` of ``total`` bytes or records; called often."""
+    def progress(self, what: str, done: int, total: int, note: str = "", unit: str = "") -> None:
+        """``done`` of ``total`` of what ``unit`` names (bytes, records); called often."""
 
     def finished(self, what: str, outcome: object) -> None:
         """The outcome of one asset's work: a ``Landed``, a ``PushResult``."""

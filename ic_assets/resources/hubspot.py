@@ -121,6 +121,15 @@ class Rejected(Exception):
         self.problem = what
 
 
+class MissingScopes(Refused):
+    """The token may not do this (403). ``scopes``: any of them would do, as far as HubSpot names them."""
+
+    def __init__(self, what: Problem) -> None:
+        self.scopes = what.ids("requiredGranularScopes")
+        named = ", ".join(self.scopes) or "not named"
+        super().__init__(f"the HubSpot token lacks scopes ({named}); add them and run this again: {what.words}")
+
+
 class OutcomeUnknown(Exception):
     """The request may have been carried out: a lost or useless answer to something that must not be sent twice."""
 
@@ -350,8 +359,7 @@ class HubSpotClient:
         if status == 401:
             raise Refused(f"HubSpot refuses the token (401, {what.words}); check HUBSPOT_TOKEN")
         if status == 403:
-            scopes = ", ".join(what.ids("requiredGranularScopes")) or "not named"
-            raise Refused(f"the HubSpot token lacks scopes ({scopes}); add them and push again: {what.words}")
+            raise MissingScopes(what)
         if status < 400:
             raise Unavailable(f"{self.target.base_url} redirects instead of answering; check HUBSPOT_BASE_URL")
         raise Rejected(status, what)

@@ -1,16 +1,21 @@
-"""The staging database: one SQLAlchemy engine per process over psycopg 3, and the session settings that the views read."""
+"""The staging database: one SQLAlchemy engine per process over psycopg 3, and the session settings that the views read.
+
+SQLAlchemy is imported with the first ``Database``: a command that only looks does without it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import psycopg
-from sqlalchemy import Engine, create_engine, event, exc
-from sqlalchemy.engine import make_url
 
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 class Database:
@@ -18,43 +23,31 @@ class Database:
     own address, since the staging views read them (``sql/schema/0001_views_up.sql``)."""
 
     def __init__(self, postgres_url: str, settings: Settings) -> None:
+        from sqlalchemy import create_engine, event
+        from sqlalchemy.engine import make_url
+
         self.postgres_url = postgres_url
         self.settings = settings
         self.engine: Engine = create_engine(
             make_url(postgres_url).set(drivername="postgresql+psycopg"), pool_size=2, pool_pre_ping=True
         )
-        event.listen(self.engine, "connect", self._prepare)
-
-    def _prepare(self, connection: psycopg.Connection, _record: object) -> None:
-        connection.execute(
-            "SELECT set_config('ic_assets.reference_time', %s, false),"
-            " set_config('ic_assets.source_timezone', %s, false),"
-            " set_config('ic_assets.own_email', %s, false),"
-            " set_config('TimeZone', 'UTC', false)",
-            (
-                self.settings.reference_time.isoformat(),
-                self.settings.source_timezone,
-                self.settings.own_email or "",
-            ),
-        )
-        connection.commit()
+        event.listen(self.engine, "connect", lambda connection, _record: _prepare(connection, settings))
 
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection]:
         """A psycopg connection whose work is committed at the end and rolled back on any exception.
 
         Raises ``Unavailable`` when the server goes away."""
-        try:
-            with self.engine.begin() as connection:
-                raw = connection.connection.driver_connection
-                assert isinstance(raw, psycopg.Connection)  # noqa: S101 - for the type checker
-                yield raw
-        except (exc.OperationalError, psycopg.OperationalError) as error:
-            raise Unavailable(_explain(error)) from error
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise Unavailable(
-                f"the database role may not do this: {_first_line(error)}; grant it the rights of deploy/grants.sql"
-            ) from error
+        from sqlalchemy import exc
+
+        with _explained():
+            try:
+                with self.engine.begin() as connection:
+                    raw = connection.connection.driver_connection
+                    assert isinstance(raw, psycopg.Connection)  # noqa: S101 - for the type checker
+                    yield raw
+            except exc.OperationalError as error:
+                raise Unavailable(_explain(error.orig or error)) from error
 
     def close(self) -> None:
         self.engine.dispose()
@@ -62,20 +55,39 @@ class Database:
 
 @contextmanager
 def connected(postgres_url: str, settings: Settings) -> Iterator[psycopg.Connection]:
-    """One transaction on a database that nothing else of this process uses."""
-    database = Database(postgres_url, settings)
+    """One transaction on a database that nothing else of this process uses. Raises as ``Database.transaction``."""
+    with _explained(), psycopg.connect(postgres_url) as connection:
+        _prepare(connection, settings)
+        yield connection
+
+
+def _prepare(connection: psycopg.Connection, settings: Settings) -> None:
+    connection.execute(
+        "SELECT set_config('ic_assets.reference_time', %s, false),"
+        " set_config('ic_assets.source_timezone', %s, false),"
+        " set_config('ic_assets.own_email', %s, false),"
+        " set_config('TimeZone', 'UTC', false)",
+        (settings.reference_time.isoformat(), settings.source_timezone, settings.own_email or ""),
+    )
+    connection.commit()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
     try:
-        with database.transaction() as connection:
-            yield connection
-    finally:
-        database.close()
+        yield
+    except psycopg.OperationalError as error:
+        raise Unavailable(_explain(error)) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise Unavailable(
+            f"the database role may not do this: {_first_line(error)}; grant it the rights of deploy/grants.sql"
+        ) from error
 
 
-def _explain(error: Exception) -> str:
-    original = error.orig if isinstance(error, exc.OperationalError) and error.orig else error
-    if isinstance(original, psycopg.errors.DiskFull):
-        return f"PostgreSQL has no disk space left ({_first_line(original)}); make room and run this again"
-    return f"PostgreSQL: {_first_line(original)}; check that the server is up and run this again"
+def _explain(error: BaseException) -> str:
+    if isinstance(error, psycopg.errors.DiskFull):
+        return f"PostgreSQL has no disk space left ({_first_line(error)}); make room and run this again"
+    return f"PostgreSQL: {_first_line(error)}; check that the server is up and run this again"
 
 
 def _first_line(error: BaseException) -> str:

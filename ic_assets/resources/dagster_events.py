@@ -1,0 +1,76 @@
+"""Dagster's event log as it is, written in fewer statements: a run over 178 months plans 1,600 materializations.
+
+Nine trivial assets over 178 months in one run, two busy cores: 7.0 s with Dagster's own log, 1.4 s with this one (3.5 and
+1.0 s of processor time). The rows are those that Dagster writes, with one difference: a check of ours judges its asset as
+a whole, and Dagster 1.13 plans it once for each month of the run, in rows that no evaluation ever ends. Here it is
+planned once.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from dagster import AssetExecutionContext, AssetObservation, DagsterEvent, DagsterEventType, EventLogEntry
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
+from dagster._core.events import DagsterEventBatchMetadata
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster_postgres import PostgresEventLogStorage
+from sqlalchemy import Connection
+
+_IN_BULK = frozenset(
+    {
+        DagsterEventType.ASSET_MATERIALIZATION,
+        DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+        DagsterEventType.ASSET_OBSERVATION,
+    }
+)
+
+
+class EventLog(PostgresEventLogStorage):
+    """``PostgresEventLogStorage`` with batches of asset events in one statement each."""
+
+    _found_columns: frozenset[str] = frozenset()
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        bulk = [event for event in events if event.get_dagster_event().event_type in _IN_BULK]
+        if bulk:
+            with self.index_transaction() as connection:
+                identifiers = connection.execute(
+                    SqlEventLogStorageTable.insert().returning(
+                        SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
+                    ),
+                    [self._event_to_row(event) for event in bulk],
+                ).scalars()
+                stored = list(zip(bulk, identifiers, strict=True))
+                self._store_asset_event_tags(connection, bulk, [identifier for _, identifier in stored])
+                # An asset's entry tells of its newest event.
+                newest = {event.get_dagster_event().asset_key: (event, identifier) for event, identifier in stored}
+                for event, identifier in newest.values():
+                    self._store_asset_event(connection, event, identifier)
+        for event in events:
+            if event.get_dagster_event().event_type not in _IN_BULK:
+                self.store_event(event)
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        # Asked several times for each event, and answered from the catalog each time. A column does not go away.
+        if column_name not in self._found_columns and super()._has_asset_key_col_on_connection(conn, column_name):
+            self._found_columns |= {column_name}
+        return column_name in self._found_columns
+
+    def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
+        planned = event.get_dagster_event()
+        data = planned.asset_check_planned_data
+        whole = AssetCheckEvaluationPlanned(asset_key=data.asset_key, check_name=data.check_name)
+        super()._store_asset_check_evaluation_planned(
+            event._replace(dagster_event=planned._replace(event_specific_data=whole)), event_id
+        )
+
+
+def observe(context: AssetExecutionContext, observations: Sequence[AssetObservation]) -> None:
+    """Records what ``context.log_event`` would record one by one."""
+    operation, batch = context.op_execution_context, str(uuid.uuid4())
+    for number, observation in enumerate(observations, start=1):
+        metadata = DagsterEventBatchMetadata(batch, is_end=number == len(observations))
+        event = DagsterEvent.asset_observation(operation.get_step_execution_context(), observation, metadata)
+        operation._events.append(event)  # noqa: SLF001 - as log_event does: a run's result lists it

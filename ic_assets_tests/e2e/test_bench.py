@@ -1,0 +1,48 @@
+"""The benchmark end to end on a small file: that it measures everything it names. Never how fast."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ic_assets_tests.bench.__main__ import main
+from ic_assets_tests.bench.load import STAGES, TYPES
+
+
+def test_a_small_run_writes_the_table_the_figures_and_the_pictures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["--rows", "2000", "--months", "12", "--only", "copy,load,delta", "--rounds", "1"]
+    assert main([*arguments, "--home", str(tmp_path / "home"), "--out", str(out)]) == 0
+    assert "times the bare COPY" in capsys.readouterr().out
+    assert {path.name for path in out.iterdir()} == {"bench.md", "bench.json", "stages.png", "rows.png", "memory.png"}
+    figures = json.loads((out / "bench.json").read_bytes())
+    (size,) = figures["sizes"]
+    (load,), (delta,) = size["loads"], size["deltas"]
+    # Two of a thousand rows have no whole number of fields, one a NUL: no COPY takes those.
+    assert load["rows"]["rows_in"] == 1990
+    assert delta["rows"]["rows_in"] == 1990 + 20
+    assert len(size["copies"]) == 2
+    for one in (load, delta):
+        assert all(one["stages"][stage] > 0 for stage in STAGES)
+        total = sum(one["stages"].values()) + sum(one["orchestration"].values()) + one["start"]
+        assert total == pytest.approx(one["seconds"])
+        assert set(one["types"]) == set(TYPES)
+        assert all(0 < took <= one["stages"]["derivatives"] for took in one["types"].values())
+        assert 0 < one["to_master"] < one["seconds"]
+        assert 50 < one["peak_mb"] < 1000
+    assert figures["machine"]["postgresql"]["version"]
+    text = (out / "bench.md").read_text() + (out / "bench.json").read_text()
+    assert str(tmp_path) not in text
+
+
+def test_bad_arguments_are_refused_before_anything_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--only", "copy,lod"], ["--rows", "many"], ["--rows", "10"]):
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, "--home", str(tmp_path / "home")])
+        assert ended.value.code == 2
+    assert "lod" in capsys.readouterr().err
+    assert not (tmp_path / "home").exists()

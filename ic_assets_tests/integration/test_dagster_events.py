@@ -1,0 +1,140 @@
+"""The event log that writes in bulk holds what Dagster's own would hold of the same run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+from dagster._core.test_utils import instance_for_test
+
+from ic_assets.core.settings import Settings
+from ic_assets.resources.dagster_events import EventLog, observe
+from ic_assets.resources.dagster_home import dagster_home
+from ic_assets.resources.services import services
+
+MONTHS = dg.MonthlyPartitionsDefinition("2020-01-01")
+EVENTS = (
+    "SELECT dagster_event_type, step_key, asset_key, partition FROM event_logs WHERE run_id = %s"
+    " AND dagster_event_type IN"
+    " ('ASSET_MATERIALIZATION', 'ASSET_MATERIALIZATION_PLANNED', 'ASSET_OBSERVATION', 'ASSET_CHECK_EVALUATION')"
+    " ORDER BY id"
+)
+TAGS = (
+    "SELECT t.asset_key, e.partition, t.key FROM asset_event_tags AS t INNER JOIN event_logs AS e ON e.id = t.event_id"
+)
+ENTRIES = (
+    "SELECT asset_key, last_run_id = %s, (last_materialization::jsonb -> 'storage_id')::bigint ="
+    " (SELECT max(id) FROM event_logs AS e WHERE e.asset_key = k.asset_key AND dagster_event_type = 'ASSET_MATERIALIZATION')"
+    " FROM asset_keys AS k ORDER BY 1"
+)
+
+
+@dg.asset(partitions_def=MONTHS, backfill_policy=dg.BackfillPolicy.single_run(), code_version="1")
+def first() -> None: ...
+
+
+@dg.asset(partitions_def=MONTHS, backfill_policy=dg.BackfillPolicy.single_run(), deps=[first])
+def second() -> None: ...
+
+
+@dg.asset_check(asset=second)
+def judged() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True)
+
+
+def _run(instance: dg.DagsterInstance) -> str:
+    """One run of both assets over five months."""
+    definitions = dg.Definitions([first, second], asset_checks=[judged], jobs=[dg.define_asset_job("both")])
+    done = definitions.resolve_job_def("both").execute_in_process(
+        instance=instance,
+        tags={"dagster/asset_partition_range_start": "2020-02-01", "dagster/asset_partition_range_end": "2020-06-01"},
+    )
+    assert done.success
+    return done.run_id
+
+
+@pytest.fixture
+def ours(postgres_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[dg.DagsterInstance, str]]:
+    monkeypatch.setenv("IC_HOME", str(postgres_home))
+    settings = Settings.from_env()
+    with services(settings) as up:
+        dagster_home(settings)
+        with dg.DagsterInstance.get() as instance:
+            yield instance, up.dagster_postgres_url
+
+
+@pytest.fixture
+def dagsters(
+    superuser_url: str, postgres_url: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[dg.DagsterInstance, str]]:
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "100")
+    url = database.replace("postgresql://", "postgresql+psycopg2://")
+    with instance_for_test(overrides={"storage": {"postgres": {"postgres_url": url}}}) as instance:
+        yield instance, database
+
+
+def _rows(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(query, parameters or None).fetchall()
+
+
+def test_a_run_over_months_leaves_the_events_tags_and_entries_that_dagsters_own_log_has(
+    ours: tuple[dg.DagsterInstance, str], dagsters: tuple[dg.DagsterInstance, str]
+) -> None:
+    assert isinstance(ours[0].event_log_storage, EventLog)
+    assert type(dagsters[0].event_log_storage) is EventLog.__base__
+    found = []
+    for instance, url in (ours, dagsters):
+        run = _run(instance)
+        # Tags of this run only: the session's database holds those of other tests.
+        tags = sorted(_rows(url, f"{TAGS} WHERE e.run_id = %s", run))
+        entries = [row for row in _rows(url, ENTRIES, run) if row[0] in ('["first"]', '["second"]')]
+        found.append((_rows(url, EVENTS, run), tags, entries))
+    assert found[0] == found[1]
+    events, tags, entries = found[0]
+    assert len([event for event in events if event[0] == "ASSET_MATERIALIZATION_PLANNED"]) == 10
+    assert len([event for event in events if event[0] == "ASSET_MATERIALIZATION"]) == 10
+    assert tags
+    assert entries == [('["first"]', True, True), ('["second"]', True, True)]
+
+
+def test_the_ui_sees_each_month_as_materialized_and_none_of_the_others(ours: tuple[dg.DagsterInstance, str]) -> None:
+    instance, _ = ours
+    _run(instance)
+    months = ["2020-02-01", "2020-03-01", "2020-04-01", "2020-05-01", "2020-06-01"]
+    assert sorted(instance.get_materialized_partitions(dg.AssetKey("first"))) == months
+
+
+def test_a_check_of_the_whole_asset_is_planned_once_and_its_evaluation_ends_that_plan(
+    ours: tuple[dg.DagsterInstance, str],
+) -> None:
+    instance, url = ours
+    run = _run(instance)
+    rows = _rows(url, "SELECT execution_status, partition FROM asset_check_executions WHERE run_id = %s", run)
+    assert rows == [("SUCCEEDED", None)]
+
+
+def test_observations_of_a_step_are_stored_in_one_batch_each_with_its_month_and_version(
+    ours: tuple[dg.DagsterInstance, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance, url = ours
+    batches: list[int] = []
+    store = EventLog.store_event_batch
+    monkeypatch.setattr(
+        EventLog, "store_event_batch", lambda log, events: (batches.append(len(events)), store(log, events))
+    )
+
+    @dg.asset
+    def observer(context: dg.AssetExecutionContext) -> None:
+        tags = {"dagster/data_version": "v7"}
+        observe(
+            context, [dg.AssetObservation("months", partition=f"2020-0{month}-01", tags=tags) for month in range(1, 8)]
+        )
+
+    done = dg.materialize([observer], instance=instance)
+    stored = _rows(url, f"{EVENTS.replace(' ORDER', ' AND asset_key = %s ORDER')}", done.run_id, '["months"]')
+    assert stored == [("ASSET_OBSERVATION", "observer", '["months"]', f"2020-0{month}-01") for month in range(1, 8)]
+    assert 7 in batches
+    assert len(_rows(url, f"{TAGS} WHERE e.run_id = %s AND t.value = 'v7'", done.run_id)) == 7
