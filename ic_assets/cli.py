@@ -29,6 +29,26 @@ def _split(names: str | None) -> list[str]:
     return [name.strip() for name in (names or "").split(",") if name.strip()]
 
 
+def _completed_types(incomplete: str) -> list[str]:
+    """The shell's completion of the last of ``calls,em``."""
+    from ic_assets.activities.activity_types import BY_NAME
+
+    before, comma, last = incomplete.rpartition(",")
+    taken = before.split(",")
+    return [f"{before}{comma}{name}" for name in BY_NAME if name.startswith(last) and name not in taken]
+
+
+def _completed_months(incomplete: str) -> list[str]:
+    """The shell's completion of ``2019-0`` and of the second half of ``2019-03:2019``."""
+    from ic_assets.core.windows import partitions_end, partitions_start
+
+    start, end = partitions_start(), partitions_end()
+    numbers = range(start.year * 12 + start.month - 1, end.year * 12 + end.month - 1)
+    months = [f"{number // 12}-{number % 12 + 1:02}" for number in numbers]
+    first, colon, last = incomplete.rpartition(":")
+    return [f"{first}{colon}{month}" for month in months if month.startswith(last) and month >= first]
+
+
 class Entity(StrEnum):
     contacts = "contacts"
     companies = "companies"
@@ -41,10 +61,22 @@ class Mode(StrEnum):
     production = "production"
 
 
+class Diagram(StrEnum):
+    graphml = "graphml"
+    mermaid = "mermaid"
+    png = "png"
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-Months = Annotated[str | None, typer.Option(help="2019-03 or 2019-03:2019-08, both months included.")]
+Months = Annotated[
+    str | None, typer.Option(help="2019-03 or 2019-03:2019-08, both months included.", autocompletion=_completed_months)
+]
+Types = Annotated[
+    str | None,
+    typer.Option(help="Comma-separated activity types; all by default.", autocompletion=_completed_types),
+]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port on the loopback interface.")]
 
 
@@ -74,7 +106,10 @@ def load(
         # Ours to refuse, in one line; typer takes six.
         typer.Argument(help="CSV or CSV.GZ drops, taken in this order.", readable=False),
     ] = None,
-    months: Annotated[str | None, typer.Option(help="Run these months again too, 2019-03 or 2019-03:2019-08.")] = None,
+    months: Annotated[
+        str | None,
+        typer.Option(help="Run these months again too, 2019-03 or 2019-03:2019-08.", autocompletion=_completed_months),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -88,18 +123,52 @@ def load(
 @app.command()
 def reconcile(
     entity: Annotated[Entity, typer.Argument(help="Which table.")],
-    file: Annotated[Path, typer.Argument(help="CSV with legacy_id,hubspot_id[,name,email].", readable=False)],
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV with legacy_id,hubspot_id[,name,email].", readable=False)
+    ] = None,
+    from_hubspot: Annotated[
+        bool, typer.Option("--from-hubspot", help="Instead of a file: the records of HubSpot that carry a legacy id.")
+    ] = False,
+    hubspot_property: Annotated[
+        str | None,
+        typer.Option("--property", help="Their property with the legacy id; legacy_contact_id and so on by default."),
+    ] = None,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="Write nothing; show the gates as they are and as they would be.")
+    ] = False,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fill a reconciliation table: legacy id to HubSpot id. An empty hubspot_id says: known, not in HubSpot."""
-    from ic_assets.commands.load import reconcile_file as run
+    from ic_assets.commands.reconcile import reconcile_file, reconcile_from_hubspot
 
-    raise typer.Exit(run(entity.value, file, as_json=as_json))
+    if from_hubspot == (file is not None):
+        raise typer.BadParameter("name a FILE or --from-hubspot, one of the two.")
+    if hubspot_property and not from_hubspot:
+        raise typer.BadParameter("--property goes with --from-hubspot.")
+    if file is not None:
+        raise typer.Exit(reconcile_file(entity.value, file, dry=what_if, as_json=as_json))
+    raise typer.Exit(reconcile_from_hubspot(entity.value, hubspot_property, dry=what_if, as_json=as_json, quiet=quiet))
+
+
+@app.command()
+def unresolved(
+    entity: Annotated[Entity | None, typer.Argument(help="Which references; all by default.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write all of them to this file, to fill in and give to reconcile.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many of each kind.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Which missing records matter most: what leads nowhere, and what each id would bring once it is reconciled."""
+    from ic_assets.commands.unresolved import unresolved as run
+
+    raise typer.Exit(run(entity.value if entity else None, csv_file=csv, limit=limit, as_json=as_json))
 
 
 @app.command()
 def push(
-    types: Annotated[str | None, typer.Option(help="Comma-separated activity types; all by default.")] = None,
+    types: Types = None,
     months: Months = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many records.")] = None,
     include_orphans: Annotated[bool, typer.Option("--include-orphans", help="Also push orphans.")] = False,
@@ -129,7 +198,7 @@ def push(
 @app.command()
 def approve(
     by: Annotated[str, typer.Option(help="Who approves.")],
-    types: Annotated[str | None, typer.Option(help="Comma-separated activity types; all by default.")] = None,
+    types: Types = None,
     months: Months = None,
     include_orphans: Annotated[bool, typer.Option("--include-orphans", help="Orphans may go along.")] = False,
     as_json: Json = False,
@@ -160,7 +229,7 @@ def hubspot_setup(as_json: Json = False) -> None:
 @rollback_app.command("push")
 def rollback_push(
     run: Annotated[str | None, typer.Option(help="What one push created: its number or its Dagster run id.")] = None,
-    types: Annotated[str | None, typer.Option(help="Comma-separated activity types; all by default.")] = None,
+    types: Types = None,
     months: Months = None,
     ids: Annotated[str | None, typer.Option(help="Comma-separated communication ids.")] = None,
     yes: Yes = False,
@@ -183,44 +252,63 @@ def rollback_push(
 
 
 @rollback_app.command("activities")
-def rollback_activities(months: Months = None, yes: Yes = False) -> None:
+def rollback_activities(months: Months = None, yes: Yes = False, as_json: Json = False) -> None:
     """Empty the seven derivative tables (or some months of them). The master stays."""
-    _rollback("activities", months, yes)
+    _rollback("activities", months, yes, as_json)
 
 
 @rollback_app.command("resolution")
-def rollback_resolution(months: Months = None, yes: Yes = False) -> None:
+def rollback_resolution(months: Months = None, yes: Yes = False, as_json: Json = False) -> None:
     """Forget the HubSpot ids of the master and the log of misses. The communications stay."""
-    _rollback("resolution", months, yes)
+    _rollback("resolution", months, yes, as_json)
 
 
 @rollback_app.command("master")
-def rollback_master(yes: Yes = False) -> None:
+def rollback_master(yes: Yes = False, as_json: Json = False) -> None:
     """Remove everything that drops brought. The files can be loaded again afterwards."""
-    _rollback("master", None, yes)
+    _rollback("master", None, yes, as_json)
 
 
 @rollback_app.command("schema")
-def rollback_schema(yes: Yes = False) -> None:
+def rollback_schema(yes: Yes = False, as_json: Json = False) -> None:
     """Remove all of our tables, views and functions. Refused while records stand in HubSpot."""
-    _rollback("schema", None, yes)
+    _rollback("schema", None, yes, as_json)
 
 
-def _rollback(scope: str, months: str | None, yes: bool) -> None:
+def _rollback(scope: str, months: str | None, yes: bool, as_json: bool) -> None:
     from ic_assets.commands.rollback import rollback as run
     from ic_assets.core.windows import parse_months
 
-    raise typer.Exit(run(scope, parse_months(months) if months else None, yes=yes))
+    raise typer.Exit(run(scope, parse_months(months) if months else None, yes=yes, as_json=as_json))
 
 
 @app.command()
 def report(
     out: Annotated[Path | None, typer.Option(help="Folder; $IC_HOME/reports by default.")] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also data_quality_full.html, with sampled values in full: personal data.")
+    ] = False,
 ) -> None:
     """Write the data quality and push completion reports, as Markdown and HTML."""
-    from ic_assets.commands.status import report as run
+    from ic_assets.commands.report import report as run
 
-    raise typer.Exit(run(out))
+    raise typer.Exit(run(out, full=full))
+
+
+@app.command()
+def trace(
+    drop: Annotated[
+        str | None, typer.Argument(metavar="[DROP]", help="File name or key of a drop; the newest one by default.")
+    ] = None,
+    line: Annotated[str | None, typer.Argument(metavar="[LINE]", help="Line of the file; 1 is the header's.")] = None,
+    communication: Annotated[int | None, typer.Option("--id", help="Instead: the id of a communication.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Values as they are: personal data.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Where did row 1,234 go? From its line in a drop to its record in HubSpot, or to where it stopped and why."""
+    from ic_assets.commands.trace import trace as run
+
+    raise typer.Exit(run(drop, line, communication, full=full, as_json=as_json))
 
 
 @app.command()
@@ -232,11 +320,22 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
-def doctor() -> None:
-    """Find and explain what is wrong with the installation, the database or the HubSpot access."""
+def erd(
+    form: Annotated[Diagram, typer.Option("--format", help="graphml opens in yEd.")] = Diagram.mermaid,
+    out: Annotated[Path | None, typer.Option(help="File; standard output by default.")] = None,
+) -> None:
+    """Draw the tables of the database with their columns, keys and references."""
+    from ic_assets.commands.erd import erd as run
+
+    raise typer.Exit(run(form.value, out))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Find and explain what is wrong with the installation, the database or the HubSpot access. Changes nothing."""
     from ic_assets.commands.doctor import doctor as run
 
-    raise typer.Exit(run())
+    raise typer.Exit(run(as_json=as_json))
 
 
 @app.command()
@@ -258,12 +357,15 @@ def sandbox(
 _USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
 
 
+_INTERRUPTED = 130
+
+
 def main() -> None:
     """Exit codes: 0 done; 1 done, and a blocking check or some records failed; 2 refused, with one line that says why."""
     # Python's own answer to SIGTERM skips the clean-up, and the services would stay up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
     except _USAGE_ERROR as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             error.show()
@@ -274,11 +376,24 @@ def main() -> None:
         sys.stderr.write(f"ic-assets: {' '.join(str(refused).split())}\n")
         sys.exit(2)
     except KeyboardInterrupt:
-        sys.stderr.write("ic-assets: stopped; nothing is lost, the same command goes on from here\n")
-        sys.exit(130)
+        code = _INTERRUPTED
     except BrokenPipeError:
+        # Whoever read has seen enough (`| head`). Python's own flush at the end would complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        from ic_assets.commands.foreseen import explained
+
+        line = explained(error)
+        if line is None:
+            raise
+        sys.stderr.write(f"ic-assets: {' '.join(line.split())}\n")
+        if isinstance(error, OSError):  # standard output itself may be full
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(2)
+    if code == _INTERRUPTED:  # Typer's own answer to Ctrl-C is an empty line
+        sys.stderr.write("ic-assets: stopped; nothing is lost, the same command goes on from here\n")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ic_assets.activities.activity_types import BY_NAME
 from ic_assets.activities.engine.rules import judge
-from ic_assets.commands.load import load_files, reconcile_one
+from ic_assets.commands.load import load_files
 from ic_assets.commands.push import run_push
+from ic_assets.commands.reconcile import reconcile_one
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import out, table
 from ic_assets.core.settings import Settings

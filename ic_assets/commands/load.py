@@ -1,4 +1,4 @@
-"""``ic-assets load`` and ``reconcile``: files in, months up to date, as recorded runs."""
+"""``ic-assets load``: files in, months up to date, as recorded runs."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,18 +6,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
-
 from ic_assets.activities.engine import stages
 from ic_assets.activities.engine.landing import Landed, drop_key, inspected
-from ic_assets.activities.engine.reconciliation import ENTITIES, Reconciled, reconcile
-from ic_assets.activities.landing import DATA_VERSION_TAG
 from ic_assets.activities.partitions import csv_drops
 from ic_assets.activities.sensors import LOAD_LOCK, landing_config
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.failures import Refused
-from ic_assets.core.windows import month_key
 
 _COUNTS = ("rows_in", "inserted", "updated", "unchanged", "rejected", "field_warnings")
 
@@ -86,8 +81,11 @@ def bring_up_to_date(work: Session, months: tuple[date, date] | None = None) -> 
         waiting |= set(stages.Window(months[0], stages.next_month(months[1])).months)
     windows = stages.windows(waiting)
     failed: list[str] = []
-    for window in windows:
-        outcome, _ = work.run("bring_months_up_to_date", window=window)
+    for number, window in enumerate(windows, 1):
+        first, last = f"{window.start:%Y-%m}", f"{window.months[-1]:%Y-%m}"
+        span = f"month {first}" if first == last else f"months {first} to {last}"
+        turn = f" ({number} of {len(windows)})" if len(windows) > 1 else ""
+        outcome, _ = work.run("bring_months_up_to_date", window=window, title=f"{span}{turn}")
         failed = outcome.failed_checks or failed
     return len(waiting), failed
 
@@ -139,39 +137,3 @@ def _span(months: Sequence[str]) -> str:
     if len(months) == 1:
         return months[0][:7]
     return f"{len(months)}: {months[0][:7]} to {months[-1][:7]}"
-
-
-def reconcile_file(entity: str, file: Path, *, as_json: bool) -> int:
-    """Fills a reconciliation table from a CSV and says which months are out of date by it."""
-    with session(quiet=True) as work:
-        done = reconcile_one(work, entity, file)
-    if as_json:
-        emit_json(done.to_json())
-        return 0
-    out.print(
-        f"{entity}: {done.rows_in:,} ids, {done.changed:,} of them changed, "
-        f"{done.without_hubspot_id:,} without a HubSpot id."
-    )
-    if done.months:
-        out.print(
-            f"{len(done.months)} months refer to them ({month_key(done.months[0])[:7]} to "
-            f"{month_key(done.months[-1])[:7]}); `ic-assets load` brings them up to date, a running daemon by itself."
-        )
-    return 0
-
-
-def reconcile_one(work: Session, name: str, file: Path) -> Reconciled:
-    """Fills a table and tells Dagster, so that what rests on it shows as stale."""
-    entity = ENTITIES[name]
-    with work.database.transaction() as connection:
-        done = reconcile(connection, entity, file)
-        version = connection.execute("SELECT last_value FROM staging.ic_change_number").fetchone()
-    if done.changed:
-        work.instance.report_runless_asset_event(
-            dg.AssetMaterialization(
-                ["staging", entity.table],
-                metadata={"rows_in": done.rows_in, "changed": done.changed, "months": len(done.months)},
-                tags={DATA_VERSION_TAG: f"{entity.name}-{version[0] if version else 0}"},
-            )
-        )
-    return done

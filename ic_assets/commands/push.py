@@ -13,6 +13,7 @@ from ic_assets.activities.engine.portal import setup
 from ic_assets.activities.engine.push import PushResult
 from ic_assets.activities.engine.rules import gates
 from ic_assets.activities.engine.stages import Window, next_month
+from ic_assets.activities.push import POOL
 from ic_assets.activities.sensors import months_to_push
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
@@ -75,6 +76,7 @@ def run_push(
             window = months_to_push(connection)
     if window is None:
         raise Refused("there is nothing to push: no communication has been loaded; see `ic-assets load`")
+    work.say_who_is_before(POOL)
     _, outcomes = work.run(
         "push_to_hubspot",
         window=window,

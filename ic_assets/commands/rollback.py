@@ -1,6 +1,7 @@
 """``ic-assets rollback``: the plan's roll-backs. Those of staging leave HubSpot and the ledger alone, and say so while
 records stand there; that of a push changes HubSpot only."""
 
+import sys
 from collections.abc import Sequence
 from datetime import date
 
@@ -14,7 +15,7 @@ from ic_assets.activities.engine import rollback as engine
 from ic_assets.activities.engine.push_rollback import RollbackResult, RollbackSelection
 from ic_assets.activities.engine.stages import Window, next_month
 from ic_assets.commands.runs import session
-from ic_assets.commands.terminal import counted, emit_json, out, say, table
+from ic_assets.commands.terminal import counted, emit_json, err, out, say, table
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.resources.dagster_resources import HubSpotResource
@@ -26,9 +27,13 @@ def _agreed(question: str) -> bool:
         return typer.confirm(question, default=False, err=True)
     except typer.Abort:
         return False
+    finally:
+        # An answer from a pipe brings no line end of its own to the screen.
+        if not sys.stdin.isatty():
+            say("")
 
 
-def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool) -> int:
+def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool, as_json: bool = False) -> int:
     """Shows what would go, asks, and removes it. Raises ``Refused`` when the answer is no, and for the schema while
     records stand in HubSpot."""
     window = Window(months[0], next_month(months[1])) if months else None
@@ -42,7 +47,7 @@ def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool) -> int:
                 "take them back first, or keep the schema"
             )
         for name, count in counts.items():
-            out.print(f"{name}: {counted(count, 'row')}", markup=False)
+            (err if as_json else out).print(f"{name}: {counted(count, 'row')}", markup=False)
         if standing:
             say(
                 f"{standing:,} records stand in HubSpot. They stay there and in the ledger: loaded again, the same "
@@ -57,7 +62,11 @@ def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool) -> int:
             with work.database.transaction() as connection:
                 removed = engine.rollback(connection, scope, window)
                 _record(connection, scope, removed)
-    out.print(f"Rolled back: {scope}.")
+                counts = removed
+    if as_json:
+        emit_json({"scope": scope, "removed": counts, "records_in_hubspot": standing})
+    else:
+        out.print(f"Rolled back: {scope}.")
     return 0
 
 

@@ -1,25 +1,56 @@
 """Recorded Dagster runs in the process of a command: the UI shows them like any other."""
 
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
 from ic_assets.activities.engine.stages import Window
-from ic_assets.activities.sensors import range_tags
-from ic_assets.commands.terminal import TerminalReporter, progress_bars
+from ic_assets.commands.terminal import Show, progress_bars, say
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
-from ic_assets.definitions import build_defs
 from ic_assets.resources.dagster_home import PROCESS_TAG, dagster_home, fail_abandoned_runs
+from ic_assets.resources.dagster_resources import Reporter
 from ic_assets.resources.postgres import Database
 from ic_assets.resources.services import Services, process_name, services
 
 # What an asset refuses with arrives as the name of its exception in the run's events.
-_REFUSALS = ("Refused", "DropRefused", "Unavailable", "StopForNow")
+_REFUSALS = ("Refused", "DropRefused", "Unavailable", "StopForNow", "NotUp", "MissingScopes")
+# And what no statement of ours refused, but a person can mend: the same, with what to do.
+_MENDABLE = {
+    "DiskFull": "make room on the disk of PostgreSQL",
+    "OutOfMemory": "give PostgreSQL more memory",
+    "TooManyConnections": "let PostgreSQL admit more connections",
+    "OperationalError": "check that PostgreSQL is up",
+    "AdminShutdown": "check that PostgreSQL is up",
+    "InsufficientPrivilege": "grant the database role the rights of deploy/grants.sql",
+    "LockNotAvailable": "wait until the other work on these tables has ended",
+    "ConnectError": "check that HubSpot can be reached",
+    "ReadTimeout": "check that HubSpot can be reached",
+    "PermissionError": "let this user read or write it",
+    "FileNotFoundError": "put the file back",
+    "OSError": "check the disk",
+}
+
+
+class TerminalReporter(Reporter):
+    """Shows progress through ``show`` and keeps the outcomes for the command."""
+
+    def __init__(self, show: Show | None, outcomes: list[Any]) -> None:
+        self._show = show
+        self._outcomes = outcomes
+
+    def progress(self, what: str, done: int, total: int, note: str = "", unit: str = "") -> None:
+        if self._show:
+            self._show(what, done, total, note, unit)
+
+    def finished(self, what: str, outcome: object) -> None:
+        self._outcomes.append(outcome)
 
 
 @dataclass(frozen=True)
@@ -51,15 +82,25 @@ class Session:
         partition_key: str | None = None,
         assets: list[dg.AssetKey] | None = None,
         config: Mapping[str, Any] | None = None,
+        title: str = "",
     ) -> tuple[RunOutcome, list[Any]]:
-        """Runs a job on record. Returns how it ended and what its assets reported.
+        """Runs a job on record. Returns how it ended and what its assets reported. With a ``title`` its steps are shown
+        as progress.
 
         Raises ``Refused`` when an asset refused, and ``RuntimeError`` for a defect."""
+        # The whole graph; commands that only need the services start in half the time without it.
+        from ic_assets.activities.sensors import range_tags
+        from ic_assets.definitions import build_defs
+
         outcomes: list[Any] = []
         with progress_bars(self.quiet) as show:
-            definitions = build_defs({"reporter": TerminalReporter(show, outcomes)})
-            result = definitions.resolve_job_def(job).execute_in_process(
+            definition = build_defs({"reporter": TerminalReporter(show, outcomes)}).resolve_job_def(job)
+            run_id = str(uuid.uuid4())
+            if show and title:
+                self.instance.add_event_listener(run_id, _steps(show, title, len(definition.graph.node_dict)))
+            result = definition.execute_in_process(
                 instance=self.instance,
+                run_id=run_id,
                 partition_key=partition_key,
                 asset_selection=assets,
                 tags={PROCESS_TAG: process_name(), **(range_tags(window) if window else {})},
@@ -75,6 +116,37 @@ class Session:
             _raise(result)
         return RunOutcome(result.run_id, result.success, failed), outcomes
 
+    def say_who_is_before(self, pool: str) -> None:
+        """Says which runs hold a pool that takes one at a time: a run that needs it waits for them, without a word."""
+        info = self.instance.event_log_storage.get_concurrency_info(pool)
+        for run_id in sorted(info.active_run_ids | info.pending_run_ids):
+            run = self.instance.get_run_by_id(run_id)
+            if run is None or run.is_finished:
+                continue
+            stats = self.instance.get_run_stats(run_id)
+            since = f", since {datetime.fromtimestamp(stats.start_time, UTC):%H:%M} UTC" if stats.start_time else ""
+            say(
+                f"Run {run_id} ({run.job_name}{since}) is at HubSpot already and one goes at a time: this one starts when "
+                "that has ended. Ctrl-C stops waiting."
+            )
+
+
+def _steps(show: Show, title: str, total: int) -> Callable[..., None]:
+    """Draws a run's steps as its events come."""
+    done = 0
+
+    def heard(entry: Any, _cursor: Any = None) -> None:
+        nonlocal done
+        event = entry.dagster_event
+        if event is None or event.step_key is None:
+            return
+        if event.is_step_success or event.is_step_failure or event.is_step_skipped:
+            done += 1
+        if event.is_step_start or done == total:
+            show(title, done, total, event.step_key.removeprefix("staging__").replace("__", " ").replace("_", " "))
+
+    return heard
+
 
 def _raise(result: dg.ExecuteInProcessResult) -> None:
     for event in result.all_events:
@@ -82,10 +154,12 @@ def _raise(result: dg.ExecuteInProcessResult) -> None:
         if not causes:
             continue
         refusal = next((error for error in causes if error.cls_name in _REFUSALS), None)
-        error = refusal or causes[-1]
+        error = refusal or next((error for error in causes if error.cls_name in _MENDABLE), causes[-1])
         message = error.message.partition(": ")[2].strip() or error.message
         if refusal:
             raise Refused(message)
+        if advice := _MENDABLE.get(error.cls_name or ""):
+            raise Refused(f"{message.splitlines()[0]}; {advice} and run this again, it goes on from there")
         raise RuntimeError(f"{error.cls_name}: {message}")
     raise RuntimeError(f"run {result.run_id} failed; the UI shows its events (`ic-assets up`)")
 

@@ -1,17 +1,19 @@
-"""``ic-assets status`` and ``report``."""
+"""``ic-assets status``."""
 
-from pathlib import Path
+from collections import Counter
 from typing import Any
 
 import psycopg
 
 from ic_assets.activities.engine.rules import judge
 from ic_assets.activities.engine.stages import out_of_date
-from ic_assets.commands.terminal import counted, emit_json, out, table
+from ic_assets.commands.terminal import because, counted, emit_json, out, table
 from ic_assets.core import schema
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import connected
 from ic_assets.resources.services import services
+
+_RESOLUTION_GATES = {"contacts_resolved", "companies_resolved", "deals_resolved", "orphans"}
 
 
 def status(*, as_json: bool) -> int:
@@ -21,6 +23,7 @@ def status(*, as_json: bool) -> int:
         schema.ensure(up.postgres_url)
         with connected(up.postgres_url, settings) as connection:
             found = _found(connection)
+    found["next"] = _next(found)
     if as_json:
         emit_json(found)
     else:
@@ -51,9 +54,10 @@ def _found(connection: psycopg.Connection) -> dict[str, Any]:
             dict(zip(("type", "communications", "orphans", "processed", "in_error"), row, strict=True)) for row in types
         ],
         "months_out_of_date": [month.isoformat() for month, _, _ in waiting],
+        "out_of_date_by_cause": dict(Counter(cause for _, _, cause in waiting).most_common()),
         "gates": [
             {"on": v.rule.on, "name": v.rule.name, "passed": v.passed, "figure": v.figure}
-            for v in judge(connection, want=lambda rule: rule.gate)
+            for v in judge(connection, want=lambda rule: rule.gate, recount=False)
         ],
         "portal_id": portal[0] if portal else None,
         "hubspot": dict(ledger),
@@ -70,19 +74,20 @@ def _show(found: dict[str, Any]) -> None:
         table("Activities", [c.replace("_", " ") for c in columns], [[r[c] for c in columns] for r in found["types"]])
     )
     if not found["drops_landed"]:
-        out.print(
-            "Nothing is loaded yet: `ic-assets load FILE`, or a file in the drop folder while `ic-assets up` runs."
-        )
+        out.print(found["next"])
         return
     waiting = found["months_out_of_date"]
     if waiting:
+        span = waiting[0][:7] if len(waiting) == 1 else f"{waiting[0][:7]} to {waiting[-1][:7]}"
         out.print(
-            f"{counted(len(waiting), 'month')} out of date ({waiting[0][:7]} to {waiting[-1][:7]}): run `ic-assets load`"
-            " (a red gate holds them back until it is green)."
+            f"{counted(len(waiting), 'month')} out of date ({span}), since {because(found['out_of_date_by_cause'])}: "
+            "run `ic-assets load`."
         )
     else:
         out.print("Every month is up to date.")
     red = [gate for gate in found["gates"] if not gate["passed"]]
+    if waiting and red:
+        out.print("While a gate is red, `ic-assets load` brings months no further than that gate.")
     out.print(f"{len(found['gates']) - len(red)} of {len(found['gates'])} gates are green.")
     for gate in red:
         out.print(f"  red: {gate['on']} {gate['name'].replace('_', ' ')}: {gate['figure']}", markup=False)
@@ -94,22 +99,25 @@ def _show(found: dict[str, Any]) -> None:
         )
     else:
         out.print("HubSpot: nothing was pushed yet.")
+    out.print(f"Next: {found['next']}")
 
 
-def report(folder: Path | None) -> int:
-    """Writes both reports: on record as a Dagster run, or just into ``folder``."""
-    from ic_assets.activities.engine import push_report
-    from ic_assets.activities.engine import report as reports
-    from ic_assets.commands.runs import session
-
-    with session(quiet=True) as work:
-        if folder is None:
-            work.run("refresh_reports")
-            folder = work.settings.home / "reports"
-        else:
-            with work.database.transaction() as connection:
-                for written in (reports.data_quality(connection), push_report.push_completion(connection)):
-                    reports.write(written, folder)
-    for name in ("data_quality", "push_completion"):
-        out.print(str(folder / f"{name}.html"), markup=False)
-    return 0
+def _next(found: dict[str, Any]) -> str:
+    """What to do first, and whether a push may go."""
+    red = {gate["name"] for gate in found["gates"] if not gate["passed"]}
+    records = found["hubspot"]
+    if not found["drops_landed"]:
+        return "Nothing is loaded yet: `ic-assets load FILE`, or a file in the drop folder while `ic-assets up` runs."
+    if found["months_out_of_date"] and not red:
+        return "`ic-assets load` brings the months up to date; push after that."
+    if red & _RESOLUTION_GATES:
+        return "no push while a gate is red. `ic-assets unresolved` says which missing records matter most."
+    if red:
+        return "no push while a gate is red; do what its line says."
+    if records.get("in_flight") or records.get("unknown"):
+        return "`ic-assets push` again: it asks HubSpot what became of the records in flight."
+    if records.get("failed"):
+        return "`ic-assets report` lists why HubSpot refused records; correct them and push again."
+    if not records:
+        return "every gate is green: `ic-assets push` shows what a push would do, and writes nothing."
+    return "`ic-assets push` shows what HubSpot has not got yet, and writes nothing."
