@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from ic_assets.resources.services import services
 for _name in list(os.environ):
     if _name.startswith(("HUBSPOT_", "IC_", "DAGSTER_", "PG")):
         del os.environ[_name]
+
+# A shell starts what it runs in the background with SIGINT ignored, and the commands under test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

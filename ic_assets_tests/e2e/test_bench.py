@@ -31,7 +31,7 @@ def test_a_small_run_writes_the_table_the_figures_and_the_pictures(
         total = sum(one["stages"].values()) + sum(one["orchestration"].values()) + one["start"]
         assert total == pytest.approx(one["seconds"])
         assert set(one["types"]) == set(TYPES)
-        assert all(0 < took <= one["stages"]["derivatives"] for took in one["types"].values())
+        assert all(took > 0 for took in one["types"].values())
         assert 0 < one["to_master"] < one["seconds"]
         assert 50 < one["peak_mb"] < 1000
     assert figures["machine"]["postgresql"]["version"]

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from datetime import date
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine import landing, refill, stages
 from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile
 from ic_assets.activities.engine.stages import Window
@@ -297,22 +296,46 @@ def test_a_type_that_fails_leaves_the_others_done_and_its_own_table_as_it_was(
         assert connection.execute("SELECT count(*) FROM staging.ic_emails").fetchone() == (5,)
 
 
-def test_an_interrupted_caller_does_not_wait_for_the_statements_under_way(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+SLOW = """
+import signal, sys
+from datetime import date
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.engine import stages
+from ic_assets.core.settings import Settings
+from ic_assets.resources.postgres import Database
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+apply = stages.apply_derivative
+
+def slow(connection, activity, *arguments):
+    if activity.name == "calls":
+        connection.execute("SELECT pg_sleep(120)")
+    return apply(connection, activity, *arguments)
+
+stages.apply_derivative = slow
+settings = Settings.from_env()
+window = stages.Window(date(2000, 1, 1), date(2030, 1, 1))
+list(stages.apply_derivatives(Database(sys.argv[1], settings), ACTIVITY_TYPES, window, settings))
+"""
+
+
+def test_an_interrupted_run_does_not_wait_for_the_statements_under_way(database: str, tmp_path: Path) -> None:
     reconcile_everything(database)
     land(database, write_drop(tmp_path / "a.csv", [row(1), row(2, kind="Email")]))
-    apply = stages.apply_derivative
-
-    def slow(connection: psycopg.Connection, activity: ActivityType, *arguments: Any) -> stages.Written:
-        if activity.name == "calls":
-            connection.execute("SELECT pg_sleep(60)")
-        return apply(connection, activity, *arguments)
-
-    monkeypatch.setattr(stages, "apply_derivative", slow)
-    interrupt = threading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGINT))
-    interrupt.start()
-    started = time.monotonic()
-    with opened(database) as opened_database, pytest.raises(KeyboardInterrupt):
-        list(stages.apply_derivatives(opened_database, ACTIVITY_TYPES, EVERYTHING, Settings.from_env()))
-    assert time.monotonic() - started < 30
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    with (
+        psycopg.connect(database, autocommit=True) as connection,
+        subprocess.Popen([sys.executable, "-c", SLOW, database], stderr=subprocess.PIPE) as child,
+    ):
+        try:
+            for _ in range(600):
+                if connection.execute(asleep).fetchone() == (1,):
+                    break
+                assert child.poll() is None
+                time.sleep(0.05)
+            child.send_signal(signal.SIGINT)
+            assert child.wait(30) != 0
+        finally:
+            child.kill()
+        assert connection.execute(asleep).fetchone() == (0,)
+        assert b"KeyboardInterrupt" in (child.stderr.read() if child.stderr else b"")

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -452,6 +453,9 @@ class TestRefused:
         good = text_of({"comm_note": "fine\nlines"})
         assert "line 4: a quote" in refusal(drop(tmp_path, good + '2,"open,\n3,,\n4\n'))
 
+    def test_a_quote_alone_on_the_last_line_is_open_too(self, tmp_path: Path) -> None:
+        assert "line 3: a quote" in refusal(drop(tmp_path, text_of({}) + '"'))
+
     def test_a_quote_that_opens_in_the_header_and_never_closes(self, tmp_path: Path) -> None:
         assert "line 1: a quote" in refusal(drop(tmp_path, 'Comm_CommunicationId,"Comm_Type\n1,Call\n'))
 
@@ -581,15 +585,27 @@ class TestChanged:
             csv_drop.inspect(path)
 
 
-def test_raw_rows_come_in_constant_passes_and_a_line_that_starts_no_record_is_an_error(tmp_path: Path) -> None:
+def test_raw_rows_come_in_one_pass_and_a_line_that_the_file_has_not_is_an_error(tmp_path: Path) -> None:
     path = drop(tmp_path, text_of({"comm_note": "a\nb"}, {}, {"comm_note": "c\nd"}))
     info = csv_drop.inspect(path)
     lines = path.read_text().split("\n")
     assert dict(csv_drop.raw_rows(path, info, iter([2, 5]))) == {2: "\n".join(lines[1:3]), 5: "\n".join(lines[4:6])}
     assert list(csv_drop.raw_rows(path, info, iter([]))) == []
-    for wrong in (3, 99):
-        with pytest.raises(LookupError, match=str(wrong)):
-            list(csv_drop.raw_rows(path, info, iter([wrong])))
+    with pytest.raises(LookupError, match="99"):
+        list(csv_drop.raw_rows(path, info, iter([2, 99])))
+
+
+def test_the_raw_text_of_any_row_is_the_lines_that_it_stands_on(tmp_path: Path) -> None:
+    """Over many blocks, with records that begin in one and end in the next."""
+    rows: list[dict[str, str]] = [{"comm_note": f"{n}\n" * (n % 90)} if n % 3 else {} for n in range(3000)]
+    path = drop(tmp_path, text_of(*rows))
+    info = csv_drop.inspect(path)
+    lines = path.read_text().split("\n")
+    starts = list(accumulate((1 + len(row.get("comm_note", "").split("\n")) - 1 for row in rows), initial=2))
+    for step in (1, 7, 500):
+        chosen = list(range(0, len(rows), step))
+        found = csv_drop.raw_rows(path, info, iter([starts[at] for at in chosen]))
+        assert list(found) == [(starts[at], "\n".join(lines[starts[at] - 1 : starts[at + 1] - 1])) for at in chosen]
 
 
 # Printable text of several scripts, with everything that CSV, COPY and line splitting could stumble over.

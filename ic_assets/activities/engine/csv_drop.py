@@ -8,7 +8,6 @@ rows in which something looks wrong are then judged one by one.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -149,22 +148,12 @@ def read(
 def raw_rows(path: Path, info: DropInfo, line_numbers: Iterator[int]) -> Iterator[tuple[int, str]]:
     """The raw text of the records that start on ``line_numbers`` (ascending), as ``Reject.raw_row`` has it.
 
-    Raises ``DropRefused`` when the file is not the one that was inspected, ``LookupError`` when no record starts
-    on a line that is asked for.
+    Raises ``DropRefused`` when the file is not the one that was inspected, ``LookupError`` for a line that it does not
+    have.
     """
-    wanted = next(line_numbers, None)
     with DropFile(path) as file, file.unchanged(info.identity):
-        for batch in Records(file, info.encoding, info.delimiter).batches():
-            while wanted is not None and wanted <= batch.starts[-1]:
-                index = bisect_left(batch.starts, wanted)
-                if batch.starts[index] != wanted:
-                    raise LookupError(f"no record starts on line {wanted}")
-                yield wanted, _shown(batch.raw(wanted, batch.ends[index]))
-                wanted = next(line_numbers, None)
-            if wanted is None:
-                break
-    if wanted is not None:
-        raise LookupError(f"no record starts on line {wanted}")
+        for line_number, raw in Records(file, info.encoding, info.delimiter).at(line_numbers):
+            yield line_number, _shown(raw)
 
 
 class DropReader:

@@ -8,7 +8,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -28,18 +28,15 @@ _LONE_CR_PATTERN = re.compile(r"\r(?!\n|\Z)")
 
 @dataclass(frozen=True)
 class _Block:
-    """Complete lines of the file and the number of the first."""
+    """Complete lines of the file and the numbers of the first and the last."""
 
     first: int
+    last: int
     text: str
 
     @cached_property
     def lines(self) -> list[str]:
         return _split(self.text)
-
-    @cached_property
-    def last(self) -> int:
-        return self.first - 1 + self.text.count("\n") + (not self.text.endswith("\n"))
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class Records:
         reader = csv.reader(chain.from_iterable(self._feed()), delimiter=self._delimiter)
         before = 0
         for row in reader:
-            if row == [_END]:
+            if row == [_END] and reader.line_num == before + 1:
                 return None
             if row and row[-1].endswith(_END):
                 raise self._never_closed(before)
@@ -102,10 +99,40 @@ class Records:
                 yield self._batch(rows, before, ends)
                 before, rows, ends = self._done, [], []
                 self._finish(before)
-        if rows[-1] != [_END]:
-            raise self._never_closed(ends[-2] if len(ends) > 1 else before)
+        last = ends[-2] if len(ends) > 1 else before
+        # A quote alone on the last line has the end mark for its text: that row reaches over two lines.
+        if rows[-1] != [_END] or ends[-1] != last + 1:
+            raise self._never_closed(last)
         if len(rows) > 1:
             yield self._batch(rows[:-1], before, ends[:-1])
+
+    def at(self, line_numbers: Iterable[int]) -> Iterator[tuple[int, str]]:
+        """The raw text of the records that start on these lines (ascending); what lies between is not parsed.
+
+        Raises ``LookupError`` for a line that the file does not have."""
+        feed = self._feed()
+        lines: Sequence[str] = ()
+        first = 1
+
+        def following(position: int, taken: list[str]) -> Iterator[str]:
+            nonlocal lines, first
+            while True:
+                if position == len(lines):
+                    first, position, lines = first + len(lines), 0, next(feed, [_END])
+                taken.append(lines[position])
+                yield lines[position]
+                position += 1
+
+        for wanted in line_numbers:
+            while first + len(lines) <= wanted:
+                first += len(lines)
+                self._finish(first - 1)
+                lines = next(feed, ())
+                if not lines or lines == [_END]:
+                    raise LookupError(f"no record starts on line {wanted}")
+            taken: list[str] = []
+            next(csv.reader(following(wanted - first, taken), delimiter=self._delimiter))
+            yield wanted, "".join(taken).replace(_LONE_CR, "\r")
 
     def _batch(self, rows: list[list[str]], before: int, ends: list[int]) -> Batch:
         starts = [before + 1, *(end + 1 for end in ends[:-1])]
@@ -154,12 +181,12 @@ class Records:
                 raise self._too_long(self._done + 1, pending)
         self._full = self._full or self._fresh >= BLOCK_BYTES // 2
         self._fresh = len(text) + (0 if self._full else self._fresh)
-        if text.count("\r") != text.count("\r\n"):
+        if "\r" in text and text.count("\r") != text.count("\r\n"):
             text = _LONE_CR_PATTERN.sub(_LONE_CR, text)
-        block = _Block(self._fed + 1, text)
-        self._blocks.append(block)
-        self._fed = block.last
-        return _split(text)
+        lines = _split(text)
+        self._blocks.append(_Block(self._fed + 1, self._fed + len(lines), text))
+        self._fed += len(lines)
+        return lines
 
     def _finish(self, line: int) -> None:
         """Nobody asks any more for the text up to this line."""
