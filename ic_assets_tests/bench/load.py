@@ -112,7 +112,8 @@ def taken_apart(
             elif stage == CHECKS:
                 checks[key] = checks.get(key, 0.0) + end - start
             for asset, at in reversed(made):
-                if (name := _TYPE_OF.get(asset)) in begun:
+                # Of several runs the last one's start is known.
+                if (name := _TYPE_OF.get(asset)) in begun and at > begun[str(name)]:
                     types[str(name)] = at - begun[str(name)]
         parts["between steps"] += ended - first_step - in_steps
     return Load(

@@ -79,7 +79,7 @@ NOT_RUN = {
     'export DAGSTER_HOME="$PWD/.ic_assets/dagster"': "the fixture does it, for its own home",
     ". .venv/bin/activate": "the tests run in the environment already",
     "dg check defs": "part of `make check`",
-    "pip install --constraint constraints.txt 'ic_assets[celery]'": "installs; the tests run with what it brings",
+    "pip install --constraint constraints.txt '.[celery]'": "installs; the tests run with what it brings",
     "export IC_EXECUTOR=celery": _MACHINES,
     "export IC_CELERY_BROKER='redis://:PASSWORD@broker.example.com:6379/0'": _MACHINES,
     "celery -A ic_assets.celery_app worker --concurrency 2": _MACHINES,
