@@ -34,6 +34,7 @@ SAMPLE = Sample(
     owners=keys.OWNERS,
     code_version=code_version(
         "activities/master/apply",
+        "activities/master/incoming",
         "activities/master/departed",
         extra=stages.CLASSIFICATION_FILE.read_text(encoding="utf-8"),
     ),

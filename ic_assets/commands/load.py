@@ -29,7 +29,10 @@ def load(files: Sequence[Path], *, months: tuple[date, date] | None, as_json: bo
     else:
         if drops:
             _show(summary)
-        out.print(f"{counted(brought, 'month')} brought up to date." if brought else "Every month is up to date.")
+        if brought:
+            out.print(f"{counted(brought, 'month')} brought up to date.")
+        elif not refusal:
+            out.print("Every month is up to date.")
     for sentence in failed:
         say(f"FAILED {sentence}")
     if refusal:

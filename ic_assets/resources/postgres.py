@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
+# A person waits for the answer; a first load of millions of rows holds a table for minutes.
+_LOOK_TIMEOUT = "10s"
+
+
 class Database:
     """Transactions on the staging database. A connection knows the run's reference time, the source time zone and our
     own address, since the staging views read them (``sql/schema/0001_views_up.sql``)."""
@@ -55,9 +59,11 @@ class Database:
 
 @contextmanager
 def connected(postgres_url: str, settings: Settings) -> Iterator[psycopg.Connection]:
-    """One transaction on a database that nothing else of this process uses. Raises as ``Database.transaction``."""
+    """One transaction on a database that nothing else of this process uses, for a look. Raises as
+    ``Database.transaction``, and ``Unavailable`` at a table that a first load keeps to itself for too long."""
     with _explained(), psycopg.connect(postgres_url) as connection:
         _prepare(connection, settings)
+        connection.execute(f"SET LOCAL lock_timeout = '{_LOOK_TIMEOUT}'")
         yield connection
 
 
@@ -87,6 +93,8 @@ def _explained() -> Iterator[None]:
 def _explain(error: BaseException) -> str:
     if isinstance(error, psycopg.errors.DiskFull):
         return f"PostgreSQL has no disk space left ({_first_line(error)}); make room and run this again"
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return "a load is filling the tables, which nobody can read until it is done; try again in a minute"
     return f"PostgreSQL: {_first_line(error)}; check that the server is up and run this again"
 
 

@@ -357,3 +357,7 @@ def test_an_edited_template_statement_or_classification_marks_exactly_what_rests
     second = versions()
     assert {key for key in before if before[key] != first[key]} == {"staging/ic_calls", MASTER}
     assert {key for key in before if first[key] != second[key]} == {*DERIVATIVES, f"{MASTER}/resolved"}
+    edit("sql/activities/derivatives/rendered.sql", "THEN 'held'", "THEN  'held'")
+    edit("sql/activities/master/incoming.sql", "WHERE l.is_current", "WHERE  l.is_current")
+    third = versions()
+    assert {key for key in before if second[key] != third[key]} == {*DERIVATIVES, MASTER}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
-from ic_assets.activities.engine import rollback
+from ic_assets.activities.engine import figures, rollback
+from ic_assets.activities.engine.figures import Source
 from ic_assets.activities.engine.rules import judge
 from ic_assets_tests.drops import bring_up_to_date, land, reconcile_everything, row, write_drop
 
@@ -91,3 +95,36 @@ def test_what_was_rolled_back_counts_no_more(database: str, tmp_path: Path) -> N
     kept = verdicts(database, recount=False)
     assert kept["calls", "required_fields"][1] == 0
     assert kept == verdicts(database, recount=True)
+
+
+def test_a_month_that_is_written_while_it_is_counted_is_counted_again(database: str, tmp_path: Path) -> None:
+    reconcile_everything(database)
+    land(database, write_drop(tmp_path / "a.csv", [row(1)]))
+    bring_up_to_date(database)
+    slow = Source(
+        "slow",
+        "master",
+        sql.SQL(
+            "SELECT 'rows', '', '2019-03-01'::date, 0, count(*)"
+            " FROM staging.ic_communication_master CROSS JOIN (SELECT pg_sleep(%(seconds)s)) AS slept"
+            " WHERE comm_datetime >= %(window_start)s AND comm_datetime < %(window_end)s"
+        ).format(),
+        {"seconds": 3},
+    )
+
+    def count(source: Source) -> int:
+        with psycopg.connect(database) as connection:
+            figures.bring_up_to_date(connection, [source], recount=False)
+            (counted,) = figures.total(connection, source, "rows", None)
+        return counted.checked
+
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(database, autocommit=True) as connection:
+        first = pool.submit(count, slow)
+        sleeping = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+        while connection.execute(sleeping).fetchone() is None:
+            assert not first.done()
+        land(database, write_drop(tmp_path / "b.csv", [row(2)]))
+        bring_up_to_date(database)
+        assert not first.done(), "the month was written after it was counted: this proves nothing"
+        assert first.result() == 1
+    assert count(replace(slow, parameters={"seconds": 0})) == 2

@@ -23,6 +23,7 @@ from ic_assets.activities.engine.stages import Window
 from ic_assets.core import schema
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
+from ic_assets.resources import postgres
 from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 from ic_assets_tests.e2e.hostile_drops import Scenario, scenario
 
@@ -339,3 +340,16 @@ def test_an_interrupted_run_does_not_wait_for_the_statements_under_way(database:
             child.kill()
         assert connection.execute(asleep).fetchone() == (0,)
         assert b"KeyboardInterrupt" in (child.stderr.read() if child.stderr else b"")
+
+
+def test_a_look_at_a_table_that_is_being_filled_says_so_and_does_not_wait_for_the_end(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_LOOK_TIMEOUT", "100ms")
+    with psycopg.connect(database) as load:
+        load.execute("LOCK TABLE staging.ic_communication_master IN ACCESS EXCLUSIVE MODE")
+        with (
+            pytest.raises(Unavailable, match="a load is filling the tables"),
+            postgres.connected(database, Settings.from_env()) as connection,
+        ):
+            connection.execute("SELECT * FROM staging.v_ic_activities_summary")

@@ -383,6 +383,7 @@ class TestRefused:
             (gzip.compress(gzip.compress(b"a,b\n", mtime=0), mtime=0), "gzip inside gzip"),
             ("Comm_Type,Comm_Note\n".encode("utf-32"), "UTF-32"),
             (b"id,name\n1,x\n", "no CSV of communications"),
+            (b"sep=;\r\nComm_CommunicationId;Comm_Type\r\n", "line 1: 'sep=;' is a note to Excel"),
             (b"<html><body>Sign in</body></html>", "no CSV of communications"),
             (text_of({}).encode("utf-16-le"), "UTF-16 without a byte-order mark"),
             (b"".join(text_of({}, lineterminator="\r").encode().splitlines(keepends=True)), "CR alone"),

@@ -360,11 +360,7 @@ def _read_header(file: DropFile, encoding: str) -> _Header:
     if "\r" in raw.removesuffix("\n").removesuffix("\r"):
         raise file.refused(f"line {line}: the lines of the file seem to end in CR alone; save it with LF or CRLF")
     if not known:
-        utf16 = " (it looks like UTF-16 without a byte-order mark)" if "\0" in raw else ""
-        raise file.refused(
-            f"line {line}: is no CSV of communications: the first line names none of the known columns"
-            f" ({COLUMNS[0].header}, ...){utf16}; export the table as CSV (UTF-8) with its header"
-        )
+        raise _no_header(file, line, raw)
     missing = [column.header for column in COLUMNS if column.required and column.name not in known]
     if missing:
         raise file.refused(
@@ -377,6 +373,16 @@ def _read_header(file: DropFile, encoding: str) -> _Header:
         if _name(text) not in BY_NAME
     )
     return _Header(line, delimiter, known, unknown, len(names))
+
+
+def _no_header(file: DropFile, line: int, raw: str) -> DropRefused:
+    if raw.lower().startswith("sep="):
+        return file.refused(f"line {line}: {raw.strip()!r} is a note to Excel and no header; delete this line")
+    utf16 = " (it looks like UTF-16 without a byte-order mark)" if "\0" in raw else ""
+    return file.refused(
+        f"line {line}: is no CSV of communications: the first line names none of the known columns"
+        f" ({COLUMNS[0].header}, ...){utf16}; export the table as CSV (UTF-8) with its header"
+    )
 
 
 def _name(header: str) -> str:

@@ -55,7 +55,9 @@ def bring_up_to_date(connection: psycopg.Connection, sources: Iterable[Source], 
 
 
 def _count(connection: psycopg.Connection, source: Source, parameters: Mapping[str, Any]) -> None:
-    # Read first and written after: PostgreSQL uses its second core for a plain query only.
+    # Noted first: a stage that writes a month while it is counted leaves it to be counted again.
+    connection.execute(statement("activities/figures/mark_counted"), parameters)
+    # A query of its own and no INSERT ... SELECT: PostgreSQL uses its second core for a plain query only.
     rows = connection.execute(source.query, {**source.parameters, **parameters}).fetchall()
     connection.execute(statement("activities/figures/forget"), parameters)
     names = ("figures", "items", "months", "failing", "checked")
@@ -64,7 +66,6 @@ def _count(connection: psycopg.Connection, source: Source, parameters: Mapping[s
         statement("activities/figures/keep"),
         {**parameters, **{name: list(column) for name, column in zip(names, columns, strict=True)}},
     )
-    connection.execute(statement("activities/figures/mark_counted"), parameters)
 
 
 def total(connection: psycopg.Connection, source: Source, figure: str, ready: str | None) -> list[Count]:

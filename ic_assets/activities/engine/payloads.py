@@ -346,7 +346,8 @@ def _compile(activity: ActivityType, columns: Mapping[str, _Expression], templat
     if missing := [name for name, each in specified.items() if each.required and name not in document.properties]:
         raise Refused(f"{where}: HubSpot requires {', '.join(missing)} of {activity.name}")
 
-    # Written as text: building jsonb costs twice as much, and a member without a value drops out of concat_ws.
+    # Written as text, 11 µs a row where jsonb took 14.5; in a refill the parsing is another process's. A member without
+    # a value drops out of concat_ws.
     payload = sql.SQL(
         """'{{"properties":{{' || concat_ws(',', {members}) || '}},"objectWriteTraceId":"' || {trace_id}"""
         """ || '","associations":[' || {associations} || ']}}'"""

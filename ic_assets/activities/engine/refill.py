@@ -2,7 +2,7 @@
 
 A table that is truncated in the transaction that fills it takes its rows frozen, without a log where ``wal_level`` is
 minimal (the embedded server), and builds its indexes once at the end: on 500,000 master rows 1 MB of log instead of
-360, and half the processor time (``docs/performance.md``). ``stream`` copies a query's rows into it from a second
+360, and a quarter less processor time (``docs/performance.md``). ``stream`` copies a query's rows into it from a second
 connection, so that one core renders while the other writes.
 """
 

@@ -573,6 +573,9 @@ def sync_classification(connection: psycopg.Connection) -> list[str]:
             "INSERT INTO staging.ic_activity_classification VALUES (%s, %s, %s)",
             [wanted[key] for key in changed if key in wanted],
         )
+        if not standing:
+            # Nothing was classified before, and all that has landed waits for its first run anyway.
+            return []
         months = cursor.execute(
             "SELECT DISTINCT date_trunc('month', comm_datetime)::date FROM staging.ic_communication_landing"
             " WHERE is_current AND staging.ic_norm(comm_type) = ANY(%s)",

@@ -1,4 +1,4 @@
--- A table, those that refer to it and those that it refers to, as written in SQL, itself first. Parameters: table.
+-- A table and those that refer to it, as written in SQL, itself first. Parameters: table.
 SELECT named.relation::regclass::text AS relation
 FROM (
     SELECT
