@@ -20,7 +20,12 @@ from ic_assets.resources.dagster_resources import PostgresResource
     group_name=keys.STAGING,
     kinds={"postgres", "sql"},
     owners=keys.OWNERS,
-    code_version=code_version("activities/resolution/apply", "activities/resolution/log_misses"),
+    code_version=code_version(
+        "activities/resolution/differing",
+        "activities/resolution/apply",
+        "activities/resolution/misses",
+        "activities/resolution/log_misses",
+    ),
     metadata={**table_metadata("ic_communication_master"), "dagster/column_schema": master_schema()},
     description=described(
         "The table of the master, with its contact, company and deal ids looked up again and its orphans flagged.",

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -46,17 +48,20 @@ SIX_TYPES = ("Call", "Email", "Meeting", "Note", "Task", "SMS")
 
 @pytest.fixture
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every first load goes by refill; the tables that were filled that way."""
+    """Every first load goes by refill; the tables that were filled that way, the landing aside."""
     filled: list[str] = []
-    stream = refill.stream
+    refilled = refill.refilled
 
-    def noted(*arguments: Any) -> int:
-        filled.append(arguments[4])
-        return stream(*arguments)
+    @contextmanager
+    def noted(connection: psycopg.Connection, table: str) -> Iterator[bool]:
+        with refilled(connection, table) as is_empty:
+            if is_empty and table != "ic_communication_landing":
+                filled.append(table)
+            yield is_empty
 
     monkeypatch.setattr(refill, "REFILL_FROM_ROWS", 1)
     monkeypatch.setattr(landing, "_REFILL_FROM_BYTES", 0)
-    monkeypatch.setattr(refill, "stream", noted)
+    monkeypatch.setattr(refill, "refilled", noted)
     return filled
 
 
@@ -66,7 +71,7 @@ def refill_everything(postgres_url: str) -> None:
         with database.transaction() as connection:
             stages.sync_classification(connection)
         with database.transaction() as connection:
-            stages.apply_master(connection, EVERYTHING, settings, database)
+            stages.apply_master(connection, EVERYTHING, settings)
         with database.transaction() as connection:
             stages.apply_resolution(connection, EVERYTHING, settings)
         done = [activity for activity, _ in stages.apply_derivatives(database, ACTIVITY_TYPES, EVERYTHING, settings)]
@@ -165,28 +170,34 @@ def test_a_second_drop_after_a_refill_goes_the_ordinary_way(
 
 KILLED = """
 import os, signal, sys
+from contextlib import contextmanager
 from datetime import date
-from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine import refill, stages
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 
 refill.REFILL_FROM_ROWS = 1
-stream = refill.stream
+refilled = refill.refilled
 
-def killed(*arguments):
-    if arguments[4] == sys.argv[2]:
-        target = arguments[3]
-        stream(*arguments)
-        os.kill(os.getpid(), signal.SIGKILL)
-    return stream(*arguments)
+@contextmanager
+def killed(connection, table):
+    with refilled(connection, table) as is_empty:
+        yield is_empty
+        if table == sys.argv[2]:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-refill.stream = killed
+def killed_between(*arguments):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+refill.refilled = killed
+if sys.argv[2] == "none":
+    stages._settle_derivative = killed_between
 settings = Settings.from_env()
 database = Database(sys.argv[1], settings)
 window = stages.Window(date(2000, 1, 1), date(2030, 1, 1))
 with database.transaction() as connection:
-    stages.apply_master(connection, window, settings, database)
+    stages.apply_master(connection, window, settings)
 list(stages.apply_derivatives(database, ACTIVITY_TYPES, window, settings))
 """
 
@@ -219,6 +230,27 @@ def test_a_refill_that_is_killed_leaves_nothing_and_the_next_run_makes_it_whole(
         assert keys(connection) == sound
         counted = connection.execute("SELECT count(*) FROM staging.ic_emails").fetchone()
     assert counted == (5,)
+
+
+def test_a_run_that_is_killed_when_all_is_filled_and_nothing_is_marked_goes_on_from_there(
+    database: str, tmp_path: Path, small_is_large: list[str]
+) -> None:
+    reconcile_everything(database)
+    land(database, write_drop(tmp_path / "a.csv", (row(n, kind=SIX_TYPES[n % 6]) for n in range(1, 31))))
+    with opened(database) as opened_database, opened_database.transaction() as connection:
+        stages.sync_classification(connection)
+    command = [sys.executable, "-c", KILLED, database, "none"]
+    done = subprocess.run(command, env=dict(os.environ), capture_output=True, check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    statuses = "SELECT staging_status, count(*) FROM staging.ic_communication_master GROUP BY 1 ORDER BY 1"
+    with psycopg.connect(database) as connection:
+        assert connection.execute(statuses).fetchall() == [("pending", 30)]
+        assert connection.execute("SELECT count(*) FROM staging.ic_emails").fetchone() == (5,)
+        assert stages.out_of_date(connection) != []
+    refill_everything(database)
+    with psycopg.connect(database) as connection:
+        assert connection.execute(statuses).fetchall() == [("processed", 30)]
+        assert stages.out_of_date(connection) == []
 
 
 def test_a_table_that_somebody_reads_is_filled_the_ordinary_way(
@@ -267,7 +299,7 @@ def test_a_run_of_some_months_leaves_the_tables_to_the_runs_of_others(
     with opened(database) as opened_database:
         with opened_database.transaction() as connection:
             stages.sync_classification(connection)
-            stages.apply_master(connection, march, settings, opened_database)
+            stages.apply_master(connection, march, settings)
         list(stages.apply_derivatives(opened_database, ACTIVITY_TYPES, march, settings))
     assert small_is_large == ["ic_calls"], "all of the master lies in March"
 

@@ -7,13 +7,13 @@ records in ``staging.ic_month_stage`` up to which change it has brought its mont
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -29,6 +29,8 @@ from ic_assets.core.files import SQL_DIR
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 from ic_assets.resources.postgres import Database
+
+_Done = TypeVar("_Done")
 
 MASTER, RESOLVED = "master", "resolved"
 STAGES = (MASTER, RESOLVED, *(activity.name for activity in ACTIVITY_TYPES))
@@ -135,28 +137,17 @@ MASTER_COLUMNS = (
 )
 
 
-def apply_master(
-    connection: psycopg.Connection, window: Window, settings: Settings, feed: Database | None = None
-) -> Written:
+def apply_master(connection: psycopg.Connection, window: Window, settings: Settings) -> Written:
     """Brings the months' master rows to their current versions. A communication that left these months is moved
     to its new one, so that no stale row stays behind and its id stays what it was.
 
-    With a ``feed`` a first load goes by ``refill`` where it can; the rows are the same."""
+    A first load goes by ``refill`` where it can; the rows are the same."""
     changes = begin(connection, window)
-    # The planner joins by merging and sorts every row for it, 177 MB on disk for 500,000 rows, to save a small hash.
-    connection.execute("SET LOCAL enable_mergejoin = off")
     in_window = sql.SQL("l.comm_datetime >= %(window_start)s AND l.comm_datetime < %(window_end)s")
-    if feed and _landing_is_large(connection, window):
+    if _landing_is_large(connection, window):
         with refill.refilled(connection, "ic_communication_master") as is_empty:
             if is_empty:
-                written = _stream(
-                    connection,
-                    feed,
-                    statement("activities/master/incoming", slice=in_window),
-                    window.parameters,
-                    "ic_communication_master",
-                    MASTER_COLUMNS,
-                )
+                written = _fill_master(connection, in_window, window.parameters)
         if is_empty:
             return _finish_master(connection, window, settings, changes, written)
     departed = [
@@ -170,7 +161,20 @@ def apply_master(
     return _finish_master(connection, window, settings, changes, written)
 
 
+def _fill_master(connection: psycopg.Connection, in_window: sql.SQL, parameters: Mapping[str, Any]) -> int:
+    _plan_hashes(connection)
+    return connection.execute(
+        statement(
+            "activities/master/fill",
+            incoming=statement("activities/master/incoming", slice=in_window),
+            columns=_column_list(MASTER_COLUMNS),
+        ),
+        parameters,
+    ).rowcount
+
+
 def _merge_master(connection: psycopg.Connection, condition: sql.SQL, parameters: Mapping[str, Any]) -> int:
+    _plan_hashes(connection)
     return connection.execute(
         statement(
             "activities/master/apply",
@@ -181,6 +185,11 @@ def _merge_master(connection: psycopg.Connection, condition: sql.SQL, parameters
         ),
         parameters,
     ).rowcount
+
+
+def _plan_hashes(connection: psycopg.Connection) -> None:
+    """The planner joins by merging and sorts every row for it, 177 MB on disk for 500,000 rows, to save a small hash."""
+    connection.execute("SET LOCAL enable_mergejoin = off")
 
 
 def _finish_master(
@@ -200,34 +209,40 @@ def _landing_is_large(connection: psycopg.Connection, window: Window) -> bool:
     return bool(row and row[0])
 
 
-def _stream(
-    connection: psycopg.Connection,
-    feed: Database,
-    query: sql.Composable,
-    parameters: Mapping[str, Any],
-    table: str,
-    columns: Sequence[str],
-) -> int:
-    with feed.transaction() as source:
-        source.execute("SET LOCAL enable_mergejoin = off")
-        return refill.stream(source, query, parameters, connection, table, columns)
-
-
 def apply_resolution(connection: psycopg.Connection, window: Window, settings: Settings) -> Written:
     """Looks the months' references up again, writes what changed and the log of misses."""
     changes = begin(connection, window)
-    written = connection.execute(statement("activities/resolution/apply"), window.parameters).rowcount
+    differing = statement("activities/resolution/differing")
+    written = 0
+    # Counted first: a plain query uses both cores, an UPDATE one, and after a first load there is nothing to update.
+    found = connection.execute(
+        sql.SQL("SELECT count(*) FROM ({}) AS found").format(differing), window.parameters
+    ).fetchone()
+    if found and found[0]:
+        written = connection.execute(
+            statement("activities/resolution/apply", differing=differing), window.parameters
+        ).rowcount
     connection.execute(statement("activities/resolution/forget_log"), window.parameters)
-    connection.execute(statement("activities/resolution/log_misses"), window.parameters)
+    connection.execute(statement("activities/resolution/misses"), window.parameters)
+    connection.execute(statement("activities/resolution/log_misses"))
+    connection.execute("DROP TABLE ic_miss")
     finish(connection, RESOLVED, changes, settings)
     counts = connection.execute(statement("activities/master/counts"), window.parameters).fetchall()
     return Written(written, 0, dict(counts))
 
 
+@dataclass(frozen=True)
+class _Refilled:
+    """A derivative table that was filled at once, and the change numbers that it shows."""
+
+    changes: Mapping[date, int]
+    written: int
+
+
 def apply_derivatives(
     database: Database, activities: Sequence[ActivityType], window: Window, settings: Settings
 ) -> Iterator[tuple[ActivityType, Written]]:
-    """``apply_derivative`` of several types, each in a transaction of its own and two at a time, the largest first. Gives
+    """``apply_derivative`` of several types, each in transactions of its own and two at a time, the largest first. Gives
     each as it is done. When one fails the others are finished before its error is raised; when the caller is interrupted
     what is under way is cancelled."""
     with database.transaction() as connection:
@@ -237,20 +252,50 @@ def apply_derivatives(
         with database.transaction() as connection:
             _detach(connection, large, window)
 
+    def fill(connection: psycopg.Connection, activity: ActivityType) -> tuple[ActivityType, Written | _Refilled]:
+        if activity in large and (refilled := _refill_derivative(connection, database, activity, window, settings)):
+            return activity, refilled
+        return activity, apply_derivative(connection, activity, window, settings)
+
+    def settle(
+        connection: psycopg.Connection, activity: ActivityType, refilled: _Refilled
+    ) -> tuple[ActivityType, Written]:
+        return activity, _settle_derivative(connection, activity, window, settings, refilled.changes, refilled.written)
+
+    by_size = sorted(activities, key=lambda activity: -sizes.get(activity.name, 0))
+    refilled: list[tuple[ActivityType, _Refilled]] = []
+    failure: Exception | None = None
+    try:
+        for activity, done in _two_at_a_time(database, fill, [(activity,) for activity in by_size]):
+            if isinstance(done, Written):
+                yield activity, done
+            else:
+                refilled.append((activity, done))
+    except Exception as error:  # noqa: BLE001 - raised once the others are settled
+        failure = error
+    # Marking the master while a foreign key on it is built has to wait, hence only now.
+    yield from _two_at_a_time(database, settle, refilled)
+    if failure:
+        raise failure
+
+
+def _two_at_a_time(
+    database: Database, work: Callable[..., _Done], arguments: Iterable[tuple[Any, ...]]
+) -> Iterator[_Done]:
+    """What ``work(connection, *arguments)`` returns, in the order in which it is done; each in a transaction."""
     working: set[psycopg.Connection] = set()
 
-    def apply(activity: ActivityType) -> tuple[ActivityType, Written]:
+    def in_transaction(each: tuple[Any, ...]) -> _Done:
         with database.transaction() as connection:
             working.add(connection)
             try:
-                return activity, apply_derivative(connection, activity, window, settings, database)
+                return work(connection, *each)
             finally:
                 working.discard(connection)
 
     failure: BaseException | None = None
-    by_size = sorted(activities, key=lambda activity: -sizes.get(activity.name, 0))
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        futures = [pool.submit(apply, activity) for activity in by_size]
+        futures = [pool.submit(in_transaction, each) for each in arguments]
         try:
             for done in as_completed(futures):
                 if error := done.exception():
@@ -271,34 +316,39 @@ def apply_derivatives(
 
 
 def apply_derivative(
-    connection: psycopg.Connection,
-    activity: ActivityType,
-    window: Window,
-    settings: Settings,
-    feed: Database | None = None,
+    connection: psycopg.Connection, activity: ActivityType, window: Window, settings: Settings
 ) -> Written:
-    """Brings one derivative table to what its view gives, payloads included, and marks the communications processed.
-
-    With a ``feed`` a table that ``apply_derivatives`` has made ready is refilled; the rows are the same."""
+    """Brings one derivative table to what its view gives, payloads included, and marks the communications processed."""
     changes = begin(connection, window, activity)
-    table = sql.Identifier(activity.table)
-    parameters = {
+    written, removed = _merge_derivative(connection, activity, _IN_WINDOW, _parameters(activity, window, settings))
+    _attach(connection, activity)
+    analyze(connection, activity.table, written)
+    return _settle_derivative(connection, activity, window, settings, changes, written, removed)
+
+
+_IN_WINDOW = sql.SQL("v.activity_date >= %(window_start)s AND v.activity_date < %(window_end)s")
+
+
+def _parameters(activity: ActivityType, window: Window, settings: Settings) -> dict[str, Any]:
+    return {
         **window.parameters,
         "activity_type": activity.name,
         "source_timezone": settings.source_timezone,
         "id_property": settings.hubspot_id_property,
     }
-    in_window = sql.SQL("v.activity_date >= %(window_start)s AND v.activity_date < %(window_end)s")
-    written = removed = 0
-    is_empty = False
-    if feed and not _is_attached(connection, activity):
-        with refill.refilled(connection, activity.table) as is_empty:
-            if is_empty:
-                written = _refill_derivative(connection, feed, activity, in_window, parameters)
-    if not is_empty:
-        written, removed = _merge_derivative(connection, activity, in_window, parameters)
-    _attach(connection, activity)
-    analyze(connection, activity.table, written)
+
+
+def _settle_derivative(
+    connection: psycopg.Connection,
+    activity: ActivityType,
+    window: Window,
+    settings: Settings,
+    changes: Mapping[date, int],
+    written: int,
+    removed: int = 0,
+) -> Written:
+    table = sql.Identifier(activity.table)
+    parameters = _parameters(activity, window, settings)
     connection.execute(statement("activities/derivatives/mark_processed", table=table), parameters)
     if activity.name == "meetings":
         connection.execute(statement("activities/derivatives/meeting_warnings"), window.parameters)
@@ -340,26 +390,28 @@ def _foreign_key(activity: ActivityType) -> str:
 
 
 def _refill_derivative(
-    connection: psycopg.Connection,
-    feed: Database,
-    activity: ActivityType,
-    in_window: sql.SQL,
-    parameters: Mapping[str, Any],
-) -> int:
-    columns = own_columns(connection, activity)
-    with feed.transaction() as source:
-        rendered = _rendered(source, activity, in_window, parameters, as_type=sql.SQL("text"))
-        query = sql.SQL("SELECT {}, payload, push_status, payload_error FROM ({}) AS s").format(
-            _column_list(columns, "s"), rendered
-        )
-        return refill.stream(
-            source,
-            query,
-            parameters,
-            connection,
-            activity.table,
-            (*columns, "hubspot_api_payload", "api_push_status", "error_message"),
-        )
+    connection: psycopg.Connection, feed: Database, activity: ActivityType, window: Window, settings: Settings
+) -> _Refilled | None:
+    """Fills the table that ``_detach`` has made ready; None, and nothing done, where it is not, or cannot be."""
+    changes = begin(connection, window, activity)
+    if _is_attached(connection, activity):
+        return None
+    with refill.refilled(connection, activity.table) as is_empty:
+        if not is_empty:
+            return None
+        columns = own_columns(connection, activity)
+        parameters = _parameters(activity, window, settings)
+        with feed.transaction() as source:
+            rendered = _rendered(source, activity, _IN_WINDOW, parameters, as_type=sql.SQL("text"))
+            query = sql.SQL(
+                "SELECT {}, payload AS hubspot_api_payload, push_status AS api_push_status,"
+                " payload_error AS error_message FROM ({}) AS s"
+            ).format(_column_list(columns, "s"), rendered)
+            into = (*columns, "hubspot_api_payload", "api_push_status", "error_message")
+            written = refill.stream(source, query, parameters, connection, activity.table, into)
+    _attach(connection, activity)
+    analyze(connection, activity.table, written)
+    return _Refilled(changes, written)
 
 
 def _merge_derivative(

@@ -15,10 +15,9 @@ FROM (
         v.*,
         ({payload})::{as_type} AS rendered,
         {error} AS payload_error
-    FROM staging.{view} AS v
+    FROM (SELECT v.* FROM staging.{view} AS v WHERE {slice} OFFSET 0) AS v -- noqa
     LEFT JOIN ic_rendered_body AS b
         ON b.ic_communication_master_id = v.ic_communication_master_id AND b.part = 1
-    WHERE {slice}
     -- Keeps the planner from flattening this level, which would render each payload up to four times.
     OFFSET 0 -- noqa: AM09
 ) AS r
