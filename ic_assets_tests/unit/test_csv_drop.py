@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from ic_assets.activities.contract import COLUMNS
 from ic_assets.activities.engine import csv_drop, csv_records, drop_file
-from ic_assets.activities.engine.csv_drop import DropInfo, FieldWarning, Reject
+from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject
 from ic_assets.core.failures import DropRefused
 
 HEADERS = [

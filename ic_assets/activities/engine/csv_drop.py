@@ -1,87 +1,25 @@
-"""Reads a CSV drop as DATA section 1 defines it: its header, its records with their physical line numbers, and its
-rows as PostgreSQL COPY text, with what cannot be loaded handed to the caller's sinks. No database, no Dagster.
-
-Columns are converted a block at a time, since a step in Python per value would cost more than everything else; only
-rows in which something looks wrong are then judged one by one.
+"""Reads a CSV drop as DATA section 1 defines it: its header, and its rows as PostgreSQL COPY text, with what cannot be
+loaded handed to the caller's sinks. No database, no Dagster.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from ic_assets.activities.contract import BY_NAME, COLUMNS, Kind
-from ic_assets.activities.engine.csv_records import Batch, Records
-from ic_assets.activities.engine.drop_file import DropFile, Identity
-from ic_assets.activities.engine.values import (
-    MISSING_WORDS,
-    PLAIN_TIMESTAMP,
-    PLAIN_TIMESTAMPS,
-    is_missing,
-    read_integer,
-    read_timestamp,
-)
+from ic_assets.activities.contract import BY_NAME, COLUMNS
+from ic_assets.activities.engine import csv_processes
+from ic_assets.activities.engine.csv_records import Records
+from ic_assets.activities.engine.csv_rows import Converter, DropInfo, FieldWarning, Reading, Reject, shown
+from ic_assets.activities.engine.drop_file import DropFile
 from ic_assets.core.failures import DropRefused
 
 DELIMITERS = (",", ";", "\t")
 
-_NULL = r"\N"
-_UNREADABLE = "\0"  # no value holds it: rows with a NUL are rejected
 _EDGES = re.compile(r"^[\s\"'\ufeff]+|[\s\"'\ufeff]+$")
-
-_ESCAPES = (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r"))
-_CACHE_SIZE = 50_000
-
-_ID = COLUMNS.index(BY_NAME["comm_communicationid"])
-_MOMENT = COLUMNS.index(BY_NAME["comm_datetime"])
-# Positions in a COPY line, which begins with the line number.
-_REQUIRED = [(index, column) for index, column in enumerate(COLUMNS, start=1) if column.required]
-
-
-@dataclass(frozen=True)
-class DropInfo:
-    """What one pass over a drop found out.
-
-    ``content_sha256`` and ``byte_size`` are those of the content after decompression; ``columns`` maps master
-    columns to their position in the file, ``missing_columns`` are the optional ones that it has not,
-    ``unknown_columns`` the headers that mean nothing to us.
-    """
-
-    content_sha256: str
-    byte_size: int
-    encoding: str
-    delimiter: str
-    columns: dict[str, int]
-    width: int
-    header_line: int
-    missing_columns: tuple[str, ...]
-    unknown_columns: tuple[str, ...]
-    identity: Identity
-
-
-@dataclass(frozen=True)
-class Reject:
-    """A row that is not loaded. ``raw_row`` is its text without the final line end, NUL shown as ``\\x00``."""
-
-    line_number: int
-    reason: str
-    column_name: str | None
-    comm_communicationid: int | None
-    raw_row: str
-
-
-@dataclass(frozen=True)
-class FieldWarning:
-    """An optional value that became NULL in a row that is loaded."""
-
-    line_number: int
-    comm_communicationid: int
-    column_name: str
-    raw_value: str
-    reason: str
 
 
 def inspect(path: Path) -> DropInfo:
@@ -121,28 +59,8 @@ def read(
     on_reject: Callable[[Reject], None],
     on_warning: Callable[[FieldWarning], None],
 ) -> DropReader:
-    """The rows of an inspected drop; see ``DropReader``. ``comm_datetime`` must lie in [``first_month``, ``end``), both
-    the midnight on which a month begins."""
-
-    def integer(value: str) -> str | None:
-        number = read_integer(value)
-        return None if number is None else str(number)
-
-    def timestamp(value: str) -> str | None:
-        moment = read_timestamp(value, zone=source_zone, date_order=date_order)
-        return None if moment is None else moment.isoformat(" ")
-
-    return DropReader(
-        path,
-        info,
-        integer=integer,
-        timestamp=timestamp,
-        # As text and as days, since rows are compared as text and may lack the clock: "2028-12-01" is no less
-        # than this bound, but it is less than "2028-12-01 00:00:00".
-        bounds=(f"{first_month:%Y-%m-%d}", f"{end:%Y-%m-%d}"),
-        on_reject=on_reject,
-        on_warning=on_warning,
-    )
+    """The rows of an inspected drop; see ``DropReader`` and ``Reading``."""
+    return DropReader(Reading(path, info, source_zone, date_order, first_month, end), on_reject, on_warning)
 
 
 def raw_rows(path: Path, info: DropInfo, line_numbers: Iterator[int]) -> Iterator[tuple[int, str]]:
@@ -153,11 +71,11 @@ def raw_rows(path: Path, info: DropInfo, line_numbers: Iterator[int]) -> Iterato
     """
     with DropFile(path) as file, file.unchanged(info.identity):
         for line_number, raw in Records(file, info.encoding, info.delimiter).at(line_numbers):
-            yield line_number, _shown(raw)
+            yield line_number, shown(raw)
 
 
 class DropReader:
-    """Iterates over the accepted rows as blocks of PostgreSQL COPY text, about 256 KiB each.
+    """Iterates over the accepted rows as blocks of PostgreSQL COPY text, about a quarter of a MiB or one MiB each.
 
     Columns are ``line_number`` and the 22 of ``COLUMNS`` in their order, absent ones as ``\\N``; integers are plain
     digits, timestamps ``YYYY-MM-DD HH:MM:SS[.ffffff]`` in the source zone, text as written. The sinks hear of
@@ -167,158 +85,35 @@ class DropReader:
     """
 
     def __init__(
-        self,
-        path: Path,
-        info: DropInfo,
-        *,
-        integer: Callable[[str], str | None],
-        timestamp: Callable[[str], str | None],
-        bounds: tuple[str, str],
-        on_reject: Callable[[Reject], None],
-        on_warning: Callable[[FieldWarning], None],
+        self, reading: Reading, on_reject: Callable[[Reject], None], on_warning: Callable[[FieldWarning], None]
     ) -> None:
         self.accepted = 0
         self.rejected = 0
         self.bytes_read = 0
-        self._path = path
-        self._info = info
-        self._integers = _Converted(integer)
-        self._timestamps = _Converted(timestamp)
-        self._bounds = bounds
+        self._reading = reading
         self._on_reject = on_reject
         self._on_warning = on_warning
-        self._placed = [(column, info.columns.get(column.name)) for column in COLUMNS]
 
     @property
     def rows_in(self) -> int:
         return self.accepted + self.rejected
 
     def __iter__(self) -> Iterator[bytes]:
-        info = self._info
-        with DropFile(self._path) as file, file.unchanged(info.identity):
-            for batch in Records(file, info.encoding, info.delimiter).batches():
+        reading, info = self._reading, self._reading.info
+        with DropFile(reading.path) as file, file.unchanged(info.identity):
+            blocks = csv_processes.blocks(file, reading)
+            for block in blocks if blocks else Converter(reading).blocks(file):
                 self.bytes_read = file.bytes_read
-                lines = self._convert(batch)
-                self.accepted += len(lines)
-                if lines:
-                    lines.append("")
-                    yield "\n".join(lines).encode()
+                self.accepted += block.accepted
+                self.rejected += len(block.rejects)
+                for reject in block.rejects:
+                    self._on_reject(reject)
+                for warning in block.warnings:
+                    self._on_warning(warning)
+                if block.copy:
+                    yield block.copy
             if file.content_sha256 != info.content_sha256:
                 raise file.changed()
-
-    def _convert(self, batch: Batch) -> list[str]:
-        """The COPY lines of a batch's accepted rows."""
-        columns, suspects = self._columns(batch)
-        lines: list[str | None] = list(map("\t".join, zip(*columns, strict=True)))
-        for index in sorted(suspects):
-            start = batch.starts[index]
-            raw = batch.raw(start, batch.ends[index])
-            # The header is a suspect too: its names are no values.
-            is_row = start != self._info.header_line and not raw.isspace()
-            values = [column[index] for column in columns]
-            lines[index] = self._judge(start, batch.rows[index], raw, values) if is_row else None
-        return [line for line in lines if line is not None]
-
-    def _columns(self, batch: Batch) -> tuple[list[Sequence[str]], set[int]]:
-        """Every row converted column by column, and the indices of the rows that have to be judged one by one."""
-        width = self._info.width
-        rows = batch.rows
-        suspects = {index for index, row in enumerate(rows) if len(row) != width}
-        if batch.has_nul:
-            suspects.update(index for index, row in enumerate(rows) if "\0" in "".join(row))
-        if suspects:
-            nothing = [""] * width  # holds their place
-            rows = [nothing if index in suspects else row for index, row in enumerate(rows)]
-        values = list(zip(*rows, strict=True))
-        columns: list[Sequence[str]] = [list(map(str, batch.starts))]
-        for column, position in self._placed:
-            if position is None:
-                columns.append([_NULL] * len(rows))
-                continue
-            converted = self._converted(column.kind, values[position])
-            if _UNREADABLE in converted or (column.required and _NULL in converted):
-                wrong = {_UNREADABLE, _NULL} if column.required else {_UNREADABLE}
-                suspects.update(index for index, value in enumerate(converted) if value in wrong)
-            columns.append(converted)
-        first_month, end = self._bounds
-        moments = columns[1 + _MOMENT]
-        if min(moments) < first_month or max(moments) >= end:
-            suspects.update(index for index, value in enumerate(moments) if not first_month <= value < end)
-        return columns, suspects
-
-    def _converted(self, kind: Kind, values: Sequence[str]) -> list[str]:
-        # Written out: a function call per value would cost more than all the rest.
-        if kind == "bigint":
-            integers = self._integers
-            return [
-                (v if v[0] != "0" and len(v) < 19 and v.isdecimal() and v.isascii() else integers[v]) if v else _NULL
-                for v in values
-            ]
-        if kind == "timestamp":
-            together = "\0".join(values)
-            if PLAIN_TIMESTAMPS.fullmatch(together):
-                values = together.replace("T", " ").split("\0") if "T" in together else values
-                return [v if v not in MISSING_WORDS else _NULL for v in values]
-            plain, timestamps = PLAIN_TIMESTAMP.fullmatch, self._timestamps
-            return [v.replace("T", " ") if plain(v) else timestamps[v] for v in values]
-        together = escaped = "\0".join(values)
-        for character, escape in _ESCAPES:
-            if character in together:
-                escaped = escaped.replace(character, escape)
-        texts = values if escaped is together else escaped.split("\0")
-        return [
-            _NULL if not value or value in MISSING_WORDS or value.isspace() else text
-            for value, text in zip(values, texts, strict=True)
-        ]
-
-    def _judge(self, line_number: int, row: list[str], raw: str, values: list[str]) -> str | None:
-        """The COPY line of one row, given its converted columns, or None when it is rejected."""
-        if fault := self._fault(row, raw, values):
-            self._reject(line_number, *fault, row, raw)
-            return None
-        for index, (column, position) in enumerate(self._placed, start=1):
-            if position is not None and values[index] == _UNREADABLE:
-                values[index] = _NULL
-                identifier = int(values[1 + _ID])
-                self._on_warning(FieldWarning(line_number, identifier, column.name, row[position], "unreadable"))
-        return "\t".join(values)
-
-    def _fault(self, row: list[str], raw: str, values: list[str]) -> tuple[str, str | None] | None:
-        """The first reason code, in DATA's order, that applies to a row, and its column where there is one."""
-        if "\0" in raw:
-            return "nul_byte", None
-        if len(row) != self._info.width:
-            return "field_count", None
-        for reason, wrong in (("missing_required", _NULL), ("unreadable_required", _UNREADABLE)):
-            for index, column in _REQUIRED:
-                if values[index] == wrong:
-                    return reason, column.name
-        first_month, end = self._bounds
-        return None if first_month <= values[1 + _MOMENT] < end else ("out_of_range", COLUMNS[_MOMENT].name)
-
-    def _reject(self, line_number: int, reason: str, column_name: str | None, row: list[str], raw: str) -> None:
-        """With a wrong number of fields only a first column can be trusted to be the one that the header names."""
-        position = self._info.columns[COLUMNS[_ID].name]
-        readable = len(row) == self._info.width or position == 0
-        identifier = read_integer(row[position]) if readable and not is_missing(row[position]) else None
-        self.rejected += 1
-        self._on_reject(Reject(line_number, reason, column_name, identifier, _shown(raw)))
-
-
-class _Converted(dict[str, str]):
-    """Written forms to COPY text for the values that are not plain, so that repeated ones are read once; bounded."""
-
-    def __init__(self, read: Callable[[str], str | None]) -> None:
-        super().__init__()
-        self._read = read
-
-    def __missing__(self, value: str) -> str:
-        text = _NULL if is_missing(value) else self._read(value) or _UNREADABLE
-        if len(self) >= _CACHE_SIZE:
-            self.clear()
-        if len(value) <= 64:  # garbage may be as long as a record
-            self[value] = text
-        return text
 
 
 @dataclass(frozen=True)
@@ -388,8 +183,3 @@ def _no_header(file: DropFile, line: int, raw: str) -> DropRefused:
 def _name(header: str) -> str:
     """A header as a column name: case, outer white space and stray quotes do not matter."""
     return _EDGES.sub("", header).lower()
-
-
-def _shown(raw: str) -> str:
-    """A record's text without its line end, which PostgreSQL can hold."""
-    return raw.removesuffix("\n").removesuffix("\r").replace("\0", r"\x00")

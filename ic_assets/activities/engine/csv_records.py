@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from typing import Protocol
 
-from ic_assets.activities.engine.drop_file import BLOCK_BYTES, DropFile
+from ic_assets.activities.engine.drop_file import BLOCK_BYTES
 from ic_assets.core.failures import DropRefused
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -50,6 +51,14 @@ class Batch:
     raw: Callable[[int, int], str]
 
 
+class Source(Protocol):
+    """Where bytes of a drop come from: a ``DropFile``, or a piece of one."""
+
+    def read(self, size: int) -> bytes: ...
+    def refused(self, problem: str) -> DropRefused: ...
+    def changed(self) -> DropRefused: ...
+
+
 class Records:
     """The records of an open drop, a block of the file at a time, the header and blank ones included.
 
@@ -57,7 +66,8 @@ class Records:
     text, hence memory is bounded by a block and the longest record.
     """
 
-    def __init__(self, file: DropFile, encoding: str, delimiter: str) -> None:
+    def __init__(self, file: Source, encoding: str, delimiter: str, lines_before: int = 0) -> None:
+        """``lines_before`` are those of the drop before what ``file`` gives, which begins with a record."""
         # The limit is the process's; ours is the record's, and is tested here.
         csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_RECORD_BYTES))
         self._file = file
@@ -66,8 +76,7 @@ class Records:
         self._blocks: list[_Block] = []
         self._fresh = 0
         self._full = False
-        self._fed = 0
-        self._done = 0
+        self._fed = self._done = self._before = lines_before
 
     def first(self) -> tuple[int, list[str], str] | None:
         """Line, fields and raw text of the first record that is not blank, read no further than needed."""
@@ -87,12 +96,12 @@ class Records:
 
     def batches(self) -> Iterator[Batch]:
         reader = csv.reader(chain.from_iterable(self._feed()), delimiter=self._delimiter)
-        before = 0
+        before = self._before
         rows: list[list[str]] = []
         ends: list[int] = []
         for row in reader:
             rows.append(row)
-            self._done = reader.line_num
+            self._done = self._before + reader.line_num
             ends.append(self._done)
             if self._full:
                 self._full = False
@@ -148,7 +157,7 @@ class Records:
     def _feed(self) -> Iterator[Sequence[str]]:
         """The lines of the file, LF kept; csv asks for more when it has parsed all that it was given."""
         decoder = codecs.getincrementaldecoder(self._encoding)("strict")
-        data, started, tail, tail_length = b"-", False, [""], 0
+        data, started, tail, tail_length = b"-", self._before > 0, [""], 0
         while data:
             data = self._file.read(BLOCK_BYTES)
             try:

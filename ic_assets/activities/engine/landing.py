@@ -22,7 +22,8 @@ from psycopg import sql
 
 from ic_assets.activities.contract import COLUMNS
 from ic_assets.activities.engine import refill
-from ic_assets.activities.engine.csv_drop import DropInfo, FieldWarning, Reject, inspect, raw_rows, read
+from ic_assets.activities.engine.csv_drop import inspect, raw_rows, read
+from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject
 from ic_assets.activities.engine.stages import analyze, mark_changed
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.settings import Settings
