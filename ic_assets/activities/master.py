@@ -35,7 +35,7 @@ SAMPLE = Sample(
     code_version=code_version(
         "activities/master/apply",
         "activities/master/incoming",
-        "activities/master/fill",
+        "activities/master/by_type",
         "activities/master/departed",
         extra=stages.CLASSIFICATION_FILE.read_text(encoding="utf-8"),
     ),
@@ -57,7 +57,7 @@ def ic_communication_master(context: dg.AssetExecutionContext, postgres: Postgre
     with postgres.database.transaction() as connection:
         changed = stages.sync_classification(connection)
     with postgres.database.transaction() as connection:
-        written = stages.apply_master(connection, window(context), settings)
+        written = stages.apply_master(connection, window(context), settings, postgres.database)
         sample = sampled(connection, SAMPLE, window(context))
     account = f"{sum(written.row_counts.values()):,} communications, {written.written:,} of them written."
     news = {"classification_changed": dg.MetadataValue.json(changed)} if changed else {}

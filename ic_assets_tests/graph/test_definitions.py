@@ -297,13 +297,16 @@ def names_in_the_code() -> tuple[set[str], set[str], set[str]]:
 def test_every_statement_without_composed_parts_is_one_that_the_database_takes(database: str) -> None:
     checked = []
     with psycopg.connect(database, autocommit=True) as connection:
-        # What a landing and a reconciliation have beside the schema.
+        # What a landing, a reconciliation and a resolution have beside the schema.
         connection.execute(
             "CREATE TEMPORARY TABLE incoming_warning (line_number bigint, comm_communicationid bigint,"
             " column_name text, raw_value text, reason text)"
         )
         connection.execute(
             "CREATE TEMPORARY TABLE incoming_match (line bigint, legacy_id bigint, hubspot_id bigint, name text, email text)"
+        )
+        connection.execute(
+            "CREATE TEMPORARY TABLE ic_miss (entity_type text, legacy_id bigint, month date, communications_affected bigint)"
         )
         for path in sorted((ROOT / "sql").glob("activities/**/*.sql")) + sorted((ROOT / "sql/sandbox").glob("*.sql")):
             text = re.sub(r"^\s*--.*\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)

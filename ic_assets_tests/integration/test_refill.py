@@ -71,7 +71,7 @@ def refill_everything(postgres_url: str) -> None:
         with database.transaction() as connection:
             stages.sync_classification(connection)
         with database.transaction() as connection:
-            stages.apply_master(connection, EVERYTHING, settings)
+            stages.apply_master(connection, EVERYTHING, settings, database)
         with database.transaction() as connection:
             stages.apply_resolution(connection, EVERYTHING, settings)
         done = [activity for activity, _ in stages.apply_derivatives(database, ACTIVITY_TYPES, EVERYTHING, settings)]
@@ -197,7 +197,7 @@ settings = Settings.from_env()
 database = Database(sys.argv[1], settings)
 window = stages.Window(date(2000, 1, 1), date(2030, 1, 1))
 with database.transaction() as connection:
-    stages.apply_master(connection, window, settings)
+    stages.apply_master(connection, window, settings, database)
 list(stages.apply_derivatives(database, ACTIVITY_TYPES, window, settings))
 """
 
@@ -299,7 +299,7 @@ def test_a_run_of_some_months_leaves_the_tables_to_the_runs_of_others(
     with opened(database) as opened_database:
         with opened_database.transaction() as connection:
             stages.sync_classification(connection)
-            stages.apply_master(connection, march, settings)
+            stages.apply_master(connection, march, settings, opened_database)
         list(stages.apply_derivatives(opened_database, ACTIVITY_TYPES, march, settings))
     assert small_is_large == ["ic_calls"], "all of the master lies in March"
 

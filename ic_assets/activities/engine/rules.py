@@ -151,7 +151,6 @@ def _source(name: str, stage: str) -> Source:
 
 
 _MASTER = _source("master", MASTER)
-_CRM_TYPES = _source("crm_types", MASTER)
 _LANDED = _source("landed", MASTER)
 _RESOLUTION = _source("resolution", RESOLVED)
 _MISSES = _source("misses", RESOLVED)
@@ -216,7 +215,7 @@ def master_rules() -> list[Rule]:
             "types_are_recognised",
             "master",
             "The classification knows every type that the CRM uses.",
-            Figure(_CRM_TYPES, "crm_types", _summed("comm_type")),
+            Figure(_MASTER, "crm_types", _summed("comm_type")),
             "{failing} of {checked} communications ({share}) have a type that the classification does not know; "
             "they became notes.",
             "Map them in sql/activities/classification.csv and run `ic-assets load`.",

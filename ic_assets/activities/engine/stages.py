@@ -137,17 +137,19 @@ MASTER_COLUMNS = (
 )
 
 
-def apply_master(connection: psycopg.Connection, window: Window, settings: Settings) -> Written:
+def apply_master(
+    connection: psycopg.Connection, window: Window, settings: Settings, feed: Database | None = None
+) -> Written:
     """Brings the months' master rows to their current versions. A communication that left these months is moved
     to its new one, so that no stale row stays behind and its id stays what it was.
 
-    A first load goes by ``refill`` where it can; the rows are the same."""
+    With a ``feed`` a first load goes by ``refill`` where it can; the rows are the same."""
     changes = begin(connection, window)
     in_window = sql.SQL("l.comm_datetime >= %(window_start)s AND l.comm_datetime < %(window_end)s")
-    if _landing_is_large(connection, window):
+    if feed and _landing_is_large(connection, window):
         with refill.refilled(connection, "ic_communication_master") as is_empty:
             if is_empty:
-                written = _fill_master(connection, in_window, window.parameters)
+                written = _fill_master(connection, feed, in_window, window.parameters)
         if is_empty:
             return _finish_master(connection, window, settings, changes, written)
     departed = [
@@ -161,16 +163,14 @@ def apply_master(connection: psycopg.Connection, window: Window, settings: Setti
     return _finish_master(connection, window, settings, changes, written)
 
 
-def _fill_master(connection: psycopg.Connection, in_window: sql.SQL, parameters: Mapping[str, Any]) -> int:
-    _plan_hashes(connection)
-    return connection.execute(
-        statement(
-            "activities/master/fill",
-            incoming=statement("activities/master/incoming", slice=in_window),
-            columns=_column_list(MASTER_COLUMNS),
-        ),
-        parameters,
-    ).rowcount
+def _fill_master(
+    connection: psycopg.Connection, feed: Database, in_window: sql.SQL, parameters: Mapping[str, Any]
+) -> int:
+    with feed.transaction() as source:
+        _plan_hashes(source)
+        incoming = statement("activities/master/incoming", slice=in_window)
+        query = statement("activities/master/by_type", incoming=incoming)
+        return refill.stream(source, query, parameters, connection, "ic_communication_master", MASTER_COLUMNS)
 
 
 def _merge_master(connection: psycopg.Connection, condition: sql.SQL, parameters: Mapping[str, Any]) -> int:
@@ -223,7 +223,13 @@ def apply_resolution(connection: psycopg.Connection, window: Window, settings: S
             statement("activities/resolution/apply", differing=differing), window.parameters
         ).rowcount
     connection.execute(statement("activities/resolution/forget_log"), window.parameters)
-    connection.execute(statement("activities/resolution/misses"), window.parameters)
+    # A table of its own, for the same reason: what an INSERT reads is read on one core.
+    connection.execute(
+        sql.SQL("CREATE TEMPORARY TABLE ic_miss ON COMMIT DROP AS {}").format(
+            statement("activities/resolution/misses")
+        ),
+        window.parameters,
+    )
     connection.execute(statement("activities/resolution/log_misses"))
     connection.execute("DROP TABLE ic_miss")
     finish(connection, RESOLVED, changes, settings)

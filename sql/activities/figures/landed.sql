@@ -7,26 +7,27 @@ SELECT
     count(*) FILTER (
         WHERE
         l.comm_communicationid IS NULL OR m.comm_communicationid IS NULL
-        OR l.drop_key <> m.source_drop OR l.line_number <> m.source_line
+        OR l.drop_id IS DISTINCT FROM m.drop_id OR l.line_number <> m.source_line
     ) AS failing,
     count(*) AS checked
 FROM (
     SELECT
-        landed.comm_communicationid,
-        landed.comm_datetime,
-        landed.line_number,
-        d.drop_key
-    FROM staging.ic_communication_landing AS landed
-    INNER JOIN staging.ic_drop AS d ON d.drop_id = landed.drop_id
-    WHERE landed.is_current AND landed.comm_datetime >= %(window_start)s AND landed.comm_datetime < %(window_end)s
-) AS l
-FULL JOIN (
-    SELECT
         comm_communicationid,
         comm_datetime,
-        source_drop,
-        source_line
-    FROM staging.ic_communication_master
-    WHERE comm_datetime >= %(window_start)s AND comm_datetime < %(window_end)s
+        line_number,
+        drop_id
+    FROM staging.ic_communication_landing
+    WHERE is_current AND comm_datetime >= %(window_start)s AND comm_datetime < %(window_end)s
+) AS l
+FULL JOIN (
+    -- Numbers go through the join, not the names of the drops.
+    SELECT
+        master.comm_communicationid,
+        master.comm_datetime,
+        d.drop_id,
+        master.source_line
+    FROM staging.ic_communication_master AS master
+    LEFT JOIN staging.ic_drop AS d ON d.drop_key = master.source_drop
+    WHERE master.comm_datetime >= %(window_start)s AND master.comm_datetime < %(window_end)s
 ) AS m ON m.comm_communicationid = l.comm_communicationid
 GROUP BY 3

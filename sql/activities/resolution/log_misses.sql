@@ -1,5 +1,5 @@
 -- One row for each reference of a month that leads to no HubSpot record, and why.
--- Grain: entity, legacy id, month. No parameters. Reads the temporary table ic_miss (resolution/misses.sql).
+-- Grain: entity, legacy id, month. No parameters. Reads the temporary table ic_miss, which holds resolution/misses.sql.
 INSERT INTO staging.reconciliation_log (
     entity_type, legacy_id, month, status, error_message, communications_affected
 )
