@@ -49,6 +49,7 @@ class DropConfig(dg.Config):
     kinds={"csv", "postgres"},
     owners=keys.OWNERS,
     code_version=code_version(
+        "activities/landing/repeated",
         "activities/landing/superseded",
         "activities/landing/fill_absent_columns",
         "activities/landing/against_earlier",

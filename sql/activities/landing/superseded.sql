@@ -1,6 +1,6 @@
 -- Of several rows of one drop with the same id the newest by comm_updateddate is kept, a missing date counting as
 -- the oldest, and of equals the one further down.
--- Grain: rows of one drop. Parameters: drop_id. Reads the drop by its primary key.
+-- Grain: rows of one drop. Parameters: drop_id. Reads the temporary table ic_repeated (landing/repeated.sql).
 UPDATE staging.ic_communication_landing AS l
 SET fate = 'superseded_in_drop', is_current = FALSE
 FROM (
@@ -13,11 +13,6 @@ FROM (
     FROM staging.ic_communication_landing
     WHERE
         drop_id = %(drop_id)s
-        AND comm_communicationid IN (
-            SELECT again.comm_communicationid FROM staging.ic_communication_landing AS again
-            WHERE again.drop_id = %(drop_id)s
-            GROUP BY again.comm_communicationid
-            HAVING count(*) > 1
-        )
+        AND comm_communicationid IN (SELECT again.comm_communicationid FROM ic_repeated AS again)
 ) AS ranked
 WHERE l.drop_id = %(drop_id)s AND l.line_number = ranked.line_number AND ranked.place > 1
