@@ -13,7 +13,7 @@ import psycopg
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.dictionary import described, origins
-from ic_assets.activities.engine.stages import classification
+from ic_assets.activities.engine.classification import classification
 from ic_assets.core import schema
 from ic_assets.core.catalog import Catalog, Column, Table
 from ic_assets.core.erd import graphml, mermaid, png

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import landing, stages
+from ic_assets.activities.engine import classification, derivatives, landing, slices, stages
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 
@@ -102,9 +102,9 @@ def bring_up_to_date(postgres_url: str) -> None:
     """Master, resolution and derivatives of the months that are out of date, without Dagster."""
     settings = Settings.from_env()
     with opened(postgres_url) as database, database.transaction() as connection:
-        stages.sync_classification(connection)
-        for window in stages.windows(month for month, _, _ in stages.out_of_date(connection)):
+        classification.sync_classification(connection)
+        for window in slices.windows(month for month, _, _ in slices.out_of_date(connection)):
             stages.apply_master(connection, window, settings)
             stages.apply_resolution(connection, window, settings)
             for activity in ACTIVITY_TYPES:
-                stages.apply_derivative(connection, activity, window, settings)
+                derivatives.apply_derivative(connection, activity, window, settings)

@@ -7,7 +7,7 @@ import dagster as dg
 
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
-from ic_assets.activities.engine import stages
+from ic_assets.activities.engine import derivatives
 from ic_assets.activities.engine.payloads import template_fingerprint
 from ic_assets.activities.master import window
 from ic_assets.activities.metadata import (
@@ -78,7 +78,7 @@ def activity_derivatives(
 ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     wanted = [activity for key, activity in _TYPE_OF.items() if key in context.selected_asset_keys]
     range_ = window(context)
-    for activity, written in stages.apply_derivatives(postgres.database, wanted, range_, Settings.from_env()):
+    for activity, written in derivatives.apply_derivatives(postgres.database, wanted, range_, Settings.from_env()):
         with postgres.database.transaction() as connection:
             sample = sampled(connection, _sample_of(activity), range_)
         account = (

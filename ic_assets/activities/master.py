@@ -3,7 +3,7 @@
 import dagster as dg
 
 from ic_assets.activities import keys
-from ic_assets.activities.engine import stages
+from ic_assets.activities.engine import classification, slices, stages
 from ic_assets.activities.metadata import code_version, described, master_schema, table_metadata
 from ic_assets.activities.partitions import months
 from ic_assets.activities.run_metadata import Sample, add_run_metadata, sampled
@@ -11,10 +11,10 @@ from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
 
 
-def window(context: dg.AssetExecutionContext) -> stages.Window:
+def window(context: dg.AssetExecutionContext) -> slices.Window:
     """The months of the run: one partition or a range."""
     bounds = context.partition_time_window
-    return stages.Window(bounds.start.date(), bounds.end.date())
+    return slices.Window(bounds.start.date(), bounds.end.date())
 
 
 SAMPLE = Sample(
@@ -37,7 +37,7 @@ SAMPLE = Sample(
         "activities/master/incoming",
         "activities/master/by_type",
         "activities/master/departed",
-        extra=stages.CLASSIFICATION_FILE.read_text(encoding="utf-8"),
+        extra=classification.CLASSIFICATION_FILE.read_text(encoding="utf-8"),
     ),
     metadata={**table_metadata("ic_communication_master"), "dagster/column_schema": master_schema()},
     description=described(
@@ -55,7 +55,7 @@ SAMPLE = Sample(
 def ic_communication_master(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     settings = Settings.from_env()
     with postgres.database.transaction() as connection:
-        changed = stages.sync_classification(connection)
+        changed = classification.sync_classification(connection)
     with postgres.database.transaction() as connection:
         written = stages.apply_master(connection, window(context), settings, postgres.database)
         sample = sampled(connection, SAMPLE, window(context))

@@ -18,7 +18,7 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.engine.masking import mask_value, shortened
-from ic_assets.activities.engine.stages import Window, next_month
+from ic_assets.activities.engine.slices import Window, next_month
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 import psycopg
 
-from ic_assets.activities.engine import stages
+from ic_assets.activities.engine import classification, slices
 from ic_assets.activities.engine.drop_file import BLOCK_BYTES, DropFile
 from ic_assets.activities.engine.landing import drop_key
 from ic_assets.activities.jobs import bring_months_up_to_date, land_drop, push_to_hubspot
@@ -131,17 +131,17 @@ def _months_sensor(name: str, causes: Sequence[str], description: str) -> dg.Sen
             free = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOAD_LOCK,)).fetchone()
             if not (free and free[0]):
                 return dg.SkipReason("`ic-assets load` is at work and brings its months up to date itself.")
-            stages.sync_classification(connection)
-            waiting = [row for row in stages.out_of_date(connection) if row[2] in causes]
+            classification.sync_classification(connection)
+            waiting = [row for row in slices.out_of_date(connection) if row[2] in causes]
         if not waiting:
             return dg.SkipReason("Every month is up to date.")
         numbers = {month: number for month, number, _ in waiting}
-        return dg.SensorResult(run_requests=[_request(window, numbers) for window in stages.windows(numbers)])
+        return dg.SensorResult(run_requests=[_request(window, numbers) for window in slices.windows(numbers)])
 
     return months
 
 
-def _request(window: stages.Window, numbers: dict[date, int]) -> dg.RunRequest:
+def _request(window: slices.Window, numbers: dict[date, int]) -> dg.RunRequest:
     """One run for the window. The same state is asked for once: a gate that stays red does not start it again."""
     state = repr(sorted((month, number) for month, number in numbers.items() if month in window.months))
     return dg.RunRequest(
@@ -149,7 +149,7 @@ def _request(window: stages.Window, numbers: dict[date, int]) -> dg.RunRequest:
     )
 
 
-def range_tags(window: stages.Window) -> dict[str, str]:
+def range_tags(window: slices.Window) -> dict[str, str]:
     """The tags that make one run of a range of months."""
     first, last = month_key(window.start), month_key(window.months[-1])
     return {
@@ -188,10 +188,10 @@ def nightly_push(context: dg.ScheduleEvaluationContext, postgres: PostgresResour
     return dg.RunRequest(tags=range_tags(waiting), run_config={"ops": {"hubspot_engagements": {"config": config}}})
 
 
-def months_to_push(connection: psycopg.Connection) -> stages.Window | None:
+def months_to_push(connection: psycopg.Connection) -> slices.Window | None:
     """From the first to the last month with something that HubSpot has not got; all months when it has everything."""
     first, last = connection.execute(statement("activities/push/months_to_push")).fetchone() or (None, None)
-    return None if first is None else stages.Window(first, stages.next_month(last))
+    return None if first is None else slices.Window(first, slices.next_month(last))
 
 
 SCHEDULES = [nightly_push]

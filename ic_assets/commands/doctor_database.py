@@ -10,7 +10,7 @@ import psycopg
 
 from ic_assets.activities.engine.ledger import WORKER_LOCK
 from ic_assets.activities.engine.schema_check import schema_problems
-from ic_assets.activities.engine.stages import out_of_date
+from ic_assets.activities.engine.slices import out_of_date
 from ic_assets.commands.doctor import NOTE, OK, Found
 from ic_assets.commands.terminal import because, counted
 from ic_assets.core import schema

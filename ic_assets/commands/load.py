@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ic_assets.activities.engine import stages
+from ic_assets.activities.engine import classification, slices
 from ic_assets.activities.engine.landing import Landed, drop_key, inspected
 from ic_assets.activities.partitions import csv_drops
 from ic_assets.activities.sensors import LOAD_LOCK, landing_config
@@ -78,11 +78,11 @@ def bring_up_to_date(work: Session, months: tuple[date, date] | None = None) -> 
     """Runs the months that are out of date and those from ``months[0]`` to ``months[1]``, near ones together. Returns
     how many there were and the blocking checks that failed."""
     with work.database.transaction() as connection:
-        stages.sync_classification(connection)
-        waiting = {month for month, _, _ in stages.out_of_date(connection)}
+        classification.sync_classification(connection)
+        waiting = {month for month, _, _ in slices.out_of_date(connection)}
     if months:
-        waiting |= set(stages.Window(months[0], stages.next_month(months[1])).months)
-    windows = stages.windows(waiting)
+        waiting |= set(slices.Window(months[0], slices.next_month(months[1])).months)
+    windows = slices.windows(waiting)
     failed: list[str] = []
     for number, window in enumerate(windows, 1):
         first, last = f"{window.start:%Y-%m}", f"{window.months[-1]:%Y-%m}"

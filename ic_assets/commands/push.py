@@ -12,7 +12,7 @@ from ic_assets.activities.engine.approval import approve as record_approval
 from ic_assets.activities.engine.portal import setup
 from ic_assets.activities.engine.push import PushResult
 from ic_assets.activities.engine.rules import gates
-from ic_assets.activities.engine.stages import Window, next_month
+from ic_assets.activities.engine.slices import Window, next_month
 from ic_assets.activities.push import POOL
 from ic_assets.activities.sensors import months_to_push
 from ic_assets.commands.runs import Session, session

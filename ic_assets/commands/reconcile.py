@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from rich.text import Text
 
-from ic_assets.activities.engine import hubspot_matches, stages
+from ic_assets.activities.engine import hubspot_matches, slices
 from ic_assets.activities.engine.hubspot_matches import Refreshed
 from ic_assets.activities.engine.reconciliation import ENTITIES, Entity, Reconciled, WhatIf, reconcile, what_if
 from ic_assets.activities.engine.rules import Verdict, percent
@@ -36,7 +36,7 @@ def reconcile_file(name: str, file: Path, *, dry: bool, as_json: bool) -> int:
             schema.ensure(up.postgres_url)
             with connected(up.postgres_url, settings) as connection:
                 found = what_if(connection, ENTITIES[name], file)
-                waiting = len(stages.out_of_date(connection))
+                waiting = len(slices.out_of_date(connection))
         if as_json:
             emit_json(found.to_json())
         else:
@@ -75,7 +75,7 @@ def reconcile_from_hubspot(name: str, property_name: str | None, *, dry: bool, a
         with work.database.transaction() as connection:
             found = hubspot_matches.refresh(connection, entity, listing, dry=dry)
             version = _version(connection)
-            waiting = len(stages.out_of_date(connection))
+            waiting = len(slices.out_of_date(connection))
         if isinstance(found.outcome, Reconciled):
             _tell_dagster(work, entity, found.outcome, version)
     left_alone = bool(listing.ambiguous or listing.unreadable)

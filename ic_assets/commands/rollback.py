@@ -13,7 +13,7 @@ from ic_assets.activities.activity_types import BY_NAME
 from ic_assets.activities.engine import push_rollback
 from ic_assets.activities.engine import rollback as engine
 from ic_assets.activities.engine.push_rollback import RollbackResult, RollbackSelection
-from ic_assets.activities.engine.stages import Window, next_month
+from ic_assets.activities.engine.slices import Window, next_month
 from ic_assets.commands.runs import session
 from ic_assets.commands.terminal import counted, emit_json, err, out, say, table
 from ic_assets.core import schema

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from ic_assets.activities.engine.rules import judge
-from ic_assets.activities.engine.stages import out_of_date
+from ic_assets.activities.engine.slices import out_of_date
 from ic_assets.commands.terminal import because, counted, emit_json, out, table
 from ic_assets.core import schema
 from ic_assets.core.settings import Settings

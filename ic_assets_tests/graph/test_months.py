@@ -16,7 +16,7 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, S
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.log_manager import DagsterLogManager
 
-from ic_assets.activities.engine import stages
+from ic_assets.activities.engine import classification
 from ic_assets.activities.run_metadata import plot
 from ic_assets_tests.drops import CONTACT, row
 from ic_assets_tests.graph.conftest import Graph, digest
@@ -263,10 +263,10 @@ def test_a_correction_of_type_and_month_leaves_no_stale_row_when_the_new_month_r
 @pytest.fixture
 def classification_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copy = tmp_path / "classification.csv"
-    shutil.copy(stages.CLASSIFICATION_FILE, copy)
-    monkeypatch.setattr(stages, "CLASSIFICATION_FILE", copy)
-    stages.classification.cache_clear()
-    monkeypatch.setattr("ic_assets.activities.engine.stages.classification", stages.classification.__wrapped__)
+    shutil.copy(classification.CLASSIFICATION_FILE, copy)
+    monkeypatch.setattr(classification, "CLASSIFICATION_FILE", copy)
+    classification.classification.cache_clear()
+    monkeypatch.setattr(classification, "classification", classification.classification.__wrapped__)
     return copy
 
 

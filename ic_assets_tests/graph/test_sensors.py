@@ -11,7 +11,7 @@ import dagster as dg
 import psycopg
 import pytest
 
-from ic_assets.activities.engine import reconciliation, stages
+from ic_assets.activities.engine import classification, reconciliation
 from ic_assets.activities.sensors import LOAD_LOCK
 from ic_assets.commands.runs import _raise as raise_for
 from ic_assets.core.failures import Refused
@@ -277,14 +277,14 @@ def test_an_edited_classification_asks_for_its_months_without_anyone_running_any
     land(graph.postgres_url, write_drop(graph.folder / "a.csv", [row(1, "2018-01-15", "Zoom"), row(2, "2018-07-15")]))
     bring_up_to_date(graph.postgres_url)
     copy = tmp_path / "classification.csv"
-    text = stages.CLASSIFICATION_FILE.read_text(encoding="utf-8")
+    text = classification.CLASSIFICATION_FILE.read_text(encoding="utf-8")
     copy.write_text(text.replace("zoom,calls,", "zoom,meetings,"), encoding="utf-8")
-    monkeypatch.setattr(stages, "CLASSIFICATION_FILE", copy)
-    stages.classification.cache_clear()
+    monkeypatch.setattr(classification, "CLASSIFICATION_FILE", copy)
+    classification.classification.cache_clear()
     try:
         assert ranges(Ticks(graph, "landed_months").tick()) == [("2018-01-01", "2018-01-01")]
     finally:
-        stages.classification.cache_clear()
+        classification.classification.cache_clear()
 
 
 def test_the_night_push_asks_for_the_months_that_hubspot_has_not_got(graph: Graph) -> None:

@@ -177,7 +177,7 @@ def test_the_drawn_ledger_has_the_states_that_the_database_allows(connection: ps
 
 
 def test_the_examples_of_the_classification_page_come_out_as_it_says(connection: psycopg.Connection) -> None:
-    from ic_assets.activities.engine.stages import sync_classification
+    from ic_assets.activities.engine.classification import sync_classification
 
     sync_classification(connection)
     text = (ROOT / "docs" / "classification.md").read_text(encoding="utf-8")

@@ -19,9 +19,9 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import landing, refill, stages
+from ic_assets.activities.engine import classification, derivatives, landing, refill, slices, stages
 from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile
-from ic_assets.activities.engine.stages import Window
+from ic_assets.activities.engine.slices import Window
 from ic_assets.core import schema
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
@@ -69,12 +69,14 @@ def refill_everything(postgres_url: str) -> None:
     settings = Settings.from_env()
     with opened(postgres_url) as database:
         with database.transaction() as connection:
-            stages.sync_classification(connection)
+            classification.sync_classification(connection)
         with database.transaction() as connection:
             stages.apply_master(connection, EVERYTHING, settings, database)
         with database.transaction() as connection:
             stages.apply_resolution(connection, EVERYTHING, settings)
-        done = [activity for activity, _ in stages.apply_derivatives(database, ACTIVITY_TYPES, EVERYTHING, settings)]
+        done = [
+            activity for activity, _ in derivatives.apply_derivatives(database, ACTIVITY_TYPES, EVERYTHING, settings)
+        ]
     assert sorted(done, key=str) == sorted(ACTIVITY_TYPES, key=str)
 
 
@@ -173,7 +175,7 @@ import os, signal, sys
 from contextlib import contextmanager
 from datetime import date
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import refill, stages
+from ic_assets.activities.engine import derivatives, refill, slices, stages
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 
@@ -192,13 +194,13 @@ def killed_between(*arguments):
 
 refill.refilled = killed
 if sys.argv[2] == "none":
-    stages._settle_derivative = killed_between
+    derivatives._settle_derivative = killed_between
 settings = Settings.from_env()
 database = Database(sys.argv[1], settings)
-window = stages.Window(date(2000, 1, 1), date(2030, 1, 1))
+window = slices.Window(date(2000, 1, 1), date(2030, 1, 1))
 with database.transaction() as connection:
     stages.apply_master(connection, window, settings, database)
-list(stages.apply_derivatives(database, ACTIVITY_TYPES, window, settings))
+list(derivatives.apply_derivatives(database, ACTIVITY_TYPES, window, settings))
 """
 
 
@@ -211,7 +213,7 @@ def test_a_refill_that_is_killed_leaves_nothing_and_the_next_run_makes_it_whole(
     reconcile_everything(database)
     land(database, write_drop(tmp_path / "a.csv", (row(n, kind=SIX_TYPES[n % 6]) for n in range(1, 31))))
     with opened(database) as opened_database, opened_database.transaction() as connection:
-        stages.sync_classification(connection)
+        classification.sync_classification(connection)
     done = subprocess.run(
         [sys.executable, "-c", KILLED, database, table],
         env=dict(os.environ),
@@ -223,10 +225,10 @@ def test_a_refill_that_is_killed_leaves_nothing_and_the_next_run_makes_it_whole(
     with psycopg.connect(database) as connection:
         left = connection.execute(sql.SQL("SELECT count(*) FROM staging.{}").format(sql.Identifier(table))).fetchone()
         assert left == (0,)
-        assert stages.out_of_date(connection) != []
+        assert slices.out_of_date(connection) != []
     refill_everything(database)
     with psycopg.connect(database) as connection:
-        assert stages.out_of_date(connection) == []
+        assert slices.out_of_date(connection) == []
         assert keys(connection) == sound
         counted = connection.execute("SELECT count(*) FROM staging.ic_emails").fetchone()
     assert counted == (5,)
@@ -238,7 +240,7 @@ def test_a_run_that_is_killed_when_all_is_filled_and_nothing_is_marked_goes_on_f
     reconcile_everything(database)
     land(database, write_drop(tmp_path / "a.csv", (row(n, kind=SIX_TYPES[n % 6]) for n in range(1, 31))))
     with opened(database) as opened_database, opened_database.transaction() as connection:
-        stages.sync_classification(connection)
+        classification.sync_classification(connection)
     command = [sys.executable, "-c", KILLED, database, "none"]
     done = subprocess.run(command, env=dict(os.environ), capture_output=True, check=False, timeout=60)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
@@ -246,11 +248,11 @@ def test_a_run_that_is_killed_when_all_is_filled_and_nothing_is_marked_goes_on_f
     with psycopg.connect(database) as connection:
         assert connection.execute(statuses).fetchall() == [("pending", 30)]
         assert connection.execute("SELECT count(*) FROM staging.ic_emails").fetchone() == (5,)
-        assert stages.out_of_date(connection) != []
+        assert slices.out_of_date(connection) != []
     refill_everything(database)
     with psycopg.connect(database) as connection:
         assert connection.execute(statuses).fetchall() == [("processed", 30)]
-        assert stages.out_of_date(connection) == []
+        assert slices.out_of_date(connection) == []
 
 
 def test_a_table_that_somebody_reads_is_filled_the_ordinary_way(
@@ -298,9 +300,9 @@ def test_a_run_of_some_months_leaves_the_tables_to_the_runs_of_others(
     settings = Settings.from_env()
     with opened(database) as opened_database:
         with opened_database.transaction() as connection:
-            stages.sync_classification(connection)
+            classification.sync_classification(connection)
             stages.apply_master(connection, march, settings, opened_database)
-        list(stages.apply_derivatives(opened_database, ACTIVITY_TYPES, march, settings))
+        list(derivatives.apply_derivatives(opened_database, ACTIVITY_TYPES, march, settings))
     assert small_is_large == ["ic_calls"], "all of the master lies in March"
 
 
@@ -333,22 +335,22 @@ SLOW = """
 import signal, sys
 from datetime import date
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import stages
+from ic_assets.activities.engine import derivatives, slices
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-apply = stages.apply_derivative
+apply = derivatives.apply_derivative
 
 def slow(connection, activity, *arguments):
     if activity.name == "calls":
         connection.execute("SELECT pg_sleep(120)")
     return apply(connection, activity, *arguments)
 
-stages.apply_derivative = slow
+derivatives.apply_derivative = slow
 settings = Settings.from_env()
-window = stages.Window(date(2000, 1, 1), date(2030, 1, 1))
-list(stages.apply_derivatives(Database(sys.argv[1], settings), ACTIVITY_TYPES, window, settings))
+window = slices.Window(date(2000, 1, 1), date(2030, 1, 1))
+list(derivatives.apply_derivatives(Database(sys.argv[1], settings), ACTIVITY_TYPES, window, settings))
 """
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ic_assets.activities.engine.rollback import counts, records_in_hubspot, rollback
 from ic_assets.activities.engine.rules import judge
-from ic_assets.activities.engine.stages import Window, out_of_date
+from ic_assets.activities.engine.slices import Window, out_of_date
 from ic_assets_tests.drops import bring_up_to_date, land, reconcile_everything, row, write_drop
 
 MARCH = Window(date(2019, 3, 1), date(2019, 4, 1))

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from ic_assets.activities.contract import COLUMNS
 from ic_assets.activities.derivative_contract import DERIVATIVE_COLUMNS
-from ic_assets.activities.engine import reconciliation, stages
+from ic_assets.activities.engine import classification, reconciliation
 from ic_assets.activities.engine.schema_check import schema_problems
 from ic_assets.core import schema
 
@@ -285,7 +285,7 @@ CLASSIFIED = [
 
 def test_the_function_classifies_the_documented_examples(database: str) -> None:
     with psycopg.connect(database) as connection:
-        stages.sync_classification(connection)
+        classification.sync_classification(connection)
         wrong = []
         for kind, priority, has_case, expected in CLASSIFIED:
             found = connection.execute(
@@ -298,7 +298,7 @@ def test_the_function_classifies_the_documented_examples(database: str) -> None:
 
 def test_a_value_of_the_classification_names_its_channel_exactly_when_it_is_a_message(database: str) -> None:
     with psycopg.connect(database) as connection:
-        stages.sync_classification(connection)
+        classification.sync_classification(connection)
         rows = connection.execute(
             "SELECT comm_type, channel_type FROM staging.ic_activity_classification WHERE channel_type IS NOT NULL"
         ).fetchall()

@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ic_assets.activities.activity_types import BY_NAME
-from ic_assets.activities.engine import stages
-from ic_assets.activities.engine.stages import Window, windows
+from ic_assets.activities.engine import classification, derivatives, slices, stages
+from ic_assets.activities.engine.slices import Window, windows
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import HEADER, bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 
@@ -43,7 +43,7 @@ def query(postgres_url: str, text: str) -> list[tuple[Any, ...]]:
 
 def out_of_date(postgres_url: str) -> list[str]:
     with psycopg.connect(postgres_url) as connection:
-        return [f"{month:%Y-%m}" for month, _, _ in stages.out_of_date(connection)]
+        return [f"{month:%Y-%m}" for month, _, _ in slices.out_of_date(connection)]
 
 
 # -- side by side ------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def test_a_drop_that_lands_during_a_run_leaves_its_month_out_of_date(staging: st
     land(staging, write_drop(tmp_path / "a.csv", [row(1)]))
     settings = Settings.from_env()
     with psycopg.connect(staging) as connection:
-        stages.sync_classification(connection)
+        classification.sync_classification(connection)
     with psycopg.connect(staging) as connection:
         stages.apply_master(connection, MARCH, settings)
         land(staging, write_drop(tmp_path / "b.csv", [row(2)]))
@@ -141,7 +141,7 @@ def test_a_communication_that_changes_its_month_leaves_no_row_behind_and_keeps_i
             stages.apply_master(connection, window, settings)
             stages.apply_resolution(connection, window, settings)
             for activity in BY_NAME.values():
-                stages.apply_derivative(connection, activity, window, settings)
+                derivatives.apply_derivative(connection, activity, window, settings)
         moment = "SELECT comm_datetime::date::text FROM staging.ic_communication_master WHERE comm_communicationid = 1"
         assert query(staging, moment) == [("2019-04-05",)], "whichever month ran"
     assert out_of_date(staging) == []
@@ -171,7 +171,7 @@ def test_the_reference_time_of_a_run_decides_and_is_on_record(
         monkeypatch.setenv("IC_REFERENCE_TIME", reference)
         monkeypatch.setenv("IC_SOURCE_TIMEZONE", "Europe/Berlin")  # noon there is eleven in UTC
         with psycopg.connect(staging) as connection:
-            stages.mark_changed(connection, [date(2019, 3, 1)], "landing")
+            slices.mark_changed(connection, [date(2019, 3, 1)], "landing")
         bring_up_to_date(staging)
         assert query(staging, "SELECT meeting_outcome FROM staging.ic_meetings") == [(outcome,)]
         recorded = query(staging, "SELECT DISTINCT reference_time FROM staging.ic_month_stage")
@@ -183,7 +183,7 @@ def test_a_meeting_that_ended_before_it_began_is_warned_about_once(staging: str,
     land(staging, write_drop(tmp_path / "a.csv", [meeting]))
     for _ in range(2):
         with psycopg.connect(staging) as connection:
-            stages.mark_changed(connection, [date(2019, 3, 1)], "landing")
+            slices.mark_changed(connection, [date(2019, 3, 1)], "landing")
         bring_up_to_date(staging)
     assert query(
         staging, "SELECT line_number, comm_communicationid, column_name, reason FROM staging.ic_field_warning"

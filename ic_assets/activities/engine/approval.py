@@ -14,7 +14,7 @@ from psycopg import sql
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, BY_NAME
 from ic_assets.activities.engine.payloads import template_fingerprint
-from ic_assets.activities.engine.stages import next_month
+from ic_assets.activities.engine.slices import next_month
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ic_assets.activities.engine.stages import windows
+from ic_assets.activities.engine.slices import windows
 from ic_assets.core.sql import statement
 
 # First half of the advisory lock on the figures of one source; the second is its name's hash.

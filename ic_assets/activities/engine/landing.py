@@ -25,7 +25,8 @@ from ic_assets.activities.contract import COLUMNS
 from ic_assets.activities.engine import refill
 from ic_assets.activities.engine.csv_drop import inspect, raw_rows, read
 from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject
-from ic_assets.activities.engine.stages import analyze, mark_changed
+from ic_assets.activities.engine.slices import mark_changed
+from ic_assets.activities.engine.stages import analyze
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement

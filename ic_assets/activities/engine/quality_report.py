@@ -26,7 +26,7 @@ from ic_assets.activities.engine.report_rows import (
 from ic_assets.activities.engine.report_samples import samples_section
 from ic_assets.activities.engine.report_verdict import answer, checkpoints, steps, targets
 from ic_assets.activities.engine.rules import judge, percent
-from ic_assets.activities.engine.stages import out_of_date
+from ic_assets.activities.engine.slices import out_of_date
 
 _DROPS = 40
 

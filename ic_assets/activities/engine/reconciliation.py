@@ -18,7 +18,7 @@ from psycopg import sql
 from ic_assets.activities.engine.csv_drop import DELIMITERS
 from ic_assets.activities.engine.drop_file import BLOCK_BYTES, DropFile, refused
 from ic_assets.activities.engine.rules import Verdict, resolution_rules
-from ic_assets.activities.engine.stages import mark_changed
+from ic_assets.activities.engine.slices import mark_changed
 from ic_assets.activities.engine.values import is_missing, read_integer
 from ic_assets.core.sql import statement
 from ic_assets.core.windows import month_key

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine.stages import RESOLVED, Window
+from ic_assets.activities.engine.slices import RESOLVED, Window
 
 _DERIVATIVES = tuple(activity.table for activity in ACTIVITY_TYPES)
 _ALL_OF_A_DROP = (

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
 from ic_assets.activities.engine.figures import Count, Source, bring_up_to_date, total
-from ic_assets.activities.engine.stages import MASTER, RESOLVED
+from ic_assets.activities.engine.slices import MASTER, RESOLVED
 from ic_assets.core.sql import statement
 
 

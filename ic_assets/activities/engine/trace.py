@@ -15,7 +15,7 @@ from ic_assets.activities.contract import COLUMNS
 from ic_assets.activities.derivative_contract import DERIVATIVE_COLUMNS
 from ic_assets.activities.engine.masking import mask_raw, mask_value
 from ic_assets.activities.engine.reconciliation import ENTITIES
-from ic_assets.activities.engine.stages import STAGES
+from ic_assets.activities.engine.slices import STAGES
 from ic_assets.activities.engine.trace_story import Reference, tell
 from ic_assets.core.failures import Refused
 from ic_assets.core.sql import statement
