@@ -10,6 +10,7 @@ import dagster as dg
 import httpx
 import psycopg
 from pydantic import PrivateAttr
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused, Unavailable
@@ -80,8 +81,16 @@ class HubSpotResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def portal_id(self) -> int:
         """Raises ``Unavailable`` when HubSpot does not answer or refuses the token."""
         target = self.target()
+        # One reply that is lost on its way does not end a push before it began.
+        patient = Retrying(
+            retry=retry_if_exception_type((httpx.NetworkError, httpx.RemoteProtocolError)),
+            wait=wait_fixed(1),
+            stop=stop_after_attempt(4),
+            reraise=True,
+        )
         try:
-            response = httpx.get(
+            response = patient(
+                httpx.get,
                 f"{target.base_url}{path(target.api, 'account', 'details')}",
                 headers={"Authorization": f"Bearer {target.token}"},
                 timeout=target.timeout,

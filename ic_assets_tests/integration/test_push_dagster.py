@@ -17,8 +17,9 @@ import pytest
 
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.core.failures import Unavailable
 from ic_assets.definitions import build_defs
-from ic_assets.resources.dagster_resources import PostgresResource
+from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource
 from ic_assets_tests.drops import (
     HUBSPOT_COMPANY,
     HUBSPOT_CONTACT,
@@ -98,6 +99,22 @@ def run_test_push(database: str) -> dg.ExecuteInProcessResult:
         )
     assert result.success
     return result
+
+
+@pytest.mark.parametrize(("lost", "found"), [(3, True), (4, False)])
+def test_replies_that_are_lost_do_not_end_a_push_before_it_began(
+    hub: HubSpot, monkeypatch: pytest.MonkeyPatch, lost: int, found: bool
+) -> None:
+    monkeypatch.setenv("HUBSPOT_BASE_URL", hub.sandbox.base_url)
+    monkeypatch.setenv("HUBSPOT_TOKEN", hub.sandbox.token)
+    monkeypatch.setenv("IC_POSTGRES_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    hub.chaos(script=[{"match": "GET .*account", "fault": "lost_reply", "times": lost}])
+    if found:
+        assert HubSpotResource().portal_id() > 0
+    else:
+        with pytest.raises(Unavailable, match="does not answer"):
+            HubSpotResource().portal_id()
 
 
 def test_a_push_of_dagster_that_is_killed_goes_on_and_every_communication_stands_once(

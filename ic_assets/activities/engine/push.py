@@ -243,7 +243,8 @@ class _Run:
                 if await self.ledger.take_over_dead():
                     await self._resolve_due()
                 await self.ledger.plan(self.scope)
-                await self._count_planned()
+                # All at once, before the first record: a look at each type when its turn comes would interrupt the sending.
+                await self._prepare_types(await self._count_planned())
                 await self._settle_everything()
             except (StopForNow, Unavailable) as reason:
                 self.result.stopped_reason = str(reason)
@@ -370,7 +371,8 @@ class _Run:
 
     # -- counting -------------------------------------------------------------------------------------------------
 
-    async def _count_planned(self) -> None:
+    async def _count_planned(self) -> list[str]:
+        """Returns the types that have work."""
         counts = await self.ledger.counts(self.scope)
         pending: Counter[str] = Counter()
         for (object_type, state, _action), records in counts.items():
@@ -384,7 +386,9 @@ class _Run:
             limit = min(TEST_RECORDS, limit or TEST_RECORDS)
         if limit is not None:
             self._allowance = spread(pending, limit)
-        self._total = sum(self._allowance.values()) if self._allowance is not None else sum(pending.values())
+        planned = pending if self._allowance is None else self._allowance
+        self._total = sum(planned.values())
+        return [name for name in ALL_TYPES if planned[name] > 0]
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
