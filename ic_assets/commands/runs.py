@@ -21,6 +21,8 @@ from ic_assets.resources.services import Services, process_name, services
 
 # What an asset refuses with arrives as the name of its exception in the run's events.
 _REFUSALS = ("Refused", "DropRefused", "Unavailable", "StopForNow", "NotUp", "MissingScopes")
+# Dagster makes a failed step of a Ctrl-C.
+_INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 # And what no statement of ours refused, but a person can mend: the same, with what to do.
 _MENDABLE = {
     "DiskFull": "make room on the disk of PostgreSQL",
@@ -153,6 +155,8 @@ def _raise(result: dg.ExecuteInProcessResult) -> None:
         causes = list(_causes(getattr(event.event_specific_data, "error", None)))
         if not causes:
             continue
+        if any(error.cls_name in _INTERRUPTS for error in causes):
+            raise KeyboardInterrupt
         refusal = next((error for error in causes if error.cls_name in _REFUSALS), None)
         error = refusal or next((error for error in causes if error.cls_name in _MENDABLE), causes[-1])
         message = error.message.partition(": ")[2].strip() or error.message

@@ -6,7 +6,7 @@ SQLAlchemy is imported with the first ``Database``: a command that only looks do
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -49,7 +49,15 @@ class Database:
                 with self.engine.begin() as connection:
                     raw = connection.connection.driver_connection
                     assert isinstance(raw, psycopg.Connection)  # noqa: S101 - for the type checker
-                    yield raw
+                    try:
+                        yield raw
+                    except BaseException:
+                        # An interrupt: the server is at a statement still, and takes no ROLLBACK.
+                        if raw.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+                            with suppress(psycopg.Error):
+                                raw.cancel_safe(timeout=5)
+                            connection.invalidate()
+                        raise
             except exc.OperationalError as error:
                 raise Unavailable(_explain(error.orig or error)) from error
 

@@ -27,6 +27,7 @@ import httpx
 import psycopg
 import pytest
 
+from ic_assets.activities.engine import landing
 from ic_assets.commands.doctor import Doctor
 from ic_assets.commands.doctor_hubspot import account
 from ic_assets.core.settings import Settings
@@ -395,3 +396,30 @@ def test_a_second_push_says_which_run_it_waits_for_and_can_be_stopped(place: tup
                 process.kill()
                 process.communicate()
         httpx.post(f"{up.hubspot_base_url}/_sandbox/chaos", json={}, trust_env=False).raise_for_status()
+
+
+def test_a_load_that_is_stopped_says_so_in_one_line_and_goes_on_with_the_same_command(
+    place: tuple[Machine, Services],
+) -> None:
+    machine, up = place
+    drop = write_drop(machine.folder / "stopped.csv", [row(901, "2019-03-09")])
+    command = [COMMAND, "load", str(drop), "--json"]
+    environment = {**os.environ, "IC_HOME": str(machine.home)}
+    with psycopg.connect(up.postgres_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (landing._LANDING_LOCK,))
+        waiting = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            deadline = time.monotonic() + 60
+            while connection.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is None:
+                assert waiting.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            waiting.send_signal(signal.SIGINT)
+            out, said = waiting.communicate(timeout=60)
+        finally:
+            waiting.kill()
+    assert waiting.returncode == 130, said
+    assert out == ""
+    (line,) = said.splitlines()
+    assert line.startswith("ic-assets: stopped")
+    assert last_line(machine.run("load", str(drop), "--json"))["drops"][0]["inserted"] == 1
