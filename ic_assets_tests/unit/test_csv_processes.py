@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ic_assets.activities.engine import csv_drop, csv_processes
-from ic_assets.activities.engine.csv_processes import Piece
-from ic_assets.activities.engine.csv_rows import Block, Converter, Reading
+from ic_assets.activities.engine.csv_processes import Answers, Piece
+from ic_assets.activities.engine.csv_rows import Block, Reading
 from ic_assets.activities.engine.drop_file import DropFile
 from ic_assets_tests.unit.test_csv_drop import PIECES, drop, outcome, text_of
 
@@ -49,11 +49,11 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, piece_bytes: int) -> list[B
     answers: list[Block | None] = []
 
     def blocks(file: DropFile, reading: Reading) -> Iterator[Block] | None:
-        converter = Converter(reading)
+        answered = Answers(reading)
 
         def ask(piece: Piece) -> Future[Block | None]:
             answer: Future[Block | None] = Future()
-            answers.append(csv_processes.answer(converter, reading.path, piece))
+            answers.append(answered(piece))
             answer.set_result(answers[-1])
             return answer
 
@@ -176,6 +176,7 @@ class TestProcesses:
         reader = csv_drop.read(
             path,
             info,
+            drop_id=1,
             source_zone=UTC,
             date_order="YMD",
             first_month=datetime(2000, 1, 1),  # noqa: DTZ001

@@ -13,7 +13,7 @@ from pathlib import Path
 from ic_assets.activities.contract import BY_NAME, COLUMNS
 from ic_assets.activities.engine import csv_processes
 from ic_assets.activities.engine.csv_records import Records
-from ic_assets.activities.engine.csv_rows import Converter, DropInfo, FieldWarning, Reading, Reject, shown
+from ic_assets.activities.engine.csv_rows import Block, Converter, DropInfo, FieldWarning, Reading, Reject, shown
 from ic_assets.activities.engine.drop_file import DropFile
 from ic_assets.core.failures import DropRefused
 
@@ -52,6 +52,7 @@ def read(
     path: Path,
     info: DropInfo,
     *,
+    drop_id: int,
     source_zone: tzinfo,
     date_order: str,
     first_month: datetime,
@@ -60,7 +61,7 @@ def read(
     on_warning: Callable[[FieldWarning], None],
 ) -> DropReader:
     """The rows of an inspected drop; see ``DropReader`` and ``Reading``."""
-    return DropReader(Reading(path, info, source_zone, date_order, first_month, end), on_reject, on_warning)
+    return DropReader(Reading(path, info, drop_id, source_zone, date_order, first_month, end), on_reject, on_warning)
 
 
 def raw_rows(path: Path, info: DropInfo, line_numbers: Iterator[int]) -> Iterator[tuple[int, str]]:
@@ -75,11 +76,12 @@ def raw_rows(path: Path, info: DropInfo, line_numbers: Iterator[int]) -> Iterato
 
 
 class DropReader:
-    """Iterates over the accepted rows as blocks of PostgreSQL COPY text, about a quarter of a MiB or one MiB each.
+    """Iterates over the accepted rows as blocks of about a quarter of a MiB or one MiB each.
 
-    Columns are ``line_number`` and the 22 of ``COLUMNS`` in their order, absent ones as ``\\N``; integers are plain
-    digits, timestamps ``YYYY-MM-DD HH:MM:SS[.ffffff]`` in the source zone, text as written. The sinks hear of
-    a block's rejected rows and warnings, in file order, before the block is yielded. Raises ``DropRefused`` while
+    Columns of a block's COPY text are ``drop_id``, ``line_number`` and the 22 of ``COLUMNS`` in their order, absent ones
+    as ``\\N``; integers are plain digits, timestamps ``YYYY-MM-DD HH:MM:SS[.ffffff]`` in the source zone, text as written.
+    Its plain rows have ``columns_in_order`` instead of the 22, and empty values for none. The sinks hear of a block's
+    rejected rows and warnings, in file order, before the block is yielded. Raises ``DropRefused`` while
     iterating when a quote never closes, a record is over 16 MiB, or the file is not the one that was inspected;
     that may be after the last block, so nothing of a drop stands before the iteration has ended.
     """
@@ -98,7 +100,7 @@ class DropReader:
     def rows_in(self) -> int:
         return self.accepted + self.rejected
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[Block]:
         reading, info = self._reading, self._reading.info
         with DropFile(reading.path) as file, file.unchanged(info.identity):
             blocks = csv_processes.blocks(file, reading)
@@ -110,8 +112,8 @@ class DropReader:
                     self._on_reject(reject)
                 for warning in block.warnings:
                     self._on_warning(warning)
-                if block.copy:
-                    yield block.copy
+                if block.text or block.plain:
+                    yield block
             if file.content_sha256 != info.content_sha256:
                 raise file.changed()
 

@@ -17,11 +17,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, NamedTuple
 
+from ic_assets.activities.engine.csv_plain import plain_of
 from ic_assets.activities.engine.csv_records import Source
 from ic_assets.activities.engine.csv_rows import Block, Converter, Reading
 from ic_assets.activities.engine.drop_file import DropFile, refused
@@ -36,6 +38,8 @@ _LONGEST_PIECE = 8 * _PIECE_BYTES
 _MOST_PROCESSES = 3
 # Encodings in which a byte 0x0A is a line feed and 0x22 a quote.
 _LIKE_ASCII = frozenset({"utf-8", "windows-1252"})
+# A drop of whose first pieces fewer records are plain is not looked at for them any more.
+_FEW_PLAIN = 0.3
 
 
 class Piece(NamedTuple):
@@ -114,21 +118,42 @@ def _last_cut(data: bytes) -> int:
     return cut
 
 
-def answer(converter: Converter, path: Path, piece: Piece) -> Block | None:
-    """The rows of a piece as one block; None when no record ends with it, or something else is amiss: whoever reads
-    from there with the rest at hand says what."""
-    if not piece.is_whole:
-        return None
-    try:
-        made = list(converter.blocks(_Bytes(path, piece.data), piece.lines_before))
-    except DropRefused:
-        return None
-    return Block(
-        b"".join(block.copy for block in made),
-        sum(block.accepted for block in made),
-        [reject for block in made for reject in block.rejects],
-        [warning for block in made for warning in block.warnings],
-    )
+class Answers:
+    """Makes rows of pieces of one drop."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._path = reading.path
+        self._encoding = reading.info.encoding
+        self._plain = plain_of(reading)
+        # Pieces that are not UTF-8 become it.
+        self._converter = Converter(replace(reading, info=replace(reading.info, encoding="utf-8")))
+
+    def __call__(self, piece: Piece) -> Block | None:
+        """The rows of a piece as one block; None when no record ends with it, or something else is amiss: whoever reads
+        from there with the rest at hand says what."""
+        if not piece.is_whole:
+            return None
+        data = piece.data if self._encoding == "utf-8" else piece.data.decode(self._encoding).encode()
+        plain, rows, others = b"", 0, [(data, piece.lines_before)]
+        if self._plain:
+            plain, rows, others = self._plain.split(data, piece.lines_before)
+            if len(plain) < _FEW_PLAIN * len(data):
+                self._plain = None
+        try:
+            made = [
+                block
+                for text, lines_before in others
+                for block in self._converter.blocks(_Bytes(self._path, text), lines_before)
+            ]
+        except DropRefused:
+            return None
+        return Block(
+            b"".join(block.text for block in made),
+            rows + sum(block.accepted for block in made),
+            [reject for block in made for reject in block.rejects],
+            [warning for block in made for warning in block.warnings],
+            plain,
+        )
 
 
 class _Bytes:
@@ -151,7 +176,7 @@ class _Bytes:
 
 @contextmanager
 def _answering(reading: Reading, processes: int) -> Iterator[Ask]:
-    """Gives ``answer`` in so many processes. A process that dies answers None from then on."""
+    """Gives ``Answers`` in so many processes. A process that dies answers None from then on."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     children = [
         subprocess.Popen(
@@ -214,9 +239,9 @@ def _serve() -> None:
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     with suppress(EOFError, OSError):
         reading: Reading = pickle.load(requests)  # noqa: S301 - from the process that started this one
-        converter = Converter(reading)
+        answer = Answers(reading)
         while True:
-            _write(answers, answer(converter, reading.path, Piece(*pickle.load(requests))))  # noqa: S301
+            _write(answers, answer(Piece(*pickle.load(requests))))  # noqa: S301
     os._exit(0)  # closing what nobody reads any more would complain
 
 

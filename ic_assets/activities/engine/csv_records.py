@@ -119,29 +119,59 @@ class Records:
         """The raw text of the records that start on these lines (ascending); what lies between is not parsed.
 
         Raises ``LookupError`` for a line that the file does not have."""
-        feed = self._feed()
-        lines: Sequence[str] = ()
-        first = 1
+        blocks = self._utf8()
+        data, start, line, ends = b"", 0, 1, 0  # the line begins at ``start``; so many end after it
 
-        def following(position: int, taken: list[str]) -> Iterator[str]:
-            nonlocal lines, first
+        def more() -> bool:
+            nonlocal data, start, ends
+            block = next(blocks, b"")
+            data, start, ends = data[start:] + block, 0, ends + block.count(b"\n")
+            return bool(block)
+
+        def following(taken: list[str]) -> Iterator[str]:
+            length = 0  # of what was taken
             while True:
-                if position == len(lines):
-                    first, position, lines = first + len(lines), 0, next(feed, [_END])
-                taken.append(lines[position])
-                yield lines[position]
-                position += 1
+                while not (end := data.find(b"\n", start + length) + 1) and more():
+                    pass
+                raw = data[start + length : end or len(data)]
+                if not raw:
+                    yield _END
+                    return
+                length += len(raw)
+                taken.append(self._decoded(raw).removeprefix("" if taken or line > 1 else "\ufeff"))
+                yield _LONE_CR_PATTERN.sub(_LONE_CR, taken[-1])
 
         for wanted in line_numbers:
-            while first + len(lines) <= wanted:
-                first += len(lines)
-                self._finish(first - 1)
-                lines = next(feed, ())
-                if not lines or lines == [_END]:
+            while line + ends < wanted:
+                start = data.rfind(b"\n", start) + 1 or start
+                line, ends = line + ends, 0
+                if not more():
                     raise LookupError(f"no record starts on line {wanted}")
+            for _ in range(line, wanted):
+                start = data.index(b"\n", start) + 1
+            line, ends = wanted, ends - (wanted - line)
+            if start == len(data) and not more():
+                raise LookupError(f"no record starts on line {wanted}")
             taken: list[str] = []
-            next(csv.reader(following(wanted - first, taken), delimiter=self._delimiter))
-            yield wanted, "".join(taken).replace(_LONE_CR, "\r")
+            next(csv.reader(following(taken), delimiter=self._delimiter))
+            yield wanted, "".join(taken)
+
+    def _utf8(self) -> Iterator[bytes]:
+        """The file as UTF-8, in blocks."""
+        decoder = codecs.getincrementaldecoder(self._encoding)("strict")
+        data = b"-"
+        while data:
+            data = self._file.read(BLOCK_BYTES)
+            if self._encoding == "utf-8":
+                yield data
+            elif text := decoder.decode(data, final=not data):
+                yield text.encode()
+
+    def _decoded(self, raw: bytes) -> str:
+        try:
+            return raw.decode()
+        except UnicodeDecodeError as error:  # it decoded when it was inspected
+            raise self._file.changed() from error
 
     def _batch(self, rows: list[list[str]], before: int, ends: list[int]) -> Batch:
         starts = [before + 1, *(end + 1 for end in ends[:-1])]

@@ -31,7 +31,7 @@ _CACHE_SIZE = 50_000
 
 _ID = COLUMNS.index(BY_NAME["comm_communicationid"])
 _MOMENT = COLUMNS.index(BY_NAME["comm_datetime"])
-# Positions in a COPY line, which begins with the line number.
+# Positions in a COPY line, which begins with the drop and the line number.
 _REQUIRED = [(index, column) for index, column in enumerate(COLUMNS, start=1) if column.required]
 
 
@@ -54,6 +54,11 @@ class DropInfo:
     missing_columns: tuple[str, ...]
     unknown_columns: tuple[str, ...]
     identity: Identity
+
+    @property
+    def columns_in_order(self) -> list[str]:
+        """The master columns in the order of the file."""
+        return sorted(self.columns, key=self.columns.__getitem__)
 
 
 @dataclass(frozen=True)
@@ -80,11 +85,12 @@ class FieldWarning:
 
 @dataclass(frozen=True)
 class Reading:
-    """How a drop is read. ``comm_datetime`` must lie in [``first_month``, ``end``), both the midnight on which a month
-    begins."""
+    """How a drop is read. ``drop_id`` goes in front of every row. ``comm_datetime`` must lie in [``first_month``,
+    ``end``), both the midnight on which a month begins."""
 
     path: Path
     info: DropInfo
+    drop_id: int
     source_zone: tzinfo
     date_order: str
     first_month: datetime
@@ -93,12 +99,14 @@ class Reading:
 
 @dataclass(frozen=True)
 class Block:
-    """Some records of a drop, in its order: the COPY text of the accepted rows, and what became of the others."""
+    """Some records of a drop: its accepted rows, and what became of the others, in the file's order each. The rows are
+    ``plain`` (``csv_plain``), for COPY in CSV, or COPY text."""
 
-    copy: bytes
+    text: bytes
     accepted: int
     rejects: list[Reject] = field(default_factory=list)
     warnings: list[FieldWarning] = field(default_factory=list)
+    plain: bytes = b""
 
 
 class Converter:
@@ -114,6 +122,7 @@ class Converter:
             return None if moment is None else moment.isoformat(" ")
 
         self._info = reading.info
+        self._drop = f"{reading.drop_id}\t"
         self._integers = _Converted(integer)
         self._timestamps = _Converted(timestamp)
         # As text and as days, since rows are compared as text and may lack the clock: "2028-12-01" is no less
@@ -156,7 +165,7 @@ class Converter:
             nothing = [""] * width  # holds their place
             rows = [nothing if index in suspects else row for index, row in enumerate(rows)]
         values = list(zip(*rows, strict=True))
-        columns: list[Sequence[str]] = [list(map(str, batch.starts))]
+        columns: list[Sequence[str]] = [[f"{self._drop}{start}" for start in batch.starts]]
         for column, position in self._placed:
             if position is None:
                 columns.append([_NULL] * len(rows))

@@ -14,6 +14,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,19 +24,21 @@ from psycopg import sql
 
 from ic_assets.activities.contract import COLUMNS
 from ic_assets.activities.engine import refill
-from ic_assets.activities.engine.csv_drop import inspect, raw_rows, read
+from ic_assets.activities.engine.csv_drop import DropReader, inspect, raw_rows, read
 from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject
 from ic_assets.activities.engine.slices import mark_changed
 from ic_assets.activities.engine.stages import analyze
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.settings import Settings
-from ic_assets.core.sql import statement
+from ic_assets.core.sql import column_list, statement
 from ic_assets.core.windows import at_midnight, month_key, partitions_end, partitions_start
 from ic_assets.resources.postgres import Database
 
 # Drops are landed one at a time, so that each sees what the earlier ones left.
 _LANDING_LOCK = 0x1CA55E70
 _SPOOL_BYTES = 8 * 1024 * 1024
+# COPY text that waits for the COPY of the plain rows to end.
+_TEXT_BYTES = 4 * 1024 * 1024
 _TABLE = "ic_communication_landing"
 # About as many rows as refill.REFILL_FROM_ROWS; how many there are is known only in the end.
 _REFILL_FROM_BYTES = 8_000_000
@@ -264,6 +267,7 @@ class _Landing:
         reader = read(
             self.path,
             self.info,
+            drop_id=self.drop_id,
             source_zone=self.settings.zone,
             date_order=self.settings.date_order,
             first_month=at_midnight(partitions_start()),
@@ -271,22 +275,41 @@ class _Landing:
             on_reject=self._reject,
             on_warning=self._warn,
         )
-        columns = sql.SQL(", ").join(
-            map(sql.Identifier, ("drop_id", "line_number", *(column.name for column in COLUMNS)))
-        )
-        # Rows end in the only raw line feeds there are; those inside values are escaped.
-        prefix = f"{self.drop_id}\t".encode()
         is_large = self.info.byte_size >= _REFILL_FROM_BYTES
         with refill.refilled(self.connection, _TABLE) if is_large else nullcontext(False) as is_empty:
-            copy_statement = sql.SQL("COPY staging.{} ({}) FROM STDIN{}").format(
-                sql.Identifier(_TABLE), columns, sql.SQL(" (FREEZE)" if is_empty else "")
-            )
-            with self.connection.cursor() as cursor, cursor.copy(copy_statement) as copy:
-                for block in reader:
-                    copy.write(prefix + block[:-1].replace(b"\n", b"\n" + prefix) + b"\n")
-                    self.progress(Progress(reader.rows_in, reader.bytes_read, self.info.byte_size))
+            self._copy_blocks(reader, freeze=is_empty)
         analyze(self.connection, _TABLE, reader.accepted)
         return reader.rows_in, reader.accepted
+
+    def _copy_blocks(self, reader: DropReader, *, freeze: bool) -> None:
+        """By turns a COPY of plain rows, and one of what has gathered of the others meanwhile."""
+        names = ("drop_id", "line_number")
+        in_order = self.info.columns_in_order
+        frozen = sql.SQL(", FREEZE" if freeze else "")
+        copy_text = sql.SQL("COPY staging.{} ({}) FROM STDIN (FORMAT text{})").format(
+            sql.Identifier(_TABLE), column_list((*names, *(column.name for column in COLUMNS))), frozen
+        )
+        # FORCE_NULL: an empty value is none, quoted or not.
+        copy_plain = sql.SQL("COPY staging.{} ({}) FROM STDIN (FORMAT csv, DELIMITER {}, FORCE_NULL ({}){})").format(
+            sql.Identifier(_TABLE),
+            column_list((*names, *in_order)),
+            sql.Literal(self.info.delimiter),
+            column_list(in_order),
+            frozen,
+        )
+        blocks = iter(reader)
+        for first in blocks:
+            others: list[bytes] = []
+            with self.connection.cursor() as cursor, cursor.copy(copy_plain) as copy:
+                for block in chain((first,), blocks):
+                    copy.write(block.plain)
+                    others.append(block.text)
+                    self.progress(Progress(reader.rows_in, reader.bytes_read, self.info.byte_size))
+                    if sum(map(len, others)) >= _TEXT_BYTES:
+                        break
+            with self.connection.cursor() as cursor, cursor.copy(copy_text) as copy:
+                for rows in others:
+                    copy.write(rows)
 
     def _reject(self, reject: Reject) -> None:
         self.reasons[reject.reason] += 1
