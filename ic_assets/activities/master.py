@@ -34,6 +34,7 @@ SAMPLE = Sample(
     owners=keys.OWNERS,
     code_version=code_version(
         "activities/master/apply",
+        "activities/master/kinds",
         "activities/master/incoming",
         "activities/master/by_type",
         "activities/master/departed",

@@ -77,29 +77,36 @@ def _fill_master(
     connection: psycopg.Connection, feed: Database, in_window: sql.SQL, parameters: Mapping[str, Any]
 ) -> int:
     with feed.transaction() as source:
-        _plan_hashes(source)
-        incoming = statement("activities/master/incoming", slice=in_window)
+        incoming, values = _incoming(source, in_window, parameters)
         query = statement("activities/master/by_type", incoming=incoming)
-        return refill.stream(source, query, parameters, connection, "ic_communication_master", MASTER_COLUMNS)
+        return refill.stream(source, query, values, connection, "ic_communication_master", MASTER_COLUMNS)
 
 
 def _merge_master(connection: psycopg.Connection, condition: sql.SQL, parameters: Mapping[str, Any]) -> int:
-    _plan_hashes(connection)
+    incoming, values = _incoming(connection, condition, parameters)
     return connection.execute(
         statement(
             "activities/master/apply",
-            incoming=statement("activities/master/incoming", slice=condition),
+            incoming=incoming,
             assignments=assignments(MASTER_COLUMNS),
             columns=column_list(MASTER_COLUMNS),
             values=column_list(MASTER_COLUMNS, "s"),
         ),
-        parameters,
+        values,
     ).rowcount
 
 
-def _plan_hashes(connection: psycopg.Connection) -> None:
-    """The planner joins by merging and sorts every row for it, 177 MB on disk for 500,000 rows, to save a small hash."""
+def _incoming(
+    connection: psycopg.Connection, condition: sql.SQL, parameters: Mapping[str, Any]
+) -> tuple[sql.Composed, dict[str, Any]]:
+    """The query for the rows of the slice, and its parameters."""
+    # The planner joins by merging and sorts every row for it, 177 MB on disk for 500,000 rows, to save a small hash.
     connection.execute("SET LOCAL enable_mergejoin = off")
+    kinds = connection.execute(statement("activities/master/kinds", slice=condition), parameters).fetchall()
+    names = ("types", "priorities", "cases", "activity_types")
+    columns = zip(*kinds, strict=True) if kinds else ((),) * len(names)
+    arrays = {name: list(column) for name, column in zip(names, columns, strict=True)}
+    return statement("activities/master/incoming", slice=condition), {**parameters, **arrays}
 
 
 def _finish_master(

@@ -1,25 +1,8 @@
--- What the master holds of the current version of each communication: typed columns as landed, the activity type by
--- staging.classify_activity_type, the HubSpot ids looked up on the way (a rewrite afterwards costs more than the load).
--- Grain: one communication. Parameters: those of {slice}, a condition on l. Uses ic_communication_landing_datetime.
-WITH kind AS MATERIALIZED (
-    -- The function is called once for each distinct triple, not for each row.
-    SELECT
-        k.comm_type,
-        k.comm_priority,
-        k.has_case,
-        staging.classify_activity_type(
-            k.comm_type, k.comm_priority, CASE WHEN k.has_case THEN 1 END
-        ) AS derived_activity_type
-    FROM (
-        SELECT DISTINCT
-            l.comm_type,
-            coalesce(l.comm_priority, '') AS comm_priority,
-            l.comm_caseid IS NOT NULL AS has_case
-        FROM staging.ic_communication_landing AS l
-        WHERE l.is_current AND {slice}
-    ) AS k
-)
-
+-- What the master holds of the current version of each communication: typed columns as landed, the activity type by its
+-- kind, the HubSpot ids looked up on the way (a rewrite afterwards costs more than the load).
+-- Grain: one communication. Parameters: those of {slice}, a condition on l; the columns of master/kinds.sql as arrays,
+-- types, priorities, cases and activity_types: what reads a WITH query is read on one core. Uses
+-- ic_communication_landing_datetime.
 SELECT
     l.comm_communicationid,
     l.comm_opportunityid,
@@ -80,7 +63,9 @@ SELECT
     ) AS row_hash
 FROM staging.ic_communication_landing AS l
 INNER JOIN staging.ic_drop AS d ON d.drop_id = l.drop_id
-INNER JOIN kind
+INNER JOIN
+    unnest(%(types)s::text[], %(priorities)s::text[], %(cases)s::boolean[], %(activity_types)s::text[])
+        AS kind (comm_type, comm_priority, has_case, derived_activity_type)
     ON
         kind.comm_type = l.comm_type
         AND kind.comm_priority = coalesce(l.comm_priority, '')

@@ -1,0 +1,17 @@
+-- What decides the activity type of the current versions, and the type that staging.classify_activity_type makes of it:
+-- called once for each kind, not for each row. Grain: one kind. Parameters: those of {slice}, a condition on l.
+SELECT
+    k.comm_type,
+    k.comm_priority,
+    k.has_case,
+    staging.classify_activity_type(
+        k.comm_type, k.comm_priority, CASE WHEN k.has_case THEN 1 END
+    ) AS derived_activity_type
+FROM (
+    SELECT DISTINCT
+        l.comm_type,
+        coalesce(l.comm_priority, '') AS comm_priority,
+        l.comm_caseid IS NOT NULL AS has_case
+    FROM staging.ic_communication_landing AS l
+    WHERE l.is_current AND {slice}
+) AS k
