@@ -487,6 +487,8 @@ def _settings(data: Path) -> dict[str, str]:
         "maintenance_work_mem": "256MB",
         "work_mem": "64MB",
         "effective_io_concurrency": "32",
+        # Who gathers works as well.
+        "max_parallel_workers_per_gather": str(min(4, (os.cpu_count() or 1) - 1)),
         "wal_buffers": "64MB",
         "max_wal_size": f"{log}MB",
         "checkpoint_timeout": "15min",
