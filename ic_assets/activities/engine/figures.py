@@ -11,7 +11,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ic_assets.activities.engine.slices import windows
+from ic_assets.activities.activity_types import ActivityType
+from ic_assets.activities.engine.slices import MASTER, RESOLVED, windows
 from ic_assets.core.sql import statement
 
 # First half of the advisory lock on the figures of one source; the second is its name's hash.
@@ -28,6 +29,35 @@ class Source:
     stage: str
     query: sql.Composed
     parameters: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+OF_MASTER = Source("master", MASTER, statement("activities/figures/master"))
+OF_RESOLUTION = Source("resolution", RESOLVED, statement("activities/figures/resolution"))
+
+_REQUIRED_FIELDS = {
+    "calls": ("call_title", "activity_date"),
+    "emails": ("email_subject", "activity_date"),
+    "meetings": ("meeting_name", "meeting_start_time"),
+    "notes": ("note_body", "activity_date"),
+    "tasks": ("task_title", "activity_date"),
+    "communications": ("communication_body", "activity_date"),
+    "postal_mail": ("postal_mail_body", "activity_date"),
+}
+
+
+def of_derivative(activity: ActivityType) -> Source:
+    flaws = [("required", column, f"d.{column} IS NULL") for column in _REQUIRED_FIELDS[activity.name]]
+    if activity.name == "meetings":
+        flaws.append(("order", "", "d.meeting_end_time < d.meeting_start_time"))
+    named = [(f"flaw_{number}", *flaw) for number, flaw in enumerate(flaws)]
+    query = statement(
+        "activities/figures/derivative",
+        table=sql.Identifier(activity.table),
+        found=sql.SQL(", ".join(f"{condition} AS {name}" for name, _, _, condition in named)),
+        counts=sql.SQL(", ".join(f"count(*) FILTER (WHERE d.{name}) AS {name}" for name, *_ in named)),
+        flaws=sql.SQL(", ".join(f"('{figure}', '{item}', counted.{name})" for name, figure, item, _ in named)),
+    )
+    return Source(activity.name, activity.name, query, {"activity_type": activity.name})
 
 
 @dataclass(frozen=True)
