@@ -1,5 +1,5 @@
-"""What the rules judge by, counted by month and kept in ``staging.ic_figure``: a run of one month counts that month, and
-the rules add the months up. ``recount`` counts every month anew, also those that were changed outside this project."""
+"""What the rules judge by, counted by month and kept in ``staging.ic_figure``: a stage counts the months that it wrote,
+and the rules add the months up. ``recount`` counts every month anew, also those that were changed outside this project."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.activity_types import ActivityType
-from ic_assets.activities.engine.slices import MASTER, RESOLVED, windows
+from ic_assets.activities.engine.slices import MASTER, RESOLVED, Window, windows
 from ic_assets.core.sql import statement
 
 # First half of the advisory lock on the figures of one source; the second is its name's hash.
 _LOCK = 0x1CA55E8
 _ALWAYS = {"window_start": "-infinity", "window_end": "infinity"}
 _NEVER = {"window_start": "infinity", "window_end": "-infinity"}
+
+
+# Figure, item, month, failing, checked.
+_Row = tuple[str, str, date, int, int]
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,31 @@ def of_derivative(activity: ActivityType) -> Source:
 
 @dataclass(frozen=True)
 class Count:
-    """One item of a figure over all months."""
+    """One item of a figure over all months, or all items of one month."""
 
     item: str
     failing: int
     checked: int
+
+
+def count(connection: psycopg.Connection, source: Source, figure: str, window: Window) -> dict[date, Count]:
+    """Counts the months that a stage has written, and gives ``figure`` by month, its items together. Last in the stage's
+    transaction, until whose end ``bring_up_to_date`` waits.
+
+    The lock is shared: ``slices`` keeps stages apart that work on the same months, and no others need to wait. While
+    somebody counts the source nothing is kept, which leaves the months to be counted by the next check. The stage must not
+    wait for them: they may be waiting for a table that it has locked."""
+    parameters = {"source": source.name, "stage": source.stage, **window.parameters}
+    row = connection.execute(
+        "SELECT pg_try_advisory_xact_lock_shared(%s, hashtext(%s))", (_LOCK, source.name)
+    ).fetchone()
+    rows = _count(connection, source, parameters) if row and row[0] else _counted(connection, source, parameters)
+    found: dict[date, Count] = {}
+    for name, _, month, failing, checked in rows:
+        if name == figure:
+            before = found.get(month, Count("", 0, 0))
+            found[month] = Count("", before.failing + failing, before.checked + checked)
+    return found
 
 
 def bring_up_to_date(connection: psycopg.Connection, sources: Iterable[Source], *, recount: bool) -> None:
@@ -84,11 +108,10 @@ def bring_up_to_date(connection: psycopg.Connection, sources: Iterable[Source], 
             _count(connection, source, {**names, **window.parameters})
 
 
-def _count(connection: psycopg.Connection, source: Source, parameters: Mapping[str, Any]) -> None:
+def _count(connection: psycopg.Connection, source: Source, parameters: Mapping[str, Any]) -> list[_Row]:
     # Noted first: a stage that writes a month while it is counted leaves it to be counted again.
     connection.execute(statement("activities/figures/mark_counted"), parameters)
-    # A query of its own and no INSERT ... SELECT: PostgreSQL uses its second core for a plain query only.
-    rows = connection.execute(source.query, {**source.parameters, **parameters}).fetchall()
+    rows = _counted(connection, source, parameters)
     connection.execute(statement("activities/figures/forget"), parameters)
     names = ("figures", "items", "months", "failing", "checked")
     columns = zip(*rows, strict=True) if rows else ((),) * len(names)
@@ -96,6 +119,12 @@ def _count(connection: psycopg.Connection, source: Source, parameters: Mapping[s
         statement("activities/figures/keep"),
         {**parameters, **{name: list(column) for name, column in zip(names, columns, strict=True)}},
     )
+    return rows
+
+
+def _counted(connection: psycopg.Connection, source: Source, parameters: Mapping[str, Any]) -> list[_Row]:
+    # A query of its own and no INSERT ... SELECT: PostgreSQL uses its second core for a plain query only.
+    return connection.execute(source.query, {**source.parameters, **parameters}).fetchall()
 
 
 def total(connection: psycopg.Connection, source: Source, figure: str, ready: str | None) -> list[Count]:
