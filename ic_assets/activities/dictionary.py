@@ -27,7 +27,7 @@ TABLES = {
     "staging.ic_field_warning": "One field of a loaded row that could not be read and became NULL.",
     "staging.ic_month": "One month that a drop, a reconciliation or the classification has changed.",
     "staging.ic_month_stage": "One month and stage: up to which change the stage has brought the month.",
-    "staging.ic_figure": "One thing that the checks counted of one month.",
+    "staging.ic_figure": "One thing that a stage or a check counted of one month.",
     "staging.ic_figure_month": "One month whose figures were counted, and in which state.",
     "staging.ic_activity_classification": "One value of Comm_Type and the activity type that it becomes.",
     "staging.ic_communication_master": "One communication, typed and classified, with its HubSpot ids.",

@@ -122,6 +122,8 @@ def test_the_master_is_emptied_with_all_that_drops_brought_and_the_same_file_loa
         "ic_rejected_row": 1,
         "ic_field_warning": 1,
         "ic_month_stage": 18,
+        "ic_figure": 31,
+        "ic_figure_month": 18,
         "ic_month": 2,
         "ic_drop": 1,
     }

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.activity_types import ActivityType
-from ic_assets.activities.engine import refill
+from ic_assets.activities.engine import figures, refill
 from ic_assets.activities.engine.bodies import needs_python, render_body
 from ic_assets.activities.engine.payloads import part_sql, payload_sql
 from ic_assets.activities.engine.slices import Window, begin, finish
@@ -45,7 +45,8 @@ def apply_derivatives(
     each as it is done. When one fails the others are finished before its error is raised; when the caller is interrupted
     what is under way is cancelled."""
     with database.transaction() as connection:
-        sizes = dict(connection.execute(statement("activities/derivatives/sizes"), window.parameters).fetchall())
+        parameters = {"source": figures.OF_MASTER.name, **window.parameters}
+        sizes = dict(connection.execute(statement("activities/derivatives/sizes"), parameters).fetchall())
     large = [activity for activity in activities if sizes.get(activity.name, 0) >= refill.REFILL_FROM_ROWS]
     if large:
         with database.transaction() as connection:
@@ -156,8 +157,9 @@ def _settle_derivative(
         {**parameters, "object_type": activity.name},
     )
     finish(connection, activity.name, changes, settings)
-    counts = connection.execute(statement("activities/derivatives/counts", table=table), window.parameters).fetchall()
-    return Written(written, removed, {row[0]: row[1] for row in counts}, sum(row[2] for row in counts))
+    months = figures.count(connection, figures.of_derivative(activity), "payloads", window)
+    row_counts = {month: each.checked for month, each in months.items()}
+    return Written(written, removed, row_counts, sum(each.failing for each in months.values()))
 
 
 def _detach(connection: psycopg.Connection, activities: Sequence[ActivityType], window: Window) -> None:

@@ -1,5 +1,5 @@
-"""What the rules judge by, counted by month and kept in ``staging.ic_figure``: a run of one month counts that month, and
-the rules add the months up. ``recount`` counts every month anew, also those that were changed outside this project."""
+"""What the rules judge by, counted by month and kept in ``staging.ic_figure``: a stage counts the months that it wrote,
+and the rules add the months up. ``recount`` counts every month anew, also those that were changed outside this project."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ic_assets.activities.engine.slices import windows
+from ic_assets.activities.activity_types import ActivityType
+from ic_assets.activities.engine.slices import MASTER, RESOLVED, Window, windows
 from ic_assets.core.sql import statement
 
 # First half of the advisory lock on the figures of one source; the second is its name's hash.
 _LOCK = 0x1CA55E8
 _ALWAYS = {"window_start": "-infinity", "window_end": "infinity"}
 _NEVER = {"window_start": "infinity", "window_end": "-infinity"}
+
+
+# Figure, item, month, failing, checked.
+_Row = tuple[str, str, date, int, int]
 
 
 @dataclass(frozen=True)
@@ -30,13 +35,62 @@ class Source:
     parameters: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
+OF_MASTER = Source("master", MASTER, statement("activities/figures/master"))
+OF_RESOLUTION = Source("resolution", RESOLVED, statement("activities/figures/resolution"))
+
+_REQUIRED_FIELDS = {
+    "calls": ("call_title", "activity_date"),
+    "emails": ("email_subject", "activity_date"),
+    "meetings": ("meeting_name", "meeting_start_time"),
+    "notes": ("note_body", "activity_date"),
+    "tasks": ("task_title", "activity_date"),
+    "communications": ("communication_body", "activity_date"),
+    "postal_mail": ("postal_mail_body", "activity_date"),
+}
+
+
+def of_derivative(activity: ActivityType) -> Source:
+    flaws = [("required", column, f"d.{column} IS NULL") for column in _REQUIRED_FIELDS[activity.name]]
+    if activity.name == "meetings":
+        flaws.append(("order", "", "d.meeting_end_time < d.meeting_start_time"))
+    named = [(f"flaw_{number}", *flaw) for number, flaw in enumerate(flaws)]
+    query = statement(
+        "activities/figures/derivative",
+        table=sql.Identifier(activity.table),
+        found=sql.SQL(", ".join(f"{condition} AS {name}" for name, _, _, condition in named)),
+        counts=sql.SQL(", ".join(f"count(*) FILTER (WHERE d.{name}) AS {name}" for name, *_ in named)),
+        flaws=sql.SQL(", ".join(f"('{figure}', '{item}', counted.{name})" for name, figure, item, _ in named)),
+    )
+    return Source(activity.name, activity.name, query, {"activity_type": activity.name})
+
+
 @dataclass(frozen=True)
 class Count:
-    """One item of a figure over all months."""
+    """One item of a figure over all months, or all items of one month."""
 
     item: str
     failing: int
     checked: int
+
+
+def count(connection: psycopg.Connection, source: Source, figure: str, window: Window) -> dict[date, Count]:
+    """Counts the months that a stage has written, and gives ``figure`` by month, its items together. Last in the stage's
+    transaction, until whose end ``bring_up_to_date`` waits.
+
+    The lock is shared: ``slices`` keeps stages apart that work on the same months, and no others need to wait. While
+    somebody counts the source nothing is kept, which leaves the months to be counted by the next check. The stage must not
+    wait for them: they may be waiting for a table that it has locked."""
+    parameters = {"source": source.name, "stage": source.stage, **window.parameters}
+    row = connection.execute(
+        "SELECT pg_try_advisory_xact_lock_shared(%s, hashtext(%s))", (_LOCK, source.name)
+    ).fetchone()
+    rows = _count(connection, source, parameters) if row and row[0] else _counted(connection, source, parameters)
+    found: dict[date, Count] = {}
+    for name, _, month, failing, checked in rows:
+        if name == figure:
+            before = found.get(month, Count("", 0, 0))
+            found[month] = Count("", before.failing + failing, before.checked + checked)
+    return found
 
 
 def bring_up_to_date(connection: psycopg.Connection, sources: Iterable[Source], *, recount: bool) -> None:
@@ -54,11 +108,10 @@ def bring_up_to_date(connection: psycopg.Connection, sources: Iterable[Source], 
             _count(connection, source, {**names, **window.parameters})
 
 
-def _count(connection: psycopg.Connection, source: Source, parameters: Mapping[str, Any]) -> None:
+def _count(connection: psycopg.Connection, source: Source, parameters: Mapping[str, Any]) -> list[_Row]:
     # Noted first: a stage that writes a month while it is counted leaves it to be counted again.
     connection.execute(statement("activities/figures/mark_counted"), parameters)
-    # A query of its own and no INSERT ... SELECT: PostgreSQL uses its second core for a plain query only.
-    rows = connection.execute(source.query, {**source.parameters, **parameters}).fetchall()
+    rows = _counted(connection, source, parameters)
     connection.execute(statement("activities/figures/forget"), parameters)
     names = ("figures", "items", "months", "failing", "checked")
     columns = zip(*rows, strict=True) if rows else ((),) * len(names)
@@ -66,6 +119,12 @@ def _count(connection: psycopg.Connection, source: Source, parameters: Mapping[s
         statement("activities/figures/keep"),
         {**parameters, **{name: list(column) for name, column in zip(names, columns, strict=True)}},
     )
+    return rows
+
+
+def _counted(connection: psycopg.Connection, source: Source, parameters: Mapping[str, Any]) -> list[_Row]:
+    # A query of its own and no INSERT ... SELECT: PostgreSQL uses its second core for a plain query only.
+    return connection.execute(source.query, {**source.parameters, **parameters}).fetchall()
 
 
 def total(connection: psycopg.Connection, source: Source, figure: str, ready: str | None) -> list[Count]:

@@ -13,7 +13,15 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
-from ic_assets.activities.engine.figures import Count, Source, bring_up_to_date, total
+from ic_assets.activities.engine.figures import (
+    OF_MASTER,
+    OF_RESOLUTION,
+    Count,
+    Source,
+    bring_up_to_date,
+    of_derivative,
+    total,
+)
 from ic_assets.activities.engine.slices import MASTER, RESOLVED
 from ic_assets.core.sql import statement
 
@@ -146,14 +154,8 @@ def percent(part: int, whole: int) -> str:
     return f"{part * 10_000 // whole / 100:.2f} %"
 
 
-def _source(name: str, stage: str) -> Source:
-    return Source(name, stage, statement(f"activities/figures/{name}"))
-
-
-_MASTER = _source("master", MASTER)
-_LANDED = _source("landed", MASTER)
-_RESOLUTION = _source("resolution", RESOLVED)
-_MISSES = _source("misses", RESOLVED)
+_LANDED = Source("landed", MASTER, statement("activities/figures/landed"))
+_MISSES = Source("misses", RESOLVED, statement("activities/figures/misses"))
 
 
 def landing_rules() -> list[Rule]:
@@ -177,7 +179,7 @@ def master_rules() -> list[Rule]:
             "required_fields_present",
             "master",
             "Every communication has an id, a type, a date and a creation date.",
-            Figure(_MASTER, "required_fields_present", _summed()),
+            Figure(OF_MASTER, "required_fields_present", _summed()),
             "{good} of {checked} communications have an id, a type, a date and a creation date.",
             "A row was changed outside this project; run its months again.",
             gate=True,
@@ -195,7 +197,7 @@ def master_rules() -> list[Rule]:
             "no_type_dominates",
             "master",
             "No activity type holds more than 90 % of the communications.",
-            Figure(_MASTER, "types", _largest_type),
+            Figure(OF_MASTER, "types", _largest_type),
             "The largest activity type holds {share} of {checked} communications (at most 90 %).",
             "Look at the unrecognised types, and at sql/activities/classification.csv.",
             allowed=0.9,
@@ -206,7 +208,7 @@ def master_rules() -> list[Rule]:
             "every_type_occurs",
             "master",
             "Each of the seven activity types occurs.",
-            Figure(_MASTER, "types", _absent_types),
+            Figure(OF_MASTER, "types", _absent_types),
             "{good} of {checked} activity types occur.",
             "Expected when the CRM had none of them; otherwise look at sql/activities/classification.csv.",
             blocking=False,
@@ -215,7 +217,7 @@ def master_rules() -> list[Rule]:
             "types_are_recognised",
             "master",
             "The classification knows every type that the CRM uses.",
-            Figure(_MASTER, "crm_types", _summed("comm_type")),
+            Figure(OF_MASTER, "crm_types", _summed("comm_type")),
             "{failing} of {checked} communications ({share}) have a type that the classification does not know; "
             "they became notes.",
             "Map them in sql/activities/classification.csv and run `ic-assets load`.",
@@ -234,7 +236,7 @@ def resolution_rules() -> list[Rule]:
             "resolved",
             f"More than 95 % of the references to {entity} lead to a HubSpot record.",
             Figure(
-                _RESOLUTION,
+                OF_RESOLUTION,
                 entity,
                 _summed(),
                 RESOLVED,
@@ -254,7 +256,7 @@ def resolution_rules() -> list[Rule]:
             "orphans",
             "resolved",
             "Less than 5 % of the communications lead to no HubSpot record.",
-            Figure(_RESOLUTION, "orphans", _summed("reason"), RESOLVED),
+            Figure(OF_RESOLUTION, "orphans", _summed("reason"), RESOLVED),
             "{share} of {checked} communications lead to no HubSpot record (less than 5 % may).",
             "Add what is missing with `ic-assets reconcile contacts|companies|deals FILE`.",
             allowed=0.05,
@@ -272,37 +274,18 @@ def resolution_rules() -> list[Rule]:
     ]
 
 
-_REQUIRED_FIELDS = {
-    "calls": ("call_title", "activity_date"),
-    "emails": ("email_subject", "activity_date"),
-    "meetings": ("meeting_name", "meeting_start_time"),
-    "notes": ("note_body", "activity_date"),
-    "tasks": ("task_title", "activity_date"),
-    "communications": ("communication_body", "activity_date"),
-    "postal_mail": ("postal_mail_body", "activity_date"),
-}
-
-
 def derivative_rules(activity: ActivityType) -> list[Rule]:
     table = sql.Identifier(activity.table)
     of_type = {"activity_type": activity.name}
 
-    def source(name: str, parameters: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Source:
-        query = statement(f"activities/figures/{name}", table=table, **parts)
-        return Source(f"{activity.name}/{name}", activity.name, query, parameters or {})
-
-    flaws = [("required", column, f"d.{column} IS NULL") for column in _REQUIRED_FIELDS[activity.name]]
-    if activity.name == "meetings":
-        flaws.append(("order", "", "d.meeting_end_time < d.meeting_start_time"))
-    listed = ", ".join(f"('{figure}', '{item}', {condition})" for figure, item, condition in flaws)
-    rows = source("derivative", flaws=sql.SQL(listed))
+    source = of_derivative(activity)
     rules = [
         Rule(
             "coverage",
             activity.name,
             "Every communication of the type stands in the table, and no other.",
             Figure(
-                source("coverage", of_type),
+                source,
                 "coverage",
                 _summed(),
                 activity.name,
@@ -317,7 +300,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             "required_fields",
             activity.name,
             "Each required field is filled in more than 99 % of the rows.",
-            Figure(rows, "required", _worst),
+            Figure(source, "required", _worst),
             "{good_share} of {checked} rows have each required field (more than 99 % must).",
             "Look at these columns in the source.",
             allowed=0.01,
@@ -327,7 +310,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             "payloads_valid",
             activity.name,
             "HubSpot would take every payload.",
-            Figure(source("payloads"), "payloads", _summed("reason")),
+            Figure(source, "payloads", _summed("reason")),
             "{good} of {checked} payloads are ones that HubSpot takes.",
             f"The others are not pushed; staging.{activity.table} has the reason. Correct the source, drop it again.",
             blocking=False,
@@ -339,7 +322,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
                 "end_is_not_before_start",
                 activity.name,
                 "No meeting ends before it begins.",
-                Figure(rows, "order", _summed()),
+                Figure(source, "order", _summed()),
                 "{good} of {checked} meetings end no earlier than they begin.",
                 "Materialize the meetings again.",
                 gate=True,

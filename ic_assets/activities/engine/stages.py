@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.contract import COLUMNS
-from ic_assets.activities.engine import refill
+from ic_assets.activities.engine import figures, refill
 from ic_assets.activities.engine.slices import MASTER, RESOLVED, Window, begin, finish
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import assignments, column_list, statement
@@ -114,8 +114,8 @@ def _finish_master(
 ) -> Written:
     analyze(connection, "ic_communication_master", written)
     finish(connection, MASTER, changes, settings)
-    counts = connection.execute(statement("activities/master/counts"), window.parameters).fetchall()
-    return Written(written, 0, dict(counts))
+    months = figures.count(connection, figures.OF_MASTER, "required_fields_present", window)
+    return Written(written, 0, {month: each.checked for month, each in months.items()})
 
 
 def _landing_is_large(connection: psycopg.Connection, window: Window) -> bool:
@@ -150,8 +150,8 @@ def apply_resolution(connection: psycopg.Connection, window: Window, settings: S
     connection.execute(statement("activities/resolution/log_misses"))
     connection.execute("DROP TABLE ic_miss")
     finish(connection, RESOLVED, changes, settings)
-    counts = connection.execute(statement("activities/master/counts"), window.parameters).fetchall()
-    return Written(written, 0, dict(counts))
+    months = figures.count(connection, figures.OF_RESOLUTION, "orphans", window)
+    return Written(written, 0, {month: each.checked for month, each in months.items()})
 
 
 # So many rows written at once change what the planner should know, and autovacuum comes minutes later. It knows nothing

@@ -1,8 +1,10 @@
--- Communications of a window by activity type. Parameters: window_start, window_end. Uses
--- ic_communication_master_datetime.
+-- Communications of a window by activity type, as the master stage counted them. Parameters: source, window_start,
+-- window_end.
 SELECT
-    derived_activity_type,
-    count(*) AS communications
-FROM staging.ic_communication_master
-WHERE comm_datetime >= %(window_start)s AND comm_datetime < %(window_end)s
-GROUP BY 1
+    item AS activity_type,
+    sum(checked)::bigint AS communications
+FROM staging.ic_figure
+WHERE
+    source = %(source)s AND figure = 'types'
+    AND comm_month >= %(window_start)s AND comm_month < %(window_end)s
+GROUP BY item
