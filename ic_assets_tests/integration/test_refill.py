@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -266,6 +267,21 @@ def test_a_table_that_somebody_reads_is_filled_the_ordinary_way(
     assert small_is_large == []
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT count(*) FROM staging.ic_emails").fetchone() == (1,)
+
+
+def test_an_autovacuum_is_waited_for_until_it_gives_way(
+    database: str, tmp_path: Path, small_is_large: list[str]
+) -> None:
+    """It holds this lock, and gives way to who has waited for a second (deadlock_timeout)."""
+    reconcile_everything(database)
+    land(database, write_drop(tmp_path / "a.csv", [row(1), row(2, kind="Email")]))
+    with psycopg.connect(database) as vacuum:
+        vacuum.execute("LOCK TABLE staging.ic_communication_master, staging.ic_emails IN SHARE UPDATE EXCLUSIVE MODE")
+        release = threading.Timer(1.5, vacuum.rollback)
+        release.start()
+        refill_everything(database)
+        release.join()
+    assert small_is_large == ["ic_communication_master", "ic_calls", "ic_emails"]
 
 
 def test_a_role_that_does_not_own_the_tables_fills_them_the_ordinary_way(

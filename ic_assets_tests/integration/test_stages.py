@@ -104,6 +104,30 @@ def test_a_drop_that_lands_during_a_run_leaves_its_month_out_of_date(staging: st
     assert query(staging, "SELECT count(*) FROM staging.ic_calls") == [(2,)]
 
 
+def test_a_kind_that_lands_while_the_master_is_made_gets_its_type(
+    staging: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the question which kinds there are and that for the rows."""
+    land(staging, write_drop(tmp_path / "a.csv", [row(1)]))
+    made = stages.statement
+    later = write_drop(
+        tmp_path / "b.csv",
+        [row(2, kind="Email"), row(3, kind="Case", Comm_CaseId=5, Comm_Priority="High"), row(4, kind="Unheard-of")],
+    )
+
+    def landing_first(name: str, /, **parts: Any) -> Any:
+        if name == "activities/master/incoming" and later.exists():
+            land(staging, later)
+            later.unlink()
+        return made(name, **parts)
+
+    monkeypatch.setattr(stages, "statement", landing_first)
+    bring_up_to_date(staging)
+    types = "SELECT comm_communicationid, derived_activity_type FROM staging.ic_communication_master ORDER BY 1"
+    assert query(staging, types) == [(1, "calls"), (2, "emails"), (3, "tasks"), (4, "notes")]
+    assert out_of_date(staging) == ["2019-03"]
+
+
 def test_two_landings_at_once_decide_one_after_the_other(staging: str, tmp_path: Path) -> None:
     """Of two drops with one id the later by its update date wins, whichever lands first."""
     paths = [

@@ -149,6 +149,8 @@ def _settle_derivative(
 ) -> Written:
     table = sql.Identifier(activity.table)
     parameters = _parameters(activity, window, settings)
+    # A merge join follows the master's key through the rows of every other type.
+    connection.execute("SET LOCAL enable_mergejoin = off")
     connection.execute(statement("activities/derivatives/mark_processed", table=table), parameters)
     if activity.name == "meetings":
         connection.execute(statement("activities/derivatives/meeting_warnings"), window.parameters)

@@ -20,8 +20,10 @@ from ic_assets.core.sql import statement
 
 # Below this the constraints cost more to build than the rows to insert.
 REFILL_FROM_ROWS = 20_000
-# Shorter than PostgreSQL's deadlock_timeout: whoever reads the table is let be, and the rows go the ordinary way.
+# Shorter than PostgreSQL's deadlock_timeout, a second: whoever reads the table is let be, and the rows go the ordinary way.
 _LOCK_TIMEOUT = "800ms"
+# Longer: autovacuum gives way to who has waited for a second, and comes to every table that has just been filled.
+_LOCK_TIMEOUT_OF_VACUUM = "3s"
 # What goes to the server at once: row by row it would wake up for 8 kB.
 _ROWS_AT_A_TIME = 256
 
@@ -51,7 +53,7 @@ def may_refill(connection: psycopg.Connection, table: str) -> bool:
 def drop_constraint(connection: psycopg.Connection, table: str, name: str) -> None:
     """Drops a constraint where it stands; leaves it where its tables are in use."""
     with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
-        connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        _limit_waiting(connection)
         connection.execute(
             sql.SQL("ALTER TABLE staging.{} DROP CONSTRAINT IF EXISTS {}").format(
                 sql.Identifier(table), sql.Identifier(name)
@@ -65,7 +67,7 @@ def _prepare(connection: psycopg.Connection, table: str) -> bool:
         return False
     try:
         with connection.transaction():
-            connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+            _limit_waiting(connection)
             for (each,) in connection.execute(statement("activities/refill/referencing"), {"table": table}).fetchall():
                 connection.execute(f"LOCK TABLE {each} IN ACCESS EXCLUSIVE MODE")
             connection.execute("SET LOCAL lock_timeout = DEFAULT")
@@ -75,6 +77,12 @@ def _prepare(connection: psycopg.Connection, table: str) -> bool:
     except psycopg.errors.LockNotAvailable:
         return False
     return False
+
+
+def _limit_waiting(connection: psycopg.Connection) -> None:
+    row = connection.execute(statement("activities/refill/is_vacuumed")).fetchone()
+    timeout = _LOCK_TIMEOUT_OF_VACUUM if row and row[0] else _LOCK_TIMEOUT
+    connection.execute(f"SET LOCAL lock_timeout = '{timeout}'")
 
 
 def _is_empty(connection: psycopg.Connection, table: str) -> bool:

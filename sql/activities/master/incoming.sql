@@ -26,8 +26,8 @@ SELECT
     l.person_emailaddress,
     l.company_id,
     l.company_name,
-    kind.derived_activity_type,
-    kind.derived_activity_type = 'tasks' AS is_task_eligible,
+    typed.derived_activity_type,
+    typed.derived_activity_type = 'tasks' AS is_task_eligible,
     contact.hubspot_contact_id,
     company.hubspot_company_id,
     deal.hubspot_deal_id,
@@ -63,13 +63,25 @@ SELECT
     ) AS row_hash
 FROM staging.ic_communication_landing AS l
 INNER JOIN staging.ic_drop AS d ON d.drop_id = l.drop_id
-INNER JOIN
-    unnest(%(types)s::text[], %(priorities)s::text[], %(cases)s::boolean[], %(activity_types)s::text[])
-        AS kind (comm_type, comm_priority, has_case, derived_activity_type)
+-- Outer joins: the planner takes an inner one for a filter, hashes what is left of the rows instead of the few kinds,
+-- and runs out of memory over millions.
+LEFT JOIN
+    unnest(
+        %(types)s::text[], %(priorities)s::text[], %(cases)s::boolean[], %(activity_types)s::text[]
+    ) AS kind (comm_type, comm_priority, has_case, derived_activity_type)
     ON
         kind.comm_type = l.comm_type
         AND kind.comm_priority = coalesce(l.comm_priority, '')
         AND kind.has_case = (l.comm_caseid IS NOT NULL)
+CROSS JOIN
+    LATERAL (
+        -- Of a kind that has landed since.
+        SELECT
+            coalesce(
+                kind.derived_activity_type,
+                staging.classify_activity_type(l.comm_type, coalesce(l.comm_priority, ''), l.comm_caseid)
+            ) AS derived_activity_type
+    ) AS typed
 LEFT JOIN staging.contacts_reconciliation AS contact ON contact.legacy_contact_id = l.person_id
 LEFT JOIN staging.companies_reconciliation AS company ON company.legacy_company_id = l.company_id
 LEFT JOIN staging.deals_reconciliation AS deal ON deal.legacy_deal_id = l.comm_opportunityid
