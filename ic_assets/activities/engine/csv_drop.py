@@ -70,7 +70,7 @@ def raw_rows(path: Path, info: DropInfo, line_numbers: Iterator[int]) -> Iterato
     Raises ``DropRefused`` when the file is not the one that was inspected, ``LookupError`` for a line that it does not
     have.
     """
-    with DropFile(path) as file, file.unchanged(info.identity):
+    with DropFile(path, keep_digest=False) as file, file.unchanged(info.identity):
         for line_number, raw in Records(file, info.encoding, info.delimiter).at(line_numbers):
             yield line_number, shown(raw)
 

@@ -54,14 +54,15 @@ def refused(path: Path, problem: str) -> DropRefused:
 
 
 class DropFile:
-    """An open drop; ``read`` gives its bytes after decompression and keeps their digest and count.
+    """An open drop; ``read`` gives its bytes after decompression and keeps their digest, if wanted, and count.
 
     Raises ``DropRefused`` for what is no readable regular file and for damaged gzip data.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keep_digest: bool = True) -> None:
         self.path = path
         self._file = _open(path)
+        self._keep_digest = keep_digest
         self.rewind()
 
     def __enter__(self) -> Self:
@@ -92,7 +93,8 @@ class DropFile:
             raise self.refused("the gzip data is cut short or damaged; copy the file again") from error
         except OSError as error:
             raise self.refused(f"cannot be read: {error.strerror}") from error
-        self._sha256.update(data)
+        if self._keep_digest:
+            self._sha256.update(data)
         self.bytes_read += len(data)
         return data
 

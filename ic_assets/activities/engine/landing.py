@@ -227,7 +227,7 @@ class _Landing:
         self.drop_id = row[0]
         rows_in, accepted = self._copy()
         fates, old_months = self._decide()
-        self._keep_rejects()
+        self._keep_rejects(fates)
         field_warnings = self._keep_warnings()
         inserted = accepted - sum(fates.values())
         months, first_date, last_date = self._months(old_months)
@@ -359,12 +359,17 @@ class _Landing:
         months = self.connection.execute(statement("activities/landing/retire_earlier"), parameters).fetchall()
         return fates, {row[0] for row in months}
 
-    def _keep_rejects(self) -> None:
+    def _keep_rejects(self, fates: Counter[str]) -> None:
         """Stale and superseded rows are known only now: a second pass over the file fetches their text."""
+        # Those that are superseded are found by their ids, without a look at each row of the drop.
+        repeated = "comm_communicationid IN (SELECT again.comm_communicationid FROM ic_repeated AS again)"
+        late_rejects = statement(
+            "activities/landing/late_rejects", among=sql.SQL("TRUE" if fates["stale"] else repeated)
+        )
         spool = _Spool()
         late: list[tuple[int, str, int]] = []
         with self.connection.cursor(name="late_rejects") as cursor:
-            cursor.execute(statement("activities/landing/late_rejects"), {"drop_id": self.drop_id})
+            cursor.execute(late_rejects, {"drop_id": self.drop_id})
 
             def lines() -> Iterator[int]:
                 for line, reason, communication in cursor:
