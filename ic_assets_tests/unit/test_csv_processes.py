@@ -188,3 +188,10 @@ class TestProcesses:
         next(blocks)
         blocks.close()  # type: ignore[attr-defined]
         assert [child.returncode for child in children] == [-9, -9]
+
+
+def test_a_look_at_a_drop_by_another_process_finds_the_same_or_leaves_it_to_this_one(tmp_path: Path) -> None:
+    path = drop(tmp_path, rows(50), "Übersicht 2019.csv")
+    assert csv_drop.inspect_beside(path) == csv_drop.inspect(path)
+    assert csv_drop.inspect_beside(drop(tmp_path, "no,csv,of,ours\n", "other.csv")) is None
+    assert csv_drop.inspect_beside(tmp_path / "missing.csv") is None

@@ -174,16 +174,20 @@ class _Bytes:
         return self._file.changed() if self._file else self.refused("changed")
 
 
+def environment() -> dict[str, str]:
+    """That of this process, and where its modules are."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
 @contextmanager
 def _answering(reading: Reading, processes: int) -> Iterator[Ask]:
     """Gives ``Answers`` in so many processes. A process that dies answers None from then on."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     children = [
         subprocess.Popen(
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment,
+            env=environment(),
             # An interrupt in the terminal is this process's business, which then ends the others.
             process_group=0,
         )

@@ -24,7 +24,7 @@ from psycopg import sql
 
 from ic_assets.activities.contract import COLUMNS
 from ic_assets.activities.engine import refill
-from ic_assets.activities.engine.csv_drop import DropReader, inspect, raw_rows, read
+from ic_assets.activities.engine.csv_drop import DropReader, inspect, inspect_beside, raw_rows, read
 from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject
 from ic_assets.activities.engine.slices import mark_changed
 from ic_assets.activities.engine.stages import analyze
@@ -37,6 +37,8 @@ from ic_assets.resources.postgres import Database
 # Drops are landed one at a time, so that each sees what the earlier ones left.
 _LANDING_LOCK = 0x1CA55E70
 _SPOOL_BYTES = 8 * 1024 * 1024
+# Smaller drops are looked at in the time that a process takes to start.
+_BESIDE_FROM_BYTES = 32 * 1024 * 1024
 # COPY text that waits for the COPY of the plain rows to end.
 _TEXT_BYTES = 4 * 1024 * 1024
 _TABLE = "ic_communication_landing"
@@ -111,7 +113,7 @@ def inspected(path: Path) -> DropInfo:
 
 
 def look_ahead(path: Path) -> None:
-    """Begins ``inspected`` in a thread, for a command that has other things to get ready meanwhile."""
+    """Begins ``inspected``, for a command that has other things to get ready meanwhile."""
 
     def look() -> None:
         with suppress(Exception):  # the command finds the same
@@ -124,8 +126,8 @@ _looking = threading.Lock()
 
 
 @lru_cache(maxsize=8)
-def _inspected(path: Path, _size: int, _mtime_ns: int, _inode: int) -> DropInfo:
-    return inspect(path)
+def _inspected(path: Path, size: int, _mtime_ns: int, _inode: int) -> DropInfo:
+    return (inspect_beside(path) if size >= _BESIDE_FROM_BYTES else None) or inspect(path)
 
 
 def land(
