@@ -38,7 +38,7 @@ _LONGEST_PIECE = 8 * _PIECE_BYTES
 _MOST_PROCESSES = 3
 # Encodings in which a byte 0x0A is a line feed and 0x22 a quote.
 _LIKE_ASCII = frozenset({"utf-8", "windows-1252"})
-# A drop of whose first pieces fewer records are plain is not looked at for them any more.
+# A process that finds so little of a piece to be plain looks for it no more.
 _FEW_PLAIN = 0.3
 
 
