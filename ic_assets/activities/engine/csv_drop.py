@@ -55,9 +55,8 @@ def inspect(path: Path) -> DropInfo:
 def inspect_beside(path: Path) -> DropInfo | None:
     """``inspect`` by a process of its own, while this one does something else; None where that gives no answer."""
     command = [sys.executable, "-m", __name__, os.fspath(path)]
-    # An interrupt in the terminal is this process's business.
     finished = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=csv_processes.environment(), process_group=0
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=csv_processes.environment()
     )
     info: DropInfo | None = pickle.loads(finished.stdout) if finished.returncode == 0 else None  # noqa: S301 - our own
     return info
