@@ -53,7 +53,7 @@ def landed_in_pieces(database: str, path: Path, piece_bytes: int = 1 << 20) -> t
 
 @given(st.data())
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 def test_whatever_a_csv_writer_writes_lands_the_same(database: str, tmp_path: Path, data: st.DataObject) -> None:
     codec = data.draw(st.sampled_from(["utf-8", "utf-8-sig", "cp1252"]))

@@ -281,7 +281,7 @@ def test_an_autovacuum_is_waited_for_until_it_gives_way(
         release.start()
         refill_everything(database)
         release.join()
-    assert small_is_large == ["ic_communication_master", "ic_calls", "ic_emails"]
+    assert sorted(small_is_large) == ["ic_calls", "ic_communication_master", "ic_emails"]
 
 
 def test_a_role_that_does_not_own_the_tables_fills_them_the_ordinary_way(
