@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,15 @@ def landed(database: str, path: Path) -> dict[str, list[str]]:
     return found
 
 
-def landed_in_pieces(database: str, path: Path, piece_bytes: int = 1 << 20) -> tuple[dict[str, list[str]], int]:
+def landed_in_pieces(
+    database: str, path: Path, piece_bytes: int = 1 << 20, delimiter: str = ","
+) -> tuple[dict[str, list[str]], int]:
     """The same with pieces of the file, and how many of its rows were plain."""
     with pytest.MonkeyPatch.context() as patch:
         answers: list[Block | None] = in_this_process(patch, piece_bytes)
         found = landed(database, path)
     plain = "".join(answer.plain.decode() for answer in answers if answer)
-    return found, sum(1 for _ in csv.reader(io.StringIO(plain, newline="")))
+    return found, sum(1 for _ in csv.reader(io.StringIO(plain, newline=""), delimiter=delimiter))
 
 
 @given(st.data())
@@ -108,19 +110,15 @@ REJECTED = 9
 def test_plain_records_are_those_that_postgresql_reads_as_we_do(
     database: str, tmp_path: Path, quoting: int, delimiter: str
 ) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, HEADER, delimiter=delimiter, quoting=quoting)  # type: ignore[arg-type]
-    writer.writeheader()
-    writer.writerows(row(number, **values) for number, values in enumerate([*PLAIN, *OTHERS], 1))
-    path = tmp_path / "drop.csv"
-    path.write_bytes(text.getvalue().encode())
+    how: dict[str, Any] = {"delimiter": delimiter, "quoting": quoting}
+    path = drop_of(tmp_path, [*PLAIN, *OTHERS], **how)
     expected = landed(database, path)
     assert len(expected["ic_communication_landing"]) == len(PLAIN) + len(OTHERS) - REJECTED
     found, _ = landed_in_pieces(database, path)
     assert found == expected
-    _, plain = landed_in_pieces(database, drop_of(tmp_path, PLAIN))
+    _, plain = landed_in_pieces(database, drop_of(tmp_path, PLAIN, **how), delimiter=delimiter)
     assert plain == len(PLAIN)
-    _, plain = landed_in_pieces(database, drop_of(tmp_path, OTHERS))
+    _, plain = landed_in_pieces(database, drop_of(tmp_path, OTHERS, **how), delimiter=delimiter)
     assert plain == 0
 
 
@@ -131,10 +129,10 @@ def test_a_nul_is_rejected_whatever_stands_around_it(database: str, tmp_path: Pa
     assert found == landed(database, path)
 
 
-def drop_of(tmp_path: Path, rows: list[dict[str, object]]) -> Path:
+def drop_of(tmp_path: Path, rows: list[dict[str, object]], **how: Any) -> Path:
     path = tmp_path / "part.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, HEADER)
+        writer = csv.DictWriter(file, HEADER, **how)
         writer.writeheader()
         writer.writerows(row(number, **values) for number, values in enumerate(rows, 1))
     return path
@@ -158,8 +156,8 @@ def test_rows_of_both_kinds_alternate_in_a_drop_of_any_size(
 def test_a_year_that_is_taken_in_part_is_left_to_who_judges_dates(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(landing, "partitions_start", lambda: datetime(2018, 7, 1).date())  # noqa: DTZ001
-    monkeypatch.setattr(landing, "partitions_end", lambda: datetime(2020, 3, 1).date())  # noqa: DTZ001
+    monkeypatch.setattr(landing, "partitions_start", lambda: date(2018, 7, 1))
+    monkeypatch.setattr(landing, "partitions_end", lambda: date(2020, 3, 1))
     dates = ("2018-06-30", "2018-07-01", "2018-12-31", "2019-01-01", "2019-12-31 23:59:59", "2020-02-29", "2020-03-01")
     path = drop_of(tmp_path, [{"Comm_DateTime": moment} for moment in dates])
     found, plain = landed_in_pieces(database, path)
