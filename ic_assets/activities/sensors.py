@@ -18,6 +18,7 @@ from ic_assets.activities.engine.drop_file import BLOCK_BYTES, DropFile
 from ic_assets.activities.engine.landing import drop_key
 from ic_assets.activities.jobs import bring_months_up_to_date, land_drop, push_to_hubspot
 from ic_assets.activities.partitions import csv_drops
+from ic_assets.core import locks
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
@@ -32,8 +33,6 @@ _UNFINISHED = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
-# Held by `ic-assets load` while it works: it brings its months up to date itself.
-LOAD_LOCK = 0x1CA55E79
 
 
 @dg.sensor(
@@ -128,7 +127,7 @@ def _months_sensor(name: str, causes: Sequence[str], description: str) -> dg.Sen
         if context.instance.get_runs_count(dg.RunsFilter(job_name=bring_months_up_to_date.name, statuses=_UNFINISHED)):
             return dg.SkipReason("Months are being brought up to date.")
         with postgres.database.transaction() as connection:
-            free = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOAD_LOCK,)).fetchone()
+            free = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (locks.LOAD,)).fetchone()
             if not (free and free[0]):
                 return dg.SkipReason("`ic-assets load` is at work and brings its months up to date itself.")
             classification.sync_classification(connection)

@@ -8,12 +8,11 @@ from typing import Any
 
 import psycopg
 
-from ic_assets.activities.engine.ledger import WORKER_LOCK
 from ic_assets.activities.engine.schema_check import schema_problems
 from ic_assets.activities.engine.slices import out_of_date
 from ic_assets.commands.doctor import NOTE, OK, Found
 from ic_assets.commands.terminal import because, counted
-from ic_assets.core import schema
+from ic_assets.core import locks, schema
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_home import PROCESS_TAG
@@ -112,7 +111,7 @@ def pushes(up: Services, settings: Settings) -> Found:
             for row in connection.execute(
                 "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = %s AND granted"
                 " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-                (WORKER_LOCK,),
+                (locks.WORKER,),
             ).fetchall()
         }
         claims = connection.execute(

@@ -9,9 +9,10 @@ from typing import Any
 from ic_assets.activities.engine import classification, slices
 from ic_assets.activities.engine.landing import Landed, drop_key, inspected
 from ic_assets.activities.partitions import csv_drops
-from ic_assets.activities.sensors import LOAD_LOCK, landing_config
+from ic_assets.activities.sensors import landing_config
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
+from ic_assets.core import locks
 from ic_assets.core.failures import Refused
 
 _COUNTS = ("rows_in", "inserted", "updated", "unchanged", "rejected", "field_warnings")
@@ -97,7 +98,7 @@ def bring_up_to_date(work: Session, months: tuple[date, date] | None = None) -> 
 def _sensors_hold_still(work: Session) -> Iterator[None]:
     """A daemon that runs beside this command would start the same months."""
     with work.database.transaction() as connection:
-        connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (LOAD_LOCK,))
+        connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (locks.LOAD,))
         yield
 
 

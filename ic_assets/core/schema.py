@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from ic_assets.core import locks
 from ic_assets.core.files import SQL_DIR
 from ic_assets.core.sql import read
 
 if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
-
-# One upgrade at a time: two commands started together would both find an empty database.
-_LOCK = 0x1CA55E75
 
 
 def upgrade(postgres_url: str) -> None:
@@ -94,5 +92,5 @@ def _locked(postgres_url: str) -> Iterator[Connection]:
 
     engine = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.SCHEMA})
         yield connection

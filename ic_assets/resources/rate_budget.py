@@ -15,6 +15,8 @@ from typing import NamedTuple
 import psycopg
 from psycopg.rows import dict_row
 
+from ic_assets.core import locks
+
 # Requests are spaced 1.2 % wider than the budget allows: 98.8 % of it is used, and what is late on its way (a busy
 # machine, a slow wake-up) does not push one request too many into HubSpot's window.
 SPACING = 1.012
@@ -26,7 +28,6 @@ WINDOW = 1.001
 CATCH_UP = 0.3
 # HubSpot's search takes five requests a second per account, shared by all applications.
 SEARCH_RPS = 4.0
-_LOCK_CLASS = 0x1CA55E75
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class RateBudget:
             # Losing the last slots in a crash of the server costs nothing: it takes longer than a second to return.
             await cursor.execute("SET LOCAL synchronous_commit = off")
             await cursor.execute(
-                "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_LOCK_CLASS, f"{self._portal_id} {self._kind}")
+                "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (locks.RATE_BUDGET, f"{self._portal_id} {self._kind}")
             )
             self._asked_at = time.perf_counter()
             await cursor.execute(

@@ -27,9 +27,9 @@ import httpx
 import psycopg
 import pytest
 
-from ic_assets.activities.engine import landing
 from ic_assets.commands.doctor import Doctor
 from ic_assets.commands.doctor_hubspot import account
+from ic_assets.core import locks
 from ic_assets.core.settings import Settings
 from ic_assets.resources.services import Services, services
 from ic_assets_tests.drops import CONTACT, HUBSPOT_CONTACT, row, write_drop
@@ -406,7 +406,7 @@ def test_a_load_that_is_stopped_says_so_in_one_line_and_goes_on_with_the_same_co
     command = [COMMAND, "load", str(drop), "--json"]
     environment = {**os.environ, "IC_HOME": str(machine.home)}
     with psycopg.connect(up.postgres_url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (landing._LANDING_LOCK,))
+        connection.execute("SELECT pg_advisory_lock(%s)", (locks.LANDING,))
         waiting = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             deadline = time.monotonic() + 60

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from ic_assets.activities.engine import classification, reconciliation
-from ic_assets.activities.sensors import LOAD_LOCK
 from ic_assets.commands.runs import _raise as raise_for
+from ic_assets.core import locks
 from ic_assets.core.failures import Refused
 from ic_assets_tests.drops import bring_up_to_date, land, opened, row, write_drop
 from ic_assets_tests.graph.conftest import Graph
@@ -237,7 +237,7 @@ def test_months_sensors_hold_still_while_a_load_or_another_run_brings_months_up_
     land(graph.postgres_url, write_drop(graph.folder / "a.csv", rows_in("2018-01")))
     ticks = Ticks(graph, name)
     with psycopg.connect(graph.postgres_url) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (LOAD_LOCK,))
+        connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (locks.LOAD,))
         assert ticks.tick() == []
         assert "ic-assets load" in str(ticks.skipped)
     unfinished(graph, "bring_months_up_to_date", dg.DagsterRunStatus.STARTED)

@@ -13,10 +13,9 @@ from psycopg import sql
 
 from ic_assets.activities.activity_types import ActivityType
 from ic_assets.activities.engine.slices import MASTER, RESOLVED, Window, windows
+from ic_assets.core import locks
 from ic_assets.core.sql import statement
 
-# First half of the advisory lock on the figures of one source; the second is its name's hash.
-_LOCK = 0x1CA55E8
 _ALWAYS = {"window_start": "-infinity", "window_end": "infinity"}
 _NEVER = {"window_start": "infinity", "window_end": "-infinity"}
 
@@ -82,7 +81,7 @@ def count(connection: psycopg.Connection, source: Source, figure: str, window: W
     wait for them: they may be waiting for a table that it has locked."""
     parameters = {"source": source.name, "stage": source.stage, **window.parameters}
     row = connection.execute(
-        "SELECT pg_try_advisory_xact_lock_shared(%s, hashtext(%s))", (_LOCK, source.name)
+        "SELECT pg_try_advisory_xact_lock_shared(%s, hashtext(%s))", (locks.FIGURES, source.name)
     ).fetchone()
     rows = _count(connection, source, parameters) if row and row[0] else _counted(connection, source, parameters)
     found: dict[date, Count] = {}
@@ -97,7 +96,7 @@ def bring_up_to_date(connection: psycopg.Connection, sources: Iterable[Source], 
     """Counts the months that were written since they were counted; all of them with ``recount``."""
     for source in sources:
         names = {"source": source.name, "stage": source.stage}
-        connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_LOCK, source.name))
+        connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (locks.FIGURES, source.name))
         if recount:
             _count(connection, source, {**names, **_ALWAYS})
             continue

@@ -28,14 +28,13 @@ from ic_assets.activities.engine.csv_drop import DropReader, inspect, inspect_be
 from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject
 from ic_assets.activities.engine.slices import mark_changed
 from ic_assets.activities.engine.stages import analyze
+from ic_assets.core import locks
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import column_list, statement
 from ic_assets.core.windows import at_midnight, month_key, partitions_end, partitions_start
 from ic_assets.resources.postgres import Database
 
-# Drops are landed one at a time, so that each sees what the earlier ones left.
-_LANDING_LOCK = 0x1CA55E70
 _SPOOL_BYTES = 8 * 1024 * 1024
 # Smaller drops are looked at in the time that a process takes to start.
 _BESIDE_FROM_BYTES = 32 * 1024 * 1024
@@ -147,7 +146,7 @@ def land(
     key = drop_key(path, info.content_sha256)
     try:
         with database.transaction() as connection:
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LANDING_LOCK,))
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.LANDING,))
             before = connection.execute(
                 "SELECT drop_key FROM staging.ic_drop WHERE content_sha256 = %s AND state = 'landed'",
                 (info.content_sha256,),

@@ -21,11 +21,11 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, BY_NAME
+from ic_assets.core import locks
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.sql import statement
 from ic_assets.resources.hubspot import Json, Portal, Problem, RequestRecord
 
-WORKER_LOCK = 0x1CA55E70
 _CONNECTIONS = 3
 EVER = (date(1, 1, 1), date(9999, 12, 1))
 
@@ -130,7 +130,7 @@ class Ledger:
                 (run_id, self.portal_id, mode, Jsonb(options), approved_by),
             )
             self.push_id = _only(await cursor.fetchone())
-        await self.holder.execute("SELECT pg_advisory_lock(%s, %s)", (WORKER_LOCK, self.push_id))
+        await self.holder.execute("SELECT pg_advisory_lock(%s, %s)", (locks.WORKER, self.push_id))
 
     async def become_current(self) -> None:
         """From now on the derivatives' push columns speak of this portal."""
@@ -186,7 +186,7 @@ class Ledger:
         taken = 0
         for worker in workers:
             async with self.connection() as connection:
-                cursor = await connection.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (WORKER_LOCK, worker))
+                cursor = await connection.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (locks.WORKER, worker))
                 if not _only(await cursor.fetchone()):
                     continue  # it lives
                 cursor = await connection.execute(

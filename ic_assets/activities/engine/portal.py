@@ -11,11 +11,11 @@ from typing import Any
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine.ledger import Ledger, open_ledger
+from ic_assets.core import locks
 from ic_assets.core.failures import Refused
 from ic_assets.resources.hubspot import HubSpotClient, HubSpotTarget, Json, OutcomeUnknown, Rejected, path
 
 GROUP = "ic_assets"
-_SETUP_LOCK = 0x1CA55E72
 # The value that the probe writes. No communication id: those are numbers.
 PROBE = "ic-assets-probe"
 # Spellings of one value in different portals (FACTS 2.3).
@@ -120,7 +120,7 @@ async def prepare(client: HubSpotClient, ledger: Ledger, types: Sequence[str], *
         # one in, and the portal would pass for one that enforces nothing.
         async with ledger.connection() as connection:
             await connection.execute(
-                "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_SETUP_LOCK, str(ledger.portal_id))
+                "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (locks.PORTAL_SETUP, str(ledger.portal_id))
             )
             known = await _remembered(ledger, target.id_property)
             await asyncio.gather(*(complete(state, properties) for state, properties in found))

@@ -24,13 +24,13 @@ from ic_assets.activities.engine.portal import OPTIONAL, SPELLINGS, TypeSetup
 from ic_assets.activities.engine.push import enter_portal
 from ic_assets.activities.engine.push_change import Change
 from ic_assets.activities.engine.push_result import ALL_TYPES, PushOptions
+from ic_assets.core import locks
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.sql import statement
 from ic_assets.resources.hubspot import MAX_INPUTS, HubSpotClient, HubSpotTarget, Json, Rejected, StopForNow, path
 
 # What an activity can be associated with by people, beside other activities.
 _TARGETS = (*push_records.TARGETS, "tickets")
-_CHAIN_LOCK = 0x1CA55E71
 
 
 @dataclass(frozen=True)
@@ -308,7 +308,7 @@ def _identity(row: Row) -> Json:
 
 
 async def _record(connection: psycopg.AsyncConnection, ledger: Ledger, looks: Sequence[_Look]) -> None:
-    await connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", (_CHAIN_LOCK,))
+    await connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.ROLLBACK_RECORD,))
     cursor = await connection.execute(
         "SELECT record_hash FROM hubspot.push_rollback_record ORDER BY record_id DESC LIMIT 1"
     )

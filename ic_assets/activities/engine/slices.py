@@ -12,15 +12,12 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
+from ic_assets.core import locks
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 
 MASTER, RESOLVED = "master", "resolved"
 STAGES = (MASTER, RESOLVED, *(activity.name for activity in ACTIVITY_TYPES))
-
-# First half of the advisory lock on one month, and after it those on one month of one activity type; the second is the
-# month's number.
-_MONTH_LOCK = 0x1CA55F0
 
 
 @dataclass(frozen=True)
@@ -56,13 +53,13 @@ def begin(connection: psycopg.Connection, window: Window, activity: ActivityType
 
     The numbers are read before the work, so that a drop that lands meanwhile leaves its months out of date."""
     numbers = [month.year * 12 + month.month for month in window.months]
-    locks = [("pg_advisory_xact_lock", _MONTH_LOCK)]
+    wanted = [("pg_advisory_xact_lock", locks.MONTH)]
     if activity:
-        locks = [
-            ("pg_advisory_xact_lock_shared", _MONTH_LOCK),
-            ("pg_advisory_xact_lock", _MONTH_LOCK + 1 + ACTIVITY_TYPES.index(activity)),
+        wanted = [
+            ("pg_advisory_xact_lock_shared", locks.MONTH),
+            ("pg_advisory_xact_lock", locks.MONTH + 1 + ACTIVITY_TYPES.index(activity)),
         ]
-    for lock, key in locks:
+    for lock, key in wanted:
         connection.execute(
             sql.SQL("SELECT {}(%s, number) FROM unnest(%s::int[]) AS number ORDER BY number").format(sql.SQL(lock)),
             (key, numbers),
