@@ -337,5 +337,5 @@ def test_months_out_of_date_are_named_within_a_scope_of_months_and_types(graph: 
 
         assert found("master", "resolved", "emails") == ["2019-01", "2019-03"]
         assert found("master", "resolved", "emails", first_month=date(2019, 2, 1)) == ["2019-03"]
-        assert found("master", "resolved", "emails", first_month=date(2019, 2, 1), end=date(2019, 3, 1)) == []
-        assert found("calls", first_month=date(2019, 2, 1), end=date(2019, 3, 1)) == ["2019-02"]
+        assert found("master", "resolved", "emails", first_month=date(2019, 2, 1), before=date(2019, 3, 1)) == []
+        assert found("calls", first_month=date(2019, 2, 1), before=date(2019, 3, 1)) == ["2019-02"]

@@ -93,12 +93,13 @@ def out_of_date(
     stages: Sequence[str] = STAGES,
     *,
     first_month: date | None = None,
-    end: date | None = None,
+    before: date | None = None,
 ) -> list[tuple[date, int, str]]:
     """Months that one of the stages has not brought up to date: month, change number, cause. ``first_month`` included and
-    ``end`` excluded bound them; who acts on one activity type names ``MASTER``, ``RESOLVED`` and that type as stages."""
+    ``before`` excluded bound them; who acts on one activity type names ``MASTER``, ``RESOLVED`` and that type as stages."""
     return connection.execute(
-        statement("activities/months/out_of_date"), {"stages": list(stages), "first_month": first_month, "end": end}
+        statement("activities/months/out_of_date"),
+        {"stages": list(stages), "first_month": first_month, "before": before},
     ).fetchall()
 
 

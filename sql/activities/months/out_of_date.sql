@@ -1,4 +1,4 @@
--- Months that some stage has not brought up to their latest change. Parameters: stages (text[]), first_month and end
+-- Months that some stage has not brought up to their latest change. Parameters: stages (text[]), first_month and before
 -- (the month after the last), NULL for all.
 SELECT
     m.comm_month,
@@ -7,7 +7,7 @@ SELECT
 FROM staging.ic_month AS m
 WHERE
     (%(first_month)s::date IS NULL OR m.comm_month >= %(first_month)s)
-    AND (%(end)s::date IS NULL OR m.comm_month < %(end)s)
+    AND (%(before)s::date IS NULL OR m.comm_month < %(before)s)
     AND EXISTS (
         SELECT 1
         FROM unnest(%(stages)s::text[]) AS stage (name)
