@@ -16,7 +16,7 @@ from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine import approval, classification, reconciliation
 from ic_assets.activities.engine.landing import drop_key
 from ic_assets.commands.runs import _raise as raise_for
-from ic_assets.core import locks
+from ic_assets.core import locks, rules_data
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import HubSpotResource
@@ -298,15 +298,12 @@ def test_an_edited_classification_asks_for_its_months_without_anyone_running_any
 ) -> None:
     land(graph.postgres_url, write_drop(graph.folder / "a.csv", [row(1, "2018-01-15", "Zoom"), row(2, "2018-07-15")]))
     bring_up_to_date(graph.postgres_url)
-    copy = tmp_path / "classification.csv"
-    text = classification.CLASSIFICATION_FILE.read_text(encoding="utf-8")
+    copy = tmp_path / classification.CLASSIFICATION.name
+    copy.parent.mkdir()
+    text = classification.CLASSIFICATION.path.read_text(encoding="utf-8")
     copy.write_text(text.replace("zoom,calls,", "zoom,meetings,"), encoding="utf-8")
-    monkeypatch.setattr(classification, "CLASSIFICATION_FILE", copy)
-    classification.classification.cache_clear()
-    try:
-        assert ranges(Ticks(graph, "landed_months").tick()) == [("2018-01-01", "2018-01-01")]
-    finally:
-        classification.classification.cache_clear()
+    monkeypatch.setattr(rules_data, "FOLDER", tmp_path)
+    assert ranges(Ticks(graph, "landed_months").tick()) == [("2018-01-01", "2018-01-01")]
 
 
 def test_the_night_push_asks_for_the_months_that_hubspot_has_not_got_once_somebody_approved_them(graph: Graph) -> None:
