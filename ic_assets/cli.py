@@ -93,11 +93,16 @@ def demo(
 
 
 @app.command()
-def up(port: Port = 3000) -> None:
+def up(
+    port: Port = 3000,
+    link: Annotated[
+        bool, typer.Option("--link", help="Only print a new link that lets a browser into the UI that runs already.")
+    ] = False,
+) -> None:
     """Serve Dagster's UI and daemon, with everything they need, until Ctrl-C."""
     from ic_assets.commands.up import up as run
 
-    raise typer.Exit(run(port=port))
+    raise typer.Exit(run(port=port, link=link))
 
 
 @app.command()

@@ -18,7 +18,6 @@ import re
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+from ic_assets.core import processes
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import HUBSPOT_URL, Settings
 from ic_assets.resources.embedded_postgres import EmbeddedPostgres, keep, telling_line, write_private
@@ -41,6 +41,15 @@ DAGSTER_SCHEMA = "ic_dagster"
 _OLDEST_POSTGRES = 15
 _UNESCAPED = re.compile(r"[/?#@]|%(?![0-9A-Fa-f]{2})")
 _SANDBOX_START_SECONDS = 30.0
+# Parameters and variables of libpq that name files, and other variables that do.
+_FILES = ("sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir", "passfile")
+_PATHS = (
+    *(f"PG{name.upper()}" for name in _FILES),
+    "PGSERVICEFILE",
+    "PGSYSCONFDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
 
 
 @dataclass(frozen=True)
@@ -86,9 +95,21 @@ def process_name() -> str:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """The environment for Dagster's processes and others that a command starts: they find the services through
-    ``IC_HOME`` with ``running``, so that no password is in it."""
-    return {**os.environ, "IC_HOME": str(settings.home)}
+    """The environment for Dagster's processes, which do what commands do: the user's own, with every path in it absolute,
+    since they do not stand in the user's folder. They find the services through ``IC_HOME`` with ``running``."""
+    paths = {name: str(Path(os.environ[name]).absolute()) for name in _PATHS if os.environ.get(name)}
+    found = {**os.environ, **paths, "IC_HOME": str(settings.home), "IC_DROP_DIR": str(settings.drop_dir)}
+    if settings.postgres_url:
+        found["IC_POSTGRES_URL"] = _with_absolute_files(settings.postgres_url)
+    return processes.safe(found)
+
+
+def _with_absolute_files(url: str) -> str:
+    for name, value in parse_qsl(urlsplit(url).query):
+        # "system": the certificates of the machine.
+        if name in _FILES and value and not (value == "system" and name == "sslrootcert"):
+            url = with_parameter(url, name, str(Path(value).absolute()))
+    return url
 
 
 def _found(settings: Settings) -> Services:
@@ -214,16 +235,16 @@ class _Sandbox:
 
     def _launch(self) -> None:
         self._database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "ic_assets.sandbox", "--database", str(self._database)]
-        command += ["--port", "0", "--ready-file", str(self._ready)]
+        files = ["--database", str(self._database), "--ready-file", str(self._ready)]
         with self._lock.open("ab") as lock, self._log.open("wb") as log:
             fcntl.flock(lock, fcntl.LOCK_EX)
             process = subprocess.Popen(
-                command,
+                processes.python("ic_assets.sandbox", "--port", "0", *files),
+                cwd=self._database.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "IC_SANDBOX_TOKEN": self.token()},
+                env=processes.plain_environment(IC_SANDBOX_TOKEN=self.token()),
                 start_new_session=True,  # Ctrl-C in the terminal is for the command
                 pass_fds=(lock.fileno(),),
             )
