@@ -60,8 +60,7 @@ def server(up: Services, settings: Settings) -> Found:
 
 
 def has_current_schema(up: Services) -> bool:
-    revision, newest = schema.current(up.postgres_url)
-    return revision == newest
+    return schema.is_current(up.postgres_url)
 
 
 def tables(up: Services, settings: Settings) -> Found:
@@ -73,6 +72,9 @@ def tables(up: Services, settings: Settings) -> Found:
         if str(revision) > str(newest):
             raise Refused(f"revision {revision} is newer than this version knows ({newest}); install the newer version")
         yield NOTE, f"revision {revision}; the next command brings it to {newest}. Back the database up first"
+        return
+    if not schema.is_current(up.postgres_url):
+        yield NOTE, f"revision {revision}; the views are another version's, and the next command makes them anew"
         return
     with connected(up.postgres_url, settings) as connection:
         problems = schema_problems(connection)

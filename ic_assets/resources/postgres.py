@@ -24,7 +24,7 @@ _LOOK_TIMEOUT = "10s"
 
 class Database:
     """Transactions on the staging database. A connection knows the run's reference time, the source time zone and our
-    own address, since the staging views read them (``sql/schema/0001_views_up.sql``)."""
+    own address, since the staging views read them (``sql/schema/views.sql``)."""
 
     def __init__(self, postgres_url: str, settings: Settings) -> None:
         from sqlalchemy import create_engine, event
