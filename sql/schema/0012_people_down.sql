@@ -1,5 +1,4 @@
 -- Takes back 0012_people_up.sql. Rows that it alone knows of go with it.
-DROP VIEW staging.v_ic_party_reference;
 DROP TABLE staging.ic_communication_party;
 DROP TABLE staging.ic_deleted_communication;
 DELETE FROM staging.ic_rejected_row

@@ -47,22 +47,3 @@ CREATE TABLE staging.ic_communication_party (
     source_line bigint NOT NULL,
     PRIMARY KEY (ic_communication_master_id, position)
 );
-
--- The references of parties that their communication does not carry already, each once: what rates, misses and
--- what-ifs count beside those of the master row.
-CREATE VIEW staging.v_ic_party_reference AS
-SELECT DISTINCT
-    m.id AS ic_communication_master_id,
-    m.comm_datetime,
-    reference.entity_type,
-    reference.legacy_id,
-    reference.hubspot_id
-FROM staging.ic_communication_party AS p
-INNER JOIN staging.ic_communication_master AS m ON m.id = p.ic_communication_master_id
-CROSS JOIN
-    LATERAL (
-        VALUES
-        ('contact', p.person_id, p.hubspot_contact_id, m.person_id),
-        ('company', p.company_id, p.hubspot_company_id, m.company_id)
-    ) AS reference (entity_type, legacy_id, hubspot_id, of_master)
-WHERE reference.legacy_id IS NOT NULL AND reference.legacy_id IS DISTINCT FROM reference.of_master;

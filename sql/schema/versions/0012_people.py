@@ -3,7 +3,7 @@
 from ic_assets.core.schema import run_file
 
 revision = "0012"
-down_revision = "0004"
+down_revision = "0007"
 
 
 def upgrade() -> None:
