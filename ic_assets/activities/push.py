@@ -15,7 +15,6 @@ from ic_assets.activities.engine.push_readback import read_back
 from ic_assets.activities.engine.rules import gates
 from ic_assets.activities.partitions import months
 from ic_assets.core.failures import Refused, Unavailable
-from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource, Reporter
 
 MODES = ("dry-run", "test", "production")
@@ -69,7 +68,7 @@ def hubspot_engagements(
     hubspot: HubSpotResource,
     reporter: dg.ResourceParam[Reporter],
 ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
-    options = _options(context, config)
+    options = _options(context, config, payload_version(postgres.settings))
     if options.mode != "dry-run":
         _refuse_on_red_gates(postgres)
     hubspot.prepare(postgres.database)
@@ -77,7 +76,7 @@ def hubspot_engagements(
         _prepare_production(context, options, postgres, hubspot)
     result = push(
         postgres.database.postgres_url,
-        Settings.from_env(),
+        postgres.settings,
         hubspot.target(),
         options,
         progress=_progress(context, reporter),
@@ -107,7 +106,7 @@ def hubspot_engagements(
         )
 
 
-def _options(context: dg.AssetExecutionContext, config: PushConfig) -> PushOptions:
+def _options(context: dg.AssetExecutionContext, config: PushConfig, version: str) -> PushOptions:
     if config.mode not in MODES:
         raise Refused(f"mode {config.mode!r} is not one of {', '.join(MODES)}")
     window = context.partition_time_window
@@ -120,7 +119,7 @@ def _options(context: dg.AssetExecutionContext, config: PushConfig) -> PushOptio
         include_orphans=config.include_orphans,
         approved_by=config.approved_by,
         run_id=context.run.run_id,
-        payload_version=payload_version(Settings.from_env()),
+        payload_version=version,
     )
 
 
@@ -136,7 +135,7 @@ def _prepare_production(
     context: dg.AssetExecutionContext, options: PushOptions, postgres: PostgresResource, hubspot: HubSpotResource
 ) -> None:
     """An approval of exactly this data, and a restore point. Raises ``Refused``."""
-    settings = Settings.from_env()
+    settings = postgres.settings
     scope = Scope(options.types, options.months, options.include_orphans)
     # A step that is delivered a second time, and a run that is executed again, may use an approval. They give none to what
     # has been loaded since.

@@ -12,7 +12,7 @@ from ic_assets.activities.engine.schema_check import schema_problems
 from ic_assets.activities.engine.slices import out_of_date
 from ic_assets.commands.doctor import NOTE, OK, Found
 from ic_assets.commands.terminal import because, counted
-from ic_assets.core import locks, schema
+from ic_assets.core import locks, schema, session
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_home import PROCESS_TAG
@@ -146,7 +146,7 @@ def pushes(up: Services, settings: Settings) -> Found:
 
 def runs(up: Services) -> Found:
     """Runs that Dagster calls started although no process of ours that could be at them is connected."""
-    with psycopg.connect(up.dagster_postgres_url, autocommit=True) as connection:
+    with session.connect(up.dagster_postgres_url, autocommit=True) as connection:
         if connection.execute("SELECT to_regclass('runs')").fetchone() == (None,):
             yield OK, "none yet"
             return
@@ -185,7 +185,7 @@ def runs(up: Services) -> Found:
 
 def daemon(up: Services) -> Found:
     """Whether the sensors are looked at, and the last word of each that failed."""
-    with psycopg.connect(up.dagster_postgres_url, autocommit=True) as connection:
+    with session.connect(up.dagster_postgres_url, autocommit=True) as connection:
         if connection.execute("SELECT to_regclass('daemon_heartbeats')").fetchone() == (None,):
             yield OK, "has never run; `ic-assets up` starts it, and the drop folder is watched from then on"
             return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from ic_assets.core import locks
+from ic_assets.core import locks, session
 from ic_assets.core.files import SQL_DIR
 from ic_assets.core.sql import read
 
@@ -57,7 +57,7 @@ def current(postgres_url: str) -> tuple[str | None, str | None]:
     newest = max(
         (path.stem.partition("_")[0] for path in (SQL_DIR / "schema" / "versions").glob("*_*.py")), default=None
     )
-    with psycopg.connect(postgres_url) as connection:
+    with session.connect(postgres_url) as connection:
         if connection.execute("SELECT to_regclass('staging.ic_schema_version')").fetchone() == (None,):
             return None, newest
         row = connection.execute("SELECT version_num FROM staging.ic_schema_version").fetchone()
@@ -87,10 +87,11 @@ def _config(connection: Connection) -> Config:
 @contextmanager
 def _locked(postgres_url: str) -> Iterator[Connection]:
     from sqlalchemy import create_engine, text
-    from sqlalchemy.engine import make_url
     from sqlalchemy.pool import NullPool
 
-    engine = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: session.connect(postgres_url), poolclass=NullPool
+    )
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.SCHEMA})
         yield connection

@@ -25,11 +25,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 
+from ic_assets.core import session
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import HUBSPOT_URL, Settings
 from ic_assets.resources.embedded_postgres import EmbeddedPostgres, keep, telling_line, write_private
@@ -38,6 +38,8 @@ from ic_assets.resources.embedded_postgres import EmbeddedPostgres, keep, tellin
 # it outlives the runs whose steps it executes.
 PROGRAM = "ic-assets"
 DAGSTER_SCHEMA = "ic_dagster"
+# How long Dagster's transactions last is its own affair.
+_DAGSTER = {"idle_in_transaction_session_timeout": "0"}
 _OLDEST_POSTGRES = 15
 _UNESCAPED = re.compile(r"[/?#@]|%(?![0-9A-Fa-f]{2})")
 _SANDBOX_START_SECONDS = 30.0
@@ -95,14 +97,16 @@ def _found(settings: Settings) -> Services:
     home = _Home(settings.home)
     if settings.postgres_url:
         postgres_url = libpq_url(settings.postgres_url)
-        dagster_url = with_options(postgres_url, f"-csearch_path={DAGSTER_SCHEMA} -csynchronous_commit=off")
+        dagster_url = session.pinned(
+            postgres_url, {**_DAGSTER, "search_path": DAGSTER_SCHEMA, "synchronous_commit": "off"}
+        )
     else:
         server = home.postgres.running()
         if server is None:
             raise Unavailable("PostgreSQL is not up; start `ic-assets up`, or set IC_POSTGRES_URL")
         postgres_url = home.postgres.url(server, "ic_assets")
-        dagster_url = home.postgres.url(server, "dagster")
-    dagster_url = with_parameter(dagster_url, "application_name", process_name())
+        dagster_url = session.pinned(home.postgres.url(server, "dagster"), {**_DAGSTER, "search_path": "public"})
+    dagster_url = session.with_parameter(dagster_url, "application_name", process_name())
     base_url, token = settings.hubspot_base_url, settings.hubspot_token
     if settings.uses_local_hubspot:
         base_url = home.sandbox.base_url()
@@ -269,23 +273,10 @@ def libpq_url(url: str) -> str:
     return f"postgresql://{rest}"
 
 
-def with_options(url: str, options: str) -> str:
-    """The address with further server options (``-cname=value``) for its sessions, after those that it has."""
-    present = dict(parse_qsl(urlsplit(url).query)).get("options")
-    return with_parameter(url, "options", f"{present} {options}" if present else options)
-
-
-def with_parameter(url: str, name: str, value: str) -> str:
-    """The address with one connection parameter set."""
-    parts = urlsplit(url)
-    query = {**dict(parse_qsl(parts.query, keep_blank_values=True)), name: value}
-    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))  # libpq does not read + as a space
-
-
 def _check_external(url: str) -> None:
     """Connects once and makes Dagster's schema. Raises ``Unavailable`` with what is wrong, without the password."""
     try:
-        with psycopg.connect(libpq_url(url), connect_timeout=10, autocommit=True) as connection:
+        with session.connect(libpq_url(url), connect_timeout=10, autocommit=True) as connection:
             where = f"{connection.info.dbname} on {connection.info.host}:{connection.info.port}"
             version = connection.info.server_version
             if version < _OLDEST_POSTGRES * 10_000:
