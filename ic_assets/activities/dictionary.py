@@ -35,6 +35,7 @@ TABLES = {
     "staging.ic_payload_part": "One note that continues a body over HubSpot's limit.",
     "staging.ic_rollback": "One roll-back of staging and what it removed.",
     "staging.ic_schema_version": "The revision of `sql/schema` that the database is at.",
+    "staging.ic_schema_text": "The text of views and functions that the database was made with.",
     **{f"staging.{a.table}": f"One communication as HubSpot's {a.name}, with its payload." for a in ACTIVITY_TYPES},
     **{
         f"staging.{e.table}": f"One legacy id of a {e.singular} and its HubSpot id. Yours: filled by `ic-assets reconcile`."
@@ -163,6 +164,10 @@ _BOOKS: dict[str, dict[str, str]] = {
         "rolled_back_at": "When",
     },
     "staging.ic_schema_version": {"version_num": "The revision"},
+    "staging.ic_schema_text": {
+        "digest": "SHA-256 of `functions.sql` and `views.sql`, its first 16 digits",
+        "made_at": "When they were made",
+    },
     "hubspot.approval": {
         "approval_id": "Surrogate key",
         "approved_by": "Who",

@@ -9,7 +9,7 @@ no statement (which a hostile ``statement_timeout`` could end), and every driver
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -34,6 +34,8 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "array_nulls": "on",
         "bytea_output": "hex",
         "row_security": "on",
+        # The ledger says what was sent: no crash may take that back.
+        "synchronous_commit": "on",
         "default_transaction_isolation": "read committed",
         "default_transaction_read_only": "off",
         "default_transaction_deferrable": "off",
@@ -82,10 +84,10 @@ def pinned(postgres_url: str, settings: Mapping[str, str] = MappingProxyType({})
     return with_parameter(with_options(postgres_url, options), "client_encoding", "UTF8")
 
 
-def forget_environment() -> None:
-    """Takes libpq's variables for sessions out of the environment of this process and of what it starts (``pg_dump``,
-    Dagster's workers). Those that say where a server is (``PGHOST``, ``PGSERVICE``) stay."""
-    for name in _ENVIRONMENT:
+def forget_environment(names: Iterable[str] = _ENVIRONMENT) -> None:
+    """Takes libpq's variables for sessions, or those named, out of the environment of this process and of what it starts
+    (``pg_dump``, Dagster's workers). Those that say where a server is (``PGHOST``, ``PGSERVICE``) stay."""
+    for name in names:
         os.environ.pop(name, None)
 
 
@@ -109,11 +111,10 @@ def _escaped(value: str) -> str:
 def refuse_unfit(connection: psycopg.Connection[Any]) -> None:
     """Raises ``Unavailable`` where nothing of ours can work: a database that is not UTF8, or one that takes no writes."""
     row = connection.execute(
-        "SELECT current_database(), current_setting('server_encoding'), pg_is_in_recovery(),"
-        " current_setting('transaction_read_only')"
+        "SELECT current_database(), current_setting('server_encoding'), pg_is_in_recovery()"
     ).fetchone()
     assert row is not None  # noqa: S101 - it always answers
-    name, encoding, is_standby, is_read_only = row
+    name, encoding, is_standby = row
     if encoding != "UTF8":
         raise Unavailable(
             f"the database {name} is {encoding} and not UTF8, so that text would be spoiled; make one with"
@@ -121,5 +122,3 @@ def refuse_unfit(connection: psycopg.Connection[Any]) -> None:
         )
     if is_standby:
         raise Unavailable(f"the database {name} is read-only, a standby; name the primary server in IC_POSTGRES_URL")
-    if is_read_only == "on":
-        raise Unavailable(f"the database {name} takes no writes (transaction_read_only is on); let its owner say why")

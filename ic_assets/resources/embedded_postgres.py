@@ -58,8 +58,10 @@ _ADVICE = {
     "Not a directory": "set IC_HOME to a folder that this user may write to",
 }
 _COPIES = (Path("/var/lib/ic_assets"), Path(tempfile.gettempdir()) / "ic_assets-root")
-# What the environment (PGHOSTADDR, PGSSLMODE, …) says of a server of the user's is not meant for this one.
-_NOT_THE_USERS = "hostaddr=&sslmode=disable&gssencmode=disable&target_session_attrs=any"
+# What the environment says of a server of the user's is not meant for this one. For three of libpq's
+# variables there is no parameter that takes them back: SQLAlchemy leaves empty ones out.
+_OF_THE_USERS = ("PGHOSTADDR", "PGREQUIREAUTH", "PGCHANNELBINDING")
+_NOT_THE_USERS = "sslmode=disable&gssencmode=disable&target_session_attrs=any"
 # Iterations slow down guessing, which is hopeless here (192 random bits), and every connection as much.
 _SCRAM_ITERATIONS = "1"
 
@@ -83,6 +85,7 @@ class EmbeddedPostgres:
 
     def url(self, server: Server, database: str, *, role: str = ROLE) -> str:
         """The libpq address, password included."""
+        session.forget_environment(_OF_THE_USERS)
         host = quote(server.socket_dir, safe="/")
         return f"postgresql://{role}:{self._password()}@/{database}?host={host}&port={PORT}&{_NOT_THE_USERS}"
 

@@ -44,7 +44,7 @@ PAUSE = wait_exponential_jitter(multiplier=0.5, max=8, jitter=0.5)
 
 class Database:
     """Transactions on the staging database. A connection knows the run's reference time, the source time zone and our
-    own address, since the staging views read them (``sql/schema/0001_views_up.sql``): ``settings`` are those of the run."""
+    own address, since the staging views read them (``sql/schema/views.sql``): ``settings`` are those of the run."""
 
     def __init__(self, postgres_url: str, settings: Settings) -> None:
         from sqlalchemy import create_engine
