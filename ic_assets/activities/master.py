@@ -37,7 +37,7 @@ SAMPLE = Sample(
         "activities/master/incoming",
         "activities/master/by_type",
         "activities/master/departed",
-        extra=classification.CLASSIFICATION_FILE.read_text(encoding="utf-8"),
+        extra=classification.CLASSIFICATION.path.read_text(encoding="utf-8"),
     ),
     metadata={**table_metadata("ic_communication_master"), "dagster/column_schema": master_schema()},
     description=described(
