@@ -6,8 +6,7 @@ from contextlib import contextmanager
 import psycopg
 
 from ic_assets.core import schema
-from ic_assets.core.failures import Refused
-from ic_assets.core.schema import NOTHING_YET
+from ic_assets.core.schema import NothingYet
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import connected
 from ic_assets.resources.services import services
@@ -18,7 +17,7 @@ def looking(settings: Settings, *, read_only: bool = True) -> Iterator[psycopg.C
     """A transaction of which nothing is kept. Raises ``Refused`` where the tables are missing or those of another version,
     with the command that makes them."""
     if not settings.postgres_url and not (settings.home / "postgres" / "data").exists():
-        raise Refused(NOTHING_YET)
+        raise NothingYet
     with services(settings, looks=True) as up:
         schema.require(up.postgres_url)
         with connected(up.postgres_url, settings, read_only=read_only) as connection:

@@ -9,17 +9,33 @@ from ic_assets.activities.engine.rules import judge
 from ic_assets.activities.engine.slices import out_of_date
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import because, counted, emit_json, out, table
+from ic_assets.core.schema import NothingYet
 from ic_assets.core.settings import Settings
 
+_EMPTY: dict[str, Any] = {
+    "drops_landed": 0,
+    "drops_refused": 0,
+    "rows_in": 0,
+    "rejected": 0,
+    "types": [],
+    "months_out_of_date": [],
+    "out_of_date_by_cause": {},
+    "gates": [],
+    "portal_id": None,
+    "hubspot": {},
+}
 _RESOLUTION_GATES = {"contacts_resolved", "companies_resolved", "deals_resolved", "orphans"}
 
 
 def status(*, as_json: bool) -> int:
     """Returns 1 when a gate is red. Raises ``Refused`` when PostgreSQL cannot be reached."""
     settings = Settings.from_env()
-    with looking(settings) as connection:
-        found = _found(connection)
-    found["next"] = _next(found)
+    try:
+        with looking(settings) as connection:
+            found = _found(connection)
+    except NothingYet:
+        found = _EMPTY
+    found = {**found, "next": _next(found)}
     if as_json:
         emit_json(found)
     else:

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-NOTHING_YET = "nothing is loaded yet and there are no tables of ours; `ic-assets load FILE` makes them"
+class NothingYet(Refused):
+    """There is no database of ours yet, or it has no tables."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing is loaded yet and there are no tables of ours; `ic-assets load FILE` makes them")
+
+
 _REPEATABLE = ("schema/functions", "schema/views")
 _MADE = re.compile(r"^CREATE OR REPLACE (VIEW|FUNCTION) (\w+)\.(\w+)", re.MULTILINE)
 # What PostgreSQL says when a view stands in the way: of a column that goes or changes its type, of its own new columns, of
@@ -122,7 +128,7 @@ def require(postgres_url: str) -> None:
     """For those who only look: raises ``Refused`` with the command that makes or upgrades the tables, where one has to."""
     revision, newest = current(postgres_url)
     if revision is None:
-        raise Refused(NOTHING_YET)
+        raise NothingYet
     if str(revision) > str(newest):
         raise Refused(f"the tables have revision {revision}, this version knows {newest}; install the newer version")
     if not is_current(postgres_url):

@@ -43,12 +43,15 @@ def empty(superuser_url: str, postgres_url: str) -> Iterator[str]:
 def test_a_look_at_an_empty_database_or_home_makes_nothing(
     empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for look in looks(tmp_path).values():
+    wanted = looks(tmp_path)
+    assert wanted.pop("status")() == 0
+    for look in wanted.values():
         with pytest.raises(Refused, match=r"nothing is loaded yet.*`ic-assets load FILE` makes them"):
             look()
     assert not (tmp_path / "ic_home").exists()
     monkeypatch.setenv("IC_POSTGRES_URL", empty)
-    for look in looks(tmp_path).values():
+    assert status(as_json=True) == 0
+    for look in wanted.values():
         with pytest.raises(Refused, match="nothing is loaded yet"):
             look()
     with psycopg.connect(empty) as connection:
