@@ -12,7 +12,6 @@ from ic_assets.activities.metadata import code_version, described, landing_schem
 from ic_assets.activities.partitions import csv_drops, months
 from ic_assets.activities.run_metadata import bar
 from ic_assets.core.failures import Refused
-from ic_assets.core.settings import Settings
 from ic_assets.core.windows import month_key
 from ic_assets.resources.dagster_events import observe
 from ic_assets.resources.dagster_resources import PostgresResource, Reporter
@@ -44,6 +43,9 @@ ic_communication_landing_months = dg.AssetSpec(
     owners=keys.OWNERS,
     code_version=code_version(
         "activities/landing/repeated",
+        "activities/landing/repeated_people",
+        "activities/landing/deletions_in_drop",
+        "activities/landing/joined",
         "activities/landing/superseded",
         "activities/landing/fill_absent_columns",
         "activities/landing/against_earlier",
@@ -57,7 +59,8 @@ ic_communication_landing_months = dg.AssetSpec(
         grain="one readable row of one drop: `drop_id` and `line_number`",
         know=[
             "A communication stands here once for each drop that had it; `is_current` marks the version in the master.",
-            "`fate` is inserted, updated or unchanged; superseded_in_drop and stale are rejects.",
+            "`fate` is inserted, updated or unchanged; joined is a further person of a communication; superseded_in_drop and "
+            "stale are rejects.",
             "Rows that cannot be read are in `staging.ic_rejected_row`, with the reason and the raw text; fields that cannot "
             "be read are empty here and in `staging.ic_field_warning`.",
             "A file whose content has landed before is not loaded again, under any name.",
@@ -70,7 +73,7 @@ def ic_communication_landing(
     postgres: PostgresResource,
     reporter: dg.ResourceParam[Reporter],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    settings = Settings.from_env()
+    settings = postgres.settings
     path = reporter.file or _in_drop_folder(settings.drop_dir, context.partition_key)
     info = inspected(path)
     key = drop_key(path, info.content_sha256)
@@ -131,7 +134,7 @@ def _months(landed: Landed) -> str:
 
 
 def _where_the_rows_went(landed: Landed) -> str:
-    fates = {name: getattr(landed, name) for name in ("inserted", "updated", "unchanged", "rejected")}
+    fates = {name: getattr(landed, name) for name in ("inserted", "updated", "unchanged", "joined", "rejected")}
     lines = [
         "| fate | rows | |",
         "|---|---:|---|",
@@ -148,5 +151,5 @@ def _outcome(landed: Landed) -> str:
         return f"Nothing loaded: the same content landed before as {landed.drop_key}."
     return (
         f"{landed.rows_in:,} rows = {landed.inserted:,} inserted + {landed.updated:,} updated + "
-        f"{landed.unchanged:,} unchanged + {landed.rejected:,} rejected"
+        f"{landed.unchanged:,} unchanged + {landed.joined:,} joined + {landed.rejected:,} rejected"
     )

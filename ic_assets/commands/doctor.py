@@ -96,7 +96,7 @@ def _examine(found: Doctor, settings: Settings) -> None:
     found.look("drop folder", lambda: _drop_folder(settings))
     found.look("UI", lambda: _ui(settings))
     try:
-        with services(settings, hubspot=True) as up:
+        with services(settings, hubspot=True, looks=True) as up:
             has_schema = found.look("PostgreSQL", lambda: database.server(up, settings)) and found.look(
                 "schema", lambda: database.tables(up, settings)
             )
