@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+from urllib.parse import parse_qsl, urlsplit
 
 import psycopg
 from psycopg import sql
@@ -110,7 +111,7 @@ def _with_absolute_files(url: str) -> str:
     for name, value in parse_qsl(urlsplit(url).query):
         # "system": the certificates of the machine.
         if name in _FILES and value and not (value == "system" and name == "sslrootcert"):
-            url = with_parameter(url, name, str(Path(value).absolute()))
+            url = session.with_parameter(url, name, str(Path(value).absolute()))
     return url
 
 
