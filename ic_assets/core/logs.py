@@ -12,12 +12,15 @@ from typing import Any
 
 import structlog
 
+from ic_assets.core import masking
+
 _NAME = "ic_assets"
 
 log: Any = structlog.wrap_logger(
     logging.getLogger(_NAME),
     processors=[
         structlog.stdlib.filter_by_level,
+        masking.in_log_line,
         structlog.processors.KeyValueRenderer(key_order=["event"]),
     ],
     wrapper_class=structlog.stdlib.BoundLogger,

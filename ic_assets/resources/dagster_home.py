@@ -21,15 +21,16 @@ from types import FrameType
 from typing import Any
 
 import click
+import psycopg
 from dagster import DagsterInstance, Field
 from dagster._config.config_schema import UserConfigSchema
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
-from ic_assets.core import processes, session
+from ic_assets.core import locks, processes
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
-from ic_assets.resources.dagster_events import EventLog
+from ic_assets.resources.dagster_events import EventLog, Ticks
 from ic_assets.resources.embedded_postgres import telling_line
 from ic_assets.resources.services import child_environment, running
 from ic_assets.resources.ui_guard import Keys, answers
@@ -112,13 +113,28 @@ class Storage(DagsterPostgresStorage):
         found = running(settings)
         if found is None:
             raise NotUp("Dagster's database is not up: start `ic-assets up`, or set IC_POSTGRES_URL")
-        storage = cls(postgres_url=found.dagster_postgres_url, inst_data=inst_data)
+        with _made_once(found.dagster_postgres_url):
+            storage = cls(postgres_url=found.dagster_postgres_url, inst_data=inst_data)
         storage._event_log_storage = EventLog(found.dagster_postgres_url)
+        storage._schedule_storage = Ticks(found.dagster_postgres_url)
         for part in (storage.event_log_storage, storage.run_storage, storage.schedule_storage):
             # Otherwise each event opens a connection of its own, 32 s of the 53 s of 11 assets x 178 months.
             # Zero: no time-out for statements; the webserver sets its own.
             part.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=20)
+            part._engine.hide_parameters = True  # type: ignore[union-attr]  # noqa: SLF001 - they hold whole events
         return storage
+
+
+@contextmanager
+def _made_once(postgres_url: str) -> Iterator[None]:
+    """While Dagster makes its tables where there are none: whoever comes first makes them, all three parts, and the others
+    wait. Dagster itself looks first and then creates, without a lock, and two that do so together end in
+    ``type "event_logs" already exists``."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        tables = "SELECT to_regclass('runs'), to_regclass('event_logs'), to_regclass('job_ticks')"
+        if None in (connection.execute(tables).fetchone() or (None,)):
+            connection.execute("SELECT pg_advisory_lock(%s)", (locks.DAGSTER_TABLES,))
+        yield
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -158,7 +174,7 @@ def fail_abandoned_runs(settings: Settings) -> list[str]:
     up = running(settings)
     if up is None or dagster_home(settings) != settings.home / "dagster":
         return []
-    with session.connect(up.dagster_postgres_url, autocommit=True) as connection:
+    with psycopg.connect(up.dagster_postgres_url, autocommit=True) as connection:
         if connection.execute("SELECT to_regclass('runs')").fetchone() == (None,):
             return []
         # In this order: a run that starts in between is not in the list.
