@@ -20,6 +20,7 @@ from ic_assets.activities.engine.payloads import part_sql, payload_sql
 from ic_assets.activities.engine.slices import Window, begin, finish
 from ic_assets.activities.engine.stages import Written, analyze
 from ic_assets.activities.hubspot_properties import MAX_LENGTH
+from ic_assets.core.logs import log
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import assignments, column_list, statement
 from ic_assets.resources.postgres import Database
@@ -60,6 +61,13 @@ def apply_derivatives(
     def settle(
         connection: psycopg.Connection, activity: ActivityType, refilled: _Refilled
     ) -> tuple[ActivityType, Written]:
+        begin(connection, window, activity)
+        if not _still_holds(connection, activity, refilled.written):
+            # A roll-back came between: its months are out of date, and stay so.
+            log.warning(
+                "passed_over", what="marks of a first load", table=activity.table, reason="rolled back meanwhile"
+            )
+            return activity, Written(0, 0, {})
         return activity, _settle_derivative(connection, activity, window, settings, refilled.changes, refilled.written)
 
     by_size = sorted(activities, key=lambda activity: -sizes.get(activity.name, 0))
@@ -136,6 +144,13 @@ def _parameters(activity: ActivityType, window: Window, settings: Settings) -> d
         "source_timezone": settings.source_timezone,
         "id_property": settings.hubspot_id_property,
     }
+
+
+def _still_holds(connection: psycopg.Connection, activity: ActivityType, written: int) -> bool:
+    row = connection.execute(
+        sql.SQL("SELECT count(*) FROM staging.{}").format(sql.Identifier(activity.table))
+    ).fetchone()
+    return row is not None and row[0] == written
 
 
 def _settle_derivative(
