@@ -45,13 +45,13 @@ def apply_derivatives(
     """``apply_derivative`` of several types, each in transactions of its own and two at a time, the largest first. Gives
     each as it is done. When one fails the others are finished before its error is raised; when the caller is interrupted
     what is under way is cancelled."""
-    with database.transaction() as connection:
-        parameters = {"source": figures.OF_MASTER.name, **window.parameters}
-        sizes = dict(connection.execute(statement("activities/derivatives/sizes"), parameters).fetchall())
+    parameters = {"source": figures.OF_MASTER.name, **window.parameters}
+    sizes: dict[str, int] = database.repeated(
+        "sizes", lambda c: dict(c.execute(statement("activities/derivatives/sizes"), parameters).fetchall())
+    )
     large = [activity for activity in activities if sizes.get(activity.name, 0) >= refill.REFILL_FROM_ROWS]
     if large:
-        with database.transaction() as connection:
-            _detach(connection, large, window)
+        database.repeated("detach", lambda connection: _detach(connection, large, window))
 
     def fill(connection: psycopg.Connection, activity: ActivityType) -> tuple[ActivityType, Written | _Refilled]:
         if activity in large and (refilled := _refill_derivative(connection, database, activity, window, settings)):
@@ -94,12 +94,14 @@ def _two_at_a_time(
     working: set[psycopg.Connection] = set()
 
     def in_transaction(each: tuple[Any, ...]) -> _Done:
-        with database.transaction() as connection:
+        def noted(connection: psycopg.Connection) -> _Done:
             working.add(connection)
             try:
                 return work(connection, *each)
             finally:
                 working.discard(connection)
+
+        return database.repeated(f"{work.__name__} {each[0].name}", noted)
 
     failure: BaseException | None = None
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
