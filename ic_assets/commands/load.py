@@ -15,7 +15,7 @@ from ic_assets.core import locks
 from ic_assets.core.failures import Refused
 from ic_assets.core.session import connect as session_of
 
-_COUNTS = ("rows_in", "inserted", "updated", "unchanged", "rejected", "field_warnings")
+_COUNTS = ("rows_in", "inserted", "updated", "unchanged", "joined", "rejected", "field_warnings")
 
 
 def load(files: Sequence[Path], *, months: tuple[date, date] | None, as_json: bool, quiet: bool) -> int:
