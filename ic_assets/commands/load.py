@@ -14,7 +14,7 @@ from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused
 
-_COUNTS = ("rows_in", "inserted", "updated", "unchanged", "rejected", "field_warnings")
+_COUNTS = ("rows_in", "inserted", "updated", "unchanged", "joined", "rejected", "field_warnings")
 
 
 def load(files: Sequence[Path], *, months: tuple[date, date] | None, as_json: bool, quiet: bool) -> int:

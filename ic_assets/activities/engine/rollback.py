@@ -14,9 +14,11 @@ _DERIVATIVES = tuple(activity.table for activity in ACTIVITY_TYPES)
 _ALL_OF_A_DROP = (
     *_DERIVATIVES,
     "ic_payload_part",
+    "ic_communication_party",
     "reconciliation_log",
     "ic_communication_master",
     "ic_communication_landing",
+    "ic_deleted_communication",
     "ic_rejected_row",
     "ic_field_warning",
     "ic_month_stage",

@@ -2,13 +2,13 @@
 
 from ic_assets.core.schema import run_file
 
-revision = "0009"
-down_revision = "0007"
+revision = "0013"
+down_revision = "0012"
 
 
 def upgrade() -> None:
-    run_file("0009_rate_budget_up")
+    run_file("0013_rate_budget_up")
 
 
 def downgrade() -> None:
-    run_file("0009_rate_budget_down")
+    run_file("0013_rate_budget_down")
