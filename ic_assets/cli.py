@@ -265,6 +265,17 @@ def hubspot_setup(as_json: Json = False) -> None:
     raise typer.Exit(run(as_json=as_json))
 
 
+@hubspot_app.command("budget")
+def hubspot_budget(
+    reset: Annotated[bool, typer.Option("--reset", help="Forget the limits and pauses that HubSpot told.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What holds requests to HubSpot back now: our pace, HubSpot's own, pauses, what is left of the day."""
+    from ic_assets.commands.budget import budget as run
+
+    raise typer.Exit(run(reset=reset, as_json=as_json))
+
+
 @rollback_app.command("push")
 def rollback_push(
     run: Annotated[str | None, typer.Option(help="What one push created: its number or its Dagster run id.")] = None,
