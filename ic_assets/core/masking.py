@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
-import psycopg
-
 from ic_assets.core.failures import Refused
 
 MASK = "…"
@@ -65,6 +63,8 @@ def _password(url: str) -> str:
 
 def without_rows(error: BaseException) -> BaseException:
     """The same exception, and those that it was raised from, without DETAIL, CONTEXT and values in what PostgreSQL said."""
+    import psycopg  # here: whoever only writes a line does without it
+
     seen: set[int] = set()
     one: BaseException | None = error
     while one is not None and id(one) not in seen:
@@ -73,13 +73,13 @@ def without_rows(error: BaseException) -> BaseException:
             said = one.diag.message_primary
             if said is not None:
                 # Class 22, data exceptions, quote the value that could not be read.
-                one.args = (re.sub(r'".*"', f'"{MASK}"', said, flags=re.DOTALL) if _is_of_data(one) else said,)
+                one.args = (
+                    re.sub(r'".*"', f'"{MASK}"', said, flags=re.DOTALL)
+                    if (one.sqlstate or "").startswith("22")
+                    else said,
+                )
         one = one.__cause__ or one.__context__
     return error
-
-
-def _is_of_data(error: psycopg.Error) -> bool:
-    return (error.sqlstate or "").startswith("22")
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def quiet() -> Iterator[None]:
     """What PostgreSQL says in the block leaves it ``without_rows``."""
     try:
         yield
-    except psycopg.Error as error:
+    except Exception as error:
         without_rows(error)
         raise
 
