@@ -73,12 +73,13 @@ def csv_drop(context: dg.SensorEvaluationContext, postgres: PostgresResource) ->
         if landable and not landing and not _waits_for_older(open_files[landable[0]], open_files, looks, state):
             requests.append(_landing(connection, state, landable[0], known[open_files[landable[0]].name]))
     waiting = {name: why for name, why in unready.items() if any(file.name == name for file in open_files.values())}
+    refused = {name: looked.refused for name, looked in known.items() if looked.refused and not looked.is_settled}
     return dg.SensorResult(
         run_requests=requests,
         dynamic_partitions_requests=[
             csv_drops.build_add_request([str(request.partition_key)]) for request in requests if request.partition_key
         ],
-        skip_reason=None if requests else _nothing_to_land(bool(landing), waiting, state, found.left_alone),
+        skip_reason=None if requests else _nothing_to_land(bool(landing), waiting, state, refused, found.left_alone),
         cursor=cursor,
     )
 
@@ -120,13 +121,15 @@ def _waits_for_older(file: File, open_files: dict[Work, File], looks: dict[Work,
     return False
 
 
-def _nothing_to_land(landing: bool, unready: dict[str, str], state: Turn, left_alone: dict[str, str]) -> str:
+def _nothing_to_land(
+    landing: bool, unready: dict[str, str], state: Turn, refused: dict[str, str], left_alone: dict[str, str]
+) -> str:
     parts = [
         "A drop is landing; the next one follows." if landing else "No new complete file in the drop folder.",
         _listed("Waiting", unready),
         _listed("Under way", {name: str(attempt) for name, attempt in state.under_way.items()}),
         _listed("Tried again later", {name: str(attempt) for name, attempt in state.waiting.items()}),
-        _listed("Given up", {name: str(attempt) for name, attempt in state.given_up.items()}),
+        _listed("Given up", {name: str(attempt) for name, attempt in state.given_up.items()} | refused),
         _listed("Left alone", left_alone),
     ]
     return " ".join(part for part in parts if part)
