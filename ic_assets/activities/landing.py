@@ -12,7 +12,6 @@ from ic_assets.activities.metadata import code_version, described, landing_schem
 from ic_assets.activities.partitions import csv_drops, months
 from ic_assets.activities.run_metadata import bar
 from ic_assets.core.failures import Refused
-from ic_assets.core.settings import Settings
 from ic_assets.core.windows import month_key
 from ic_assets.resources.dagster_events import observe
 from ic_assets.resources.dagster_resources import PostgresResource, Reporter
@@ -70,7 +69,7 @@ def ic_communication_landing(
     postgres: PostgresResource,
     reporter: dg.ResourceParam[Reporter],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    settings = Settings.from_env()
+    settings = postgres.settings
     path = reporter.file or _in_drop_folder(settings.drop_dir, context.partition_key)
     info = inspected(path)
     key = drop_key(path, info.content_sha256)

@@ -14,7 +14,6 @@ from ic_assets.activities.engine.push_readback import read_back
 from ic_assets.activities.engine.rules import gates
 from ic_assets.activities.partitions import months
 from ic_assets.core.failures import Refused, Unavailable
-from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource, Reporter
 
 MODES = ("dry-run", "test", "production")
@@ -75,7 +74,7 @@ def hubspot_engagements(
     hubspot: HubSpotResource,
     reporter: dg.ResourceParam[Reporter],
 ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
-    options = _options(context, reporter)
+    options = _options(context, reporter, payload_version(postgres.settings))
     if options.mode != "dry-run":
         _refuse_on_red_gates(postgres)
     hubspot.prepare(postgres.database)
@@ -83,7 +82,7 @@ def hubspot_engagements(
         _prepare_production(context, options, postgres, hubspot)
     result = push(
         postgres.database.postgres_url,
-        Settings.from_env(),
+        postgres.settings,
         hubspot.target(),
         options,
         progress=_progress(context, reporter),
@@ -113,7 +112,7 @@ def hubspot_engagements(
         )
 
 
-def _options(context: dg.AssetExecutionContext, reporter: Reporter) -> PushOptions:
+def _options(context: dg.AssetExecutionContext, reporter: Reporter, version: str) -> PushOptions:
     config = context.op_execution_context.op_config
     if config["limit"] is not None and config["limit"] <= 0:
         raise Refused(f"limit {config['limit']} is not a number of records above 0")
@@ -127,7 +126,7 @@ def _options(context: dg.AssetExecutionContext, reporter: Reporter) -> PushOptio
         include_orphans=config["include_orphans"],
         approved_by=reporter.approved_by,
         run_id=context.run.run_id,
-        payload_version=payload_version(Settings.from_env()),
+        payload_version=version,
     )
 
 
@@ -143,7 +142,7 @@ def _prepare_production(
     context: dg.AssetExecutionContext, options: PushOptions, postgres: PostgresResource, hubspot: HubSpotResource
 ) -> None:
     """An approval of exactly this data, and a restore point. Raises ``Refused``."""
-    settings = Settings.from_env()
+    settings = postgres.settings
     scope = Scope(options.types, options.months, options.include_orphans)
     with postgres.database.transaction() as connection:
         approval = require(connection, hubspot.portal_id(), scope, settings, options.approved_by)

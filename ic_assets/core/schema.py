@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from ic_assets.core import locks
+from ic_assets.core import locks, session
 from ic_assets.core.failures import Refused
 from ic_assets.core.files import SQL_DIR
 from ic_assets.core.sql import read
@@ -23,6 +23,13 @@ from ic_assets.core.sql import read
 if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
+
+
+class NothingYet(Refused):
+    """There is no database of ours yet, or it has no tables."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing is loaded yet and there are no tables of ours; `ic-assets load FILE` makes them")
 
 
 _REPEATABLE = ("schema/functions", "schema/views")
@@ -117,6 +124,20 @@ def ensure(postgres_url: str) -> None:
         upgrade(postgres_url)
 
 
+def require(postgres_url: str) -> None:
+    """For those who only look: raises ``Refused`` with the command that makes or upgrades the tables, where one has to."""
+    revision, newest = current(postgres_url)
+    if revision is None:
+        raise NothingYet
+    if str(revision) > str(newest):
+        raise Refused(f"the tables have revision {revision}, this version knows {newest}; install the newer version")
+    if not is_current(postgres_url):
+        raise Refused(
+            f"the tables are those of an older version (revision {revision}, this one wants {newest}) and looking changes"
+            " nothing; back the database up, then `ic-assets load` upgrades them"
+        )
+
+
 def downgrade(postgres_url: str) -> None:
     """Removes what is ours: all tables, views and functions of the revisions, and the schema if that leaves it
     empty. A reconciliation table that stood before the first upgrade stays."""
@@ -144,7 +165,7 @@ def current(postgres_url: str) -> tuple[str | None, str | None]:
     newest = max(
         (path.stem.partition("_")[0] for path in (SQL_DIR / "schema" / "versions").glob("*_*.py")), default=None
     )
-    with psycopg.connect(postgres_url) as connection:
+    with session.connect(postgres_url) as connection:
         if connection.execute("SELECT to_regclass('staging.ic_schema_version')").fetchone() == (None,):
             return None, newest
         row = connection.execute("SELECT version_num FROM staging.ic_schema_version").fetchone()
@@ -156,7 +177,7 @@ def is_current(postgres_url: str) -> bool:
     revision, newest = current(postgres_url)
     if revision != newest:
         return False
-    with psycopg.connect(postgres_url) as connection:
+    with session.connect(postgres_url) as connection:
         if connection.execute("SELECT to_regclass('staging.ic_schema_text')").fetchone() == (None,):
             return False
         return connection.execute("SELECT digest FROM staging.ic_schema_text").fetchone() == (_digest(),)
@@ -189,10 +210,9 @@ def _config(connection: Connection) -> Config:
 @contextmanager
 def _locked(postgres_url: str) -> Iterator[Connection]:
     from sqlalchemy import create_engine, text
-    from sqlalchemy.engine import make_url
     from sqlalchemy.pool import NullPool
 
-    engine = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    engine = create_engine("postgresql+psycopg://", creator=lambda: session.connect(postgres_url), poolclass=NullPool)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.SCHEMA})
         yield connection

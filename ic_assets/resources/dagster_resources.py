@@ -60,6 +60,11 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         assert self._database is not None, "used outside a run"  # noqa: S101
         return self._database
 
+    @property
+    def settings(self) -> Settings:
+        """The settings of this run, read once: what it records is what its statements used."""
+        return self.database.settings
+
 
 class HubSpotResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Which HubSpot the push talks to: the local one, or what ``HUBSPOT_BASE_URL`` and ``HUBSPOT_TOKEN`` say.
@@ -68,7 +73,7 @@ class HubSpotResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def prepare(self, database: Database) -> None:
         """Seeds the local HubSpot; any other portal has its records."""
-        services = running(Settings.from_env())
+        services = running(database.settings)
         if services and services.hubspot_is_local and services.hubspot_base_url:
             seed_local_hubspot(database, services)
 
