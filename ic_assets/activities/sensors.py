@@ -203,8 +203,8 @@ def _not_done(connection: psycopg.Connection, causes: Sequence[str]) -> tuple[di
 def _red_gates(connection: psycopg.Connection) -> list[str]:
     """What a run of months would stop at, before the derivatives."""
     before = (slices.MASTER, slices.RESOLVED)
-    verdicts = judge(connection, want=lambda rule: rule.blocking and rule.on in before, recount=False)
-    return [verdict.rule.name for verdict in verdicts if not verdict.passed]
+    wanted = judge(connection, want=lambda rule: rule.blocking and rule.on in before, recount=False, keeps=False)
+    return [verdict.rule.name for verdict in wanted if not verdict.passed]
 
 
 def _request(
