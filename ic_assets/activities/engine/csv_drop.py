@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from ic_assets.activities.contract import BY_NAME, COLUMNS
+from ic_assets.activities.contract import BY_NAME, COLUMNS, DELETED_HEADER
 from ic_assets.activities.engine import csv_processes
 from ic_assets.activities.engine.csv_records import Records
 from ic_assets.activities.engine.csv_rows import Block, Converter, DropInfo, FieldWarning, Reading, Reject, shown
@@ -49,6 +49,7 @@ def inspect(path: Path) -> DropInfo:
         missing_columns=tuple(c.name for c in COLUMNS if c.name not in header.known),
         unknown_columns=header.unknown,
         identity=identity,
+        deleted=header.deleted,
     )
 
 
@@ -139,6 +140,7 @@ class _Header:
     known: dict[str, int]
     unknown: tuple[str, ...]
     width: int
+    deleted: int | None
 
 
 def _read_header(file: DropFile, encoding: str) -> _Header:
@@ -172,6 +174,7 @@ def _read_header(file: DropFile, encoding: str) -> _Header:
         raise file.refused(f"line {line}: the lines of the file seem to end in CR alone; save it with LF or CRLF")
     if not known:
         raise _no_header(file, line, raw)
+    deleted = next((at for at, text in enumerate(names) if _name(text) == DELETED_HEADER.lower()), None)
     missing = [column.header for column in COLUMNS if column.required and column.name not in known]
     if missing:
         raise file.refused(
@@ -181,9 +184,9 @@ def _read_header(file: DropFile, encoding: str) -> _Header:
         # Shown and stored: line breaks, NUL and other control characters escaped.
         repr(_EDGES.sub("", text))[1:-1] or f"(column {position + 1}, unnamed)"
         for position, text in enumerate(names)
-        if _name(text) not in BY_NAME
+        if _name(text) not in BY_NAME and position != deleted
     )
-    return _Header(line, delimiter, known, unknown, len(names))
+    return _Header(line, delimiter, known, unknown, len(names), deleted)
 
 
 def _no_header(file: DropFile, line: int, raw: str) -> DropRefused:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from ic_assets.activities.contract import BY_NAME, COLUMNS, Kind
+from ic_assets.activities.contract import BY_NAME, COLUMNS, DELETED_HEADER, Kind
 from ic_assets.activities.engine.csv_records import Batch, Records, Source
 from ic_assets.activities.engine.drop_file import Identity
 from ic_assets.activities.engine.values import (
@@ -19,6 +19,7 @@ from ic_assets.activities.engine.values import (
     PLAIN_TIMESTAMP,
     PLAIN_TIMESTAMPS,
     is_missing,
+    is_set,
     read_integer,
     read_timestamp,
 )
@@ -29,8 +30,12 @@ _UNREADABLE = "\0"  # no value holds it: rows with a NUL are rejected
 _ESCAPES = (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r"))
 _CACHE_SIZE = 50_000
 
+# What most rows have there, and need not be judged for.
+_NOT_DELETED = frozenset({*MISSING_WORDS, "0", "false", "False", "FALSE", "f", "F", "no", "No", "NO", "n", "N"})
+
 _ID = COLUMNS.index(BY_NAME["comm_communicationid"])
 _MOMENT = COLUMNS.index(BY_NAME["comm_datetime"])
+_UPDATED = COLUMNS.index(BY_NAME["comm_updateddate"])
 # Positions in a COPY line, which begins with the drop and the line number.
 _REQUIRED = [(index, column) for index, column in enumerate(COLUMNS, start=1) if column.required]
 
@@ -41,7 +46,7 @@ class DropInfo:
 
     ``content_sha256`` and ``byte_size`` are those of the content after decompression; ``columns`` maps master
     columns to their position in the file, ``missing_columns`` are the optional ones that it has not,
-    ``unknown_columns`` the headers that mean nothing to us.
+    ``unknown_columns`` the headers that mean nothing to us. ``deleted``: the position of Comm_Deleted, where it has one.
     """
 
     content_sha256: str
@@ -54,6 +59,7 @@ class DropInfo:
     missing_columns: tuple[str, ...]
     unknown_columns: tuple[str, ...]
     identity: Identity
+    deleted: int | None = None
 
     @property
     def columns_in_order(self) -> list[str]:
@@ -63,13 +69,15 @@ class DropInfo:
 
 @dataclass(frozen=True)
 class Reject:
-    """A row that is not loaded. ``raw_row`` is its text without the final line end, NUL shown as ``\\x00``."""
+    """A row that is not loaded. ``raw_row`` is its text without the final line end, NUL shown as ``\\x00``.
+    ``comm_updateddate``: of one that the source deleted, as COPY text."""
 
     line_number: int
     reason: str
     column_name: str | None
     comm_communicationid: int | None
     raw_row: str
+    comm_updateddate: str | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +183,9 @@ class Converter:
                 wrong = {_UNREADABLE, _NULL} if column.required else {_UNREADABLE}
                 suspects.update(index for index, value in enumerate(converted) if value in wrong)
             columns.append(converted)
+        if self._info.deleted is not None:
+            flags = values[self._info.deleted]
+            suspects.update(index for index, flag in enumerate(flags) if flag not in _NOT_DELETED)
         first_month, end = self._bounds
         moments = columns[1 + _MOMENT]
         if min(moments) < first_month or max(moments) >= end:
@@ -209,13 +220,17 @@ class Converter:
     def _judge(self, line_number: int, row: list[str], raw: str, values: list[str]) -> str | None:
         """The COPY line of one row, given its converted columns, or None when it is rejected."""
         if fault := self._fault(row, raw, values):
-            self._reject(line_number, *fault, row, raw)
+            updated = values[1 + _UPDATED] if fault[0] == "deleted_in_source" else _NULL
+            self._reject(line_number, *fault, row, raw, updated if updated not in (_NULL, _UNREADABLE) else None)
             return None
         for index, (column, position) in enumerate(self._placed, start=1):
             if position is not None and values[index] == _UNREADABLE:
                 values[index] = _NULL
                 identifier = int(values[1 + _ID])
                 self._warnings.append(FieldWarning(line_number, identifier, column.name, row[position], "unreadable"))
+        if self._info.deleted is not None and is_set(flag := row[self._info.deleted]) is None:
+            identifier = int(values[1 + _ID])
+            self._warnings.append(FieldWarning(line_number, identifier, DELETED_HEADER.lower(), flag, "unreadable"))
         return "\t".join(values)
 
     def _fault(self, row: list[str], raw: str, values: list[str]) -> tuple[str, str | None] | None:
@@ -229,14 +244,25 @@ class Converter:
                 if values[index] == wrong:
                     return reason, column.name
         first_month, end = self._bounds
-        return None if first_month <= values[1 + _MOMENT] < end else ("out_of_range", COLUMNS[_MOMENT].name)
+        if not first_month <= values[1 + _MOMENT] < end:
+            return "out_of_range", COLUMNS[_MOMENT].name
+        is_deleted = self._info.deleted is not None and is_set(row[self._info.deleted])
+        return ("deleted_in_source", None) if is_deleted else None
 
-    def _reject(self, line_number: int, reason: str, column_name: str | None, row: list[str], raw: str) -> None:
+    def _reject(
+        self,
+        line_number: int,
+        reason: str,
+        column_name: str | None,
+        row: list[str],
+        raw: str,
+        comm_updateddate: str | None = None,
+    ) -> None:
         """With a wrong number of fields only a first column can be trusted to be the one that the header names."""
         position = self._info.columns[COLUMNS[_ID].name]
         readable = len(row) == self._info.width or position == 0
         identifier = read_integer(row[position]) if readable and not is_missing(row[position]) else None
-        self._rejects.append(Reject(line_number, reason, column_name, identifier, shown(raw)))
+        self._rejects.append(Reject(line_number, reason, column_name, identifier, shown(raw), comm_updateddate))
 
 
 class _Converted(dict[str, str]):

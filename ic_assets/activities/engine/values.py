@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, tzinfo
 MISSING_WORDS = frozenset({"", "NULL", "NaN"})
 
 _BIGINT_MIN, _BIGINT_MAX = -(2**63), 2**63 - 1
+_SET, _NOT_SET = frozenset({"true", "t", "yes", "y", "on", "x"}), frozenset({"false", "f", "no", "n", "off"})
 # Leading zeros stand apart so that a value of a million digits never reaches int().
 _INTEGER = re.compile(r"([+-]?)0*([0-9]{1,19})(?:\.0*)?")
 
@@ -39,6 +40,16 @@ _SLASHES = re.compile(
 def is_missing(value: str) -> bool:
     """Blank (white space of every kind), ``NULL`` or ``NaN``."""
     return value in MISSING_WORDS or value.isspace()
+
+
+def is_set(value: str) -> bool | None:
+    """Whether a flag is set: by any whole number but 0, ``true``, ``t``, ``yes``, ``y``, ``on`` or ``x``, in any case; not by
+    a missing value, 0, ``false``, ``f``, ``no``, ``n`` or ``off``. None when it is anything else, a date included."""
+    text = value.strip().lower()
+    if is_missing(value) or text in _NOT_SET:
+        return False
+    number = read_integer(text)
+    return True if text in _SET else None if number is None else number != 0
 
 
 def read_integer(value: str) -> int | None:
