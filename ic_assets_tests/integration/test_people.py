@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import psycopg
 import pytest
 
 from ic_assets.activities.engine import slices
-from ic_assets.activities.engine.rules import judge
+from ic_assets.activities.engine.impact import impact
+from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile, what_if
+from ic_assets.activities.engine.rules import judge, resolution_rules
 from ic_assets_tests.drops import HEADER, bring_up_to_date, land, row, write_drop
 
 NEWER = {"Comm_UpdatedDate": "2020-02-01 00:00:00"}
@@ -259,3 +262,77 @@ def test_what_is_rejected_for_another_reason_deletes_nothing(drop: Drops, stagin
     counts = drop(deleted(1, when="1950-01-01", **NEWER), deleted(1, kind="", **NEWER), header=DELETED)
     assert counts == {"rejected": 2, "out_of_range": 1, "missing_required": 1}
     assert query(staging, "SELECT count(*) FROM staging.ic_communication_master") == [(1,)]
+
+
+# -- their references --------------------------------------------------------------------------------
+
+
+def figures(postgres_url: str) -> dict[str, tuple[int, int]]:
+    """Failing and checked of the rules about references."""
+    with psycopg.connect(postgres_url) as connection:
+        verdicts = judge(connection, resolution_rules())
+        again = judge(connection, resolution_rules(), recount=True)
+    assert [(v.failing, v.checked) for v in verdicts] == [(v.failing, v.checked) for v in again]
+    return {v.rule.name: (v.failing, v.checked) for v in verdicts}
+
+
+def meeting(drop: Drops) -> None:
+    """Contacts 1, 2 and 7 (unknown) of companies 1, 1 and 8 (unknown), once with contact 7 twice; and one of contact 7
+    alone."""
+    drop(
+        row(1, kind="Meeting", **person(1, 1)),
+        row(1, kind="Meeting", **person(7, 1)),
+        row(1, kind="Meeting", **person(2, 8)),
+        row(1, kind="Meeting", **person(7, 8)),
+        row(2, **person(7)),
+    )
+
+
+def test_the_rates_count_every_reference_of_a_communication_once(drop: Drops, staging: str) -> None:
+    meeting(drop)
+    # Contacts 1, 7, 2 of the first and 7 of the second; companies 1 and 8.
+    assert figures(staging) == {
+        "contacts_resolved": (2, 4),
+        "companies_resolved": (1, 2),
+        "deals_resolved": (0, 0),
+        "orphans": (1, 2),
+        "every_miss_is_logged": (0, 2),
+    }
+    assert query(
+        staging, "SELECT entity_type, legacy_id, communications_affected FROM staging.reconciliation_log ORDER BY 1, 2"
+    ) == [("company", 8, 1), ("contact", 7, 2)]
+    with psycopg.connect(staging) as connection:
+        found = {one.entity: one for one in impact(connection).entities}
+    assert (found["contacts"].references, found["contacts"].unresolved) == (4, 2)
+    assert [(one.legacy_id, one.name, one.communications) for one in found["companies"].rows] == [(8, "Company 8", 1)]
+
+
+def test_a_communication_is_no_orphan_while_one_of_its_people_leads_to_hubspot(drop: Drops, staging: str) -> None:
+    drop(row(1, **person(7)), row(1, **person(2)), row(2, **person(7)), row(2, **person(8)))
+    assert query(
+        staging, "SELECT comm_communicationid, is_orphaned FROM staging.ic_communication_master ORDER BY 1"
+    ) == [(1, False), (2, True)]
+    drop(row(1, **person(7)), row(1, **person(8)))
+    assert query(staging, "SELECT bool_and(is_orphaned) FROM staging.ic_communication_master") == [(True,)]
+
+
+def test_a_match_for_one_of_the_people_reaches_their_communications(drop: Drops, staging: str, tmp_path: Path) -> None:
+    meeting(drop)
+    file = tmp_path / "contacts.csv"
+    file.write_text("legacy_id,hubspot_id\n7,9007\n2,\n", encoding="utf-8")
+    with psycopg.connect(staging) as connection:
+        gates = {gate.now.rule.name: gate for gate in what_if(connection, ENTITIES["contacts"], file).gates}
+        connection.rollback()
+        assert reconcile(connection, ENTITIES["contacts"], file).months == (date(2019, 3, 1),)
+    assert (gates["contacts_resolved"].now.failing, gates["contacts_resolved"].now.checked) == (2, 4)
+    bring_up_to_date(staging)
+    now = figures(staging)
+    assert now["contacts_resolved"] == (gates["contacts_resolved"].then.failing, 4) == (1, 4)
+    assert now["orphans"] == (gates["orphans"].then.failing, 2) == (0, 2)
+    assert [each[3:] for each in parties(staging)] == [(9007, 9001), (None, None), (9007, None)]
+    with psycopg.connect(staging) as connection:
+        connection.execute("UPDATE staging.contacts_reconciliation SET hubspot_contact_id = NULL")
+        slices.mark_changed(connection, [date(2019, 3, 1)], "reconciliation")
+    bring_up_to_date(staging)
+    assert [each[3] for each in parties(staging)] == [None, None, None]
+    assert figures(staging)["orphans"] == (1, 2)
