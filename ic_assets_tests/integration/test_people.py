@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -336,3 +337,78 @@ def test_a_match_for_one_of_the_people_reaches_their_communications(drop: Drops,
     bring_up_to_date(staging)
     assert [each[3] for each in parties(staging)] == [None, None, None]
     assert figures(staging)["orphans"] == (1, 2)
+
+
+# -- their payloads ----------------------------------------------------------------------------------
+
+
+def payload(postgres_url: str, table: str) -> dict[str, Any]:
+    ((found,),) = query(postgres_url, f"SELECT hubspot_api_payload FROM staging.{table}")
+    return dict(found)
+
+
+def associated(postgres_url: str, table: str) -> list[tuple[int, int]]:
+    """Record and type of association, in the order of the payload."""
+    return [
+        (int(each["to"]["id"]), each["types"][0]["associationTypeId"])
+        for each in payload(postgres_url, table)["associations"]
+    ]
+
+
+def test_a_payload_names_each_record_once_in_the_order_of_the_file(drop: Drops, staging: str) -> None:
+    with psycopg.connect(staging) as connection:
+        connection.execute("INSERT INTO staging.contacts_reconciliation VALUES (4, 9002), (5, 9001)")
+    # Contacts 2 and 4 are one record in HubSpot, 1 and 5 as well; 7 is not known there.
+    drop(
+        row(1, kind="Meeting", Comm_OpportunityId=1, **person(1, 2)),
+        *(
+            row(1, kind="Meeting", Comm_OpportunityId=1, **person(*each))
+            for each in ((3, 1), (7, 2), (4, 3), (2, 1), (5, 9))
+        ),
+    )
+    assert associated(staging, "ic_meetings") == [
+        (9001, 200), (9002, 188), (9001, 212), (9003, 200), (9002, 200), (9001, 188), (9003, 188),
+    ]  # fmt: skip
+    ((contact, status),) = query(staging, "SELECT associated_contact_id, api_push_status FROM staging.ic_meetings")
+    assert (contact, status) == (9001, "pending")
+
+
+def test_a_communication_whose_first_person_is_not_in_hubspot_stands_at_the_others(drop: Drops, staging: str) -> None:
+    drop(row(1, kind="Note", **person(7)), row(1, kind="Note", **person(2)))
+    assert associated(staging, "ic_notes") == [(9002, 202)]
+    assert query(staging, "SELECT associated_contact_id, api_push_status FROM staging.ic_notes") == [(None, "pending")]
+    drop(row(1, kind="Note", **person(7), **NEWER), row(1, kind="Note", **person(8), **NEWER))
+    assert associated(staging, "ic_notes") == []
+    assert query(staging, "SELECT api_push_status FROM staging.ic_notes") == [("held",)]
+
+
+def test_the_continuation_of_a_long_body_stands_at_all_of_them(drop: Drops, staging: str) -> None:
+    note = "word " * 20_000
+    drop(row(1, kind="Note", Comm_Note=note, **person(1)), row(1, kind="Note", Comm_Note=note, **person(2)))
+    ((part,),) = query(staging, "SELECT payload FROM staging.ic_payload_part")
+    assert [each["to"]["id"] for each in part["associations"]] == ["9001", "9002"]
+
+
+@pytest.mark.parametrize(
+    ("action", "clean", "expected"),
+    [
+        ("Out", "", "p1@example.com; P2@example.com; p3@example.com"),
+        ("Out", "first@example.com", "first@example.com; P2@example.com; p3@example.com"),
+        ("Out", "p3@example.com", "p3@example.com; P2@example.com"),
+        ("In", "first@example.com", None),
+    ],
+)
+def test_an_outgoing_email_names_them_all_and_each_address_once(
+    drop: Drops, staging: str, action: str, clean: str, expected: str | None
+) -> None:
+    written = {2: " P2@example.com ", 4: "p2@EXAMPLE.com", 5: "unknown"}
+    drop(
+        *(
+            row(1, kind="Email", Comm_Action=action, Comm_Email_Clean=clean, **{**person(number), **mail})
+            for number in (1, 2, 3, 4, 5)
+            for mail in [{"Person_EmailAddress": written[number]} if number in written else {}]
+        )
+    )
+    assert query(staging, "SELECT email_to_address FROM staging.ic_emails") == [(expected,)]
+    headers = json.loads(payload(staging, "ic_emails")["properties"]["hs_email_headers"])
+    assert headers.get("to") == ([{"email": each} for each in expected.split("; ")] if expected else None)
