@@ -322,9 +322,13 @@ _BOOKS: dict[str, dict[str, str]] = {
         "rps": "Requests a second",
         "next_at": "When the next may go, Unix seconds",
         "slots": "When the last ones went, Unix seconds",
-        "portal_rps": "What the portal's headers allow",
-        "daily_remaining": "What is left of the day, as the portal said",
-        "daily_seen_at": "When it said so",
+        "portal_rps": "What the portal's headers allow a second; believed for 15 minutes",
+        "portal_rps_seen_at": "When they last said so",
+        "slow_rps": "What is sent a second after a 429, until slow_until",
+        "slow_until": "When the full pace is taken up again",
+        "daily_remaining": "What is left of the portal's day: what the portal said, less what was sent since",
+        "daily_seen_at": "When it said so; believed for 5 minutes",
+        "daily_until": "The portal's next midnight, when the count starts anew",
     },
 }
 
