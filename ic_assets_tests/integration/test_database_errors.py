@@ -75,8 +75,7 @@ def test_an_error_names_what_is_wrong_and_not_the_row(module_database: str, door
 
 def test_an_error_of_the_ledgers_connections_neither(module_database: str) -> None:
     async def fail() -> None:
-        async with open_ledger(module_database) as ledger:
-            connection = await ledger._pool.get()
+        async with open_ledger(module_database) as ledger, ledger.connection() as connection:
             await connection.execute("SELECT %s::text::int", (_letter(),))
 
     with pytest.raises(psycopg.errors.InvalidTextRepresentation) as failed:
