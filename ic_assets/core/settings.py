@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ic_assets.core.failures import Refused
+from ic_assets.core.hosts import is_loopback
 from ic_assets.core.windows import partitions_start
 
 HUBSPOT_URL = "https://api.hubapi.com"
@@ -138,6 +139,8 @@ def _base_url(url: str | None) -> str | None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Refused(f"HUBSPOT_BASE_URL={url!r} is not an address such as {HUBSPOT_URL}; unset it for HubSpot itself")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise Refused(f"HUBSPOT_BASE_URL={url!r} would send the token in clear to another machine; use https://")
     return url.rstrip("/")
 
 
