@@ -1,27 +1,62 @@
 """The command line ``ic-assets``: arguments and exit codes. What the commands do is in ``ic_assets.commands``, imported
 when one is called, so that ``--help`` is instant."""
 
+import functools
 import gc
+import inspect
 import os
 import signal
 import sys
+import traceback
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from ic_assets.core.failures import Refused
 
-app = typer.Typer(
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Say on standard error what fell back, waited or was tried again.")
+]
+_Function = TypeVar("_Function", bound=Callable[..., None])
+
+
+class _App(typer.Typer):
+    """Whose every command takes ``--verbose``."""
+
+    def command(self, name: str | None = None, **more: Any) -> Callable[[_Function], _Function]:
+        register = super().command(name, **more)
+
+        def registered(function: _Function) -> _Function:
+            @functools.wraps(function)
+            def command(*arguments: Any, verbose: bool = False, **named: Any) -> None:
+                if verbose:
+                    from ic_assets.core.logs import show
+
+                    show()
+                function(*arguments, **named)
+
+            signature = inspect.signature(function)
+            option = inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Verbose)
+            command.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
+            command.__annotations__ = {**function.__annotations__, "verbose": Verbose}
+            register(command)
+            return function
+
+        return registered
+
+
+app = _App(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Moves a legacy CRM's communications into HubSpot, exactly once. Start with: ic-assets demo",
 )
-hubspot_app = typer.Typer(no_args_is_help=True, help="What a HubSpot portal needs before the first push.")
-rollback_app = typer.Typer(no_args_is_help=True, help="Takes things back; each command asks before it destroys.")
+hubspot_app = _App(no_args_is_help=True, help="What a HubSpot portal needs before the first push.")
+rollback_app = _App(no_args_is_help=True, help="Takes things back; each command asks before it destroys.")
 app.add_typer(hubspot_app, name="hubspot")
 app.add_typer(rollback_app, name="rollback")
 
@@ -93,11 +128,16 @@ def demo(
 
 
 @app.command()
-def up(port: Port = 3000) -> None:
+def up(
+    port: Port = 3000,
+    link: Annotated[
+        bool, typer.Option("--link", help="Only print a new link that lets a browser into the UI that runs already.")
+    ] = False,
+) -> None:
     """Serve Dagster's UI and daemon, with everything they need, until Ctrl-C."""
     from ic_assets.commands.up import up as run
 
-    raise typer.Exit(run(port=port))
+    raise typer.Exit(run(port=port, link=link))
 
 
 @app.command()
@@ -376,6 +416,19 @@ _USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
 _INTERRUPTED = 130
 
 
+def _say(line: str) -> None:
+    from ic_assets.core.masking import mask
+
+    sys.stderr.write(f"ic-assets: {' '.join(mask(line).split())}\n")
+
+
+def _show_defect(error: Exception) -> None:
+    """Its traceback, as Python shows it, without secrets and rows."""
+    from ic_assets.core.masking import mask, without_rows
+
+    sys.stderr.write(mask("".join(traceback.format_exception(without_rows(error)))))
+
+
 def main() -> None:
     """Exit codes: 0 done; 1 done, and a blocking check or some records failed; 2 refused, with one line that says why."""
     # Python's own answer to SIGTERM skips the clean-up, and the services would stay up.
@@ -391,7 +444,7 @@ def main() -> None:
         sys.stderr.write(f"ic-assets: {' '.join(error.format_message().split())} See --help.\n")
         sys.exit(2)
     except Refused as refused:
-        sys.stderr.write(f"ic-assets: {' '.join(str(refused).split())}\n")
+        _say(str(refused))
         sys.exit(2)
     except KeyboardInterrupt:
         code = _INTERRUPTED
@@ -399,13 +452,14 @@ def main() -> None:
         # Whoever read has seen enough (`| head`). Python's own flush at the end would complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a defect is shown as Python shows it, masked
         from ic_assets.commands.foreseen import explained
 
         line = explained(error)
         if line is None:
-            raise
-        sys.stderr.write(f"ic-assets: {' '.join(line.split())}\n")
+            _show_defect(error)
+            sys.exit(1)
+        _say(line)
         if isinstance(error, OSError):  # standard output itself may be full
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(2)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
 
-from ic_assets.core import locks, session
+from ic_assets.core import locks, masking, session
 from ic_assets.core.failures import Refused
 from ic_assets.core.files import SQL_DIR
 from ic_assets.core.sql import read
@@ -138,13 +138,15 @@ def require(postgres_url: str) -> None:
         )
 
 
-def downgrade(postgres_url: str) -> None:
+def downgrade(postgres_url: str, refuse: Callable[[psycopg.Connection], None] = lambda _: None) -> None:
     """Removes what is ours: all tables, views and functions of the revisions, and the schema if that leaves it
-    empty. A reconciliation table that stood before the first upgrade stays."""
+    empty. A reconciliation table that stood before the first upgrade stays. ``refuse`` is asked in the transaction that
+    removes, and raises where it must not."""
     from alembic import command
     from sqlalchemy import text
 
     with _locked(postgres_url) as connection:
+        refuse(_driver(connection))
         try:
             _drop_repeatable(_driver(connection))
             command.downgrade(_config(connection), "base")
@@ -212,7 +214,9 @@ def _locked(postgres_url: str) -> Iterator[Connection]:
     from sqlalchemy import create_engine, text
     from sqlalchemy.pool import NullPool
 
-    engine = create_engine("postgresql+psycopg://", creator=lambda: session.connect(postgres_url), poolclass=NullPool)
-    with engine.begin() as connection:
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: session.connect(postgres_url), poolclass=NullPool, hide_parameters=True
+    )
+    with masking.quiet(), engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.SCHEMA})
         yield connection

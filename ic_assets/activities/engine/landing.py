@@ -150,16 +150,19 @@ def land(
     """
     info = info or inspected(path)
     key = drop_key(path, info.content_sha256)
+
+    def once(connection: psycopg.Connection) -> Landed:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.LANDING,))
+        before = connection.execute(
+            "SELECT drop_key FROM staging.ic_drop WHERE content_sha256 = %s AND state = 'landed'",
+            (info.content_sha256,),
+        ).fetchone()
+        if before:
+            return Landed(before[0], file_name(path), already_landed=True)
+        return _Landing(connection, settings, path, info, key, progress).run()
+
     try:
-        with database.transaction() as connection:
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.LANDING,))
-            before = connection.execute(
-                "SELECT drop_key FROM staging.ic_drop WHERE content_sha256 = %s AND state = 'landed'",
-                (info.content_sha256,),
-            ).fetchone()
-            if before:
-                return Landed(before[0], file_name(path), already_landed=True)
-            return _Landing(connection, settings, path, info, key, progress).run()
+        return database.repeated("landing", once)
     except DropRefused as refusal:
         with database.transaction() as connection:
             connection.execute(
