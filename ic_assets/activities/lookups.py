@@ -51,9 +51,6 @@ _OF_MASTER = (
         "comm_opportunityid = :id",
     ),
     ("case", "Everything about a support case", "comm_caseid = :id"),
-    ("hubspot_contact", "What of a HubSpot contact came from the legacy system", "hubspot_contact_id = :id"),
-    ("hubspot_company", "The same of a HubSpot company", "hubspot_company_id = :id"),
-    ("hubspot_deal", "The same of a HubSpot deal", "hubspot_deal_id = :id"),
     (
         "orphan",
         "What leads to no HubSpot record, by date",

@@ -21,9 +21,9 @@ VALUES = {
     "type": "'calls'",
     "drop": "'a.csv@01234567'",
 }
-# The plan's own figures, table by table.
+# The plan's own figures, table by table; of the master's 13 those by HubSpot's ids are on the derivatives.
 WANTED = {
-    "ic_communication_master": 13,
+    "ic_communication_master": 10,
     "ic_calls": 7,
     "ic_emails": 8,
     "ic_meetings": 8,

@@ -6,7 +6,7 @@ DECLARE
     what text;
 BEGIN
     FOREACH what IN ARRAY ARRAY[
-        'person', 'company', 'opportunity', 'case', 'hubspot_contact', 'hubspot_company', 'hubspot_deal', 'orphan', 'source'
+        'person', 'company', 'opportunity', 'case', 'orphan', 'source'
     ] LOOP
         EXECUTE format('DROP INDEX staging.ic_communication_master_%s', what);
     END LOOP;
@@ -20,3 +20,4 @@ BEGIN
 END $$;
 DROP INDEX staging.ic_tasks_open;
 DROP INDEX staging.ic_tasks_case;
+ALTER TABLE staging.ic_communication_master ADD COLUMN row_hash bigint NOT NULL DEFAULT 0;

@@ -1,7 +1,8 @@
 -- What people look records up by (ic_assets/activities/lookups.py says what for). Run once by the schema
 -- migration 0014; 0014_indexes_down.sql takes it back. No parameters.
 --
--- A first load builds them once, at its end. Partial where most rows have nothing there: such rows cost nothing. None
+-- By HubSpot's ids the derivatives are asked, of which each type has its own. A first load builds all of them once, at
+-- its end. Partial where most rows have nothing there: such rows cost nothing. None
 -- holds staging_status, which changes in every row of a load, nor api_push_status but where it says that somebody must
 -- look: an update that touches no index stays on its page.
 
@@ -13,12 +14,6 @@ CREATE INDEX ic_communication_master_opportunity ON staging.ic_communication_mas
 WHERE comm_opportunityid IS NOT NULL;
 CREATE INDEX ic_communication_master_case ON staging.ic_communication_master (comm_caseid)
 WHERE comm_caseid IS NOT NULL;
-CREATE INDEX ic_communication_master_hubspot_contact ON staging.ic_communication_master (hubspot_contact_id)
-WHERE hubspot_contact_id IS NOT NULL;
-CREATE INDEX ic_communication_master_hubspot_company ON staging.ic_communication_master (hubspot_company_id)
-WHERE hubspot_company_id IS NOT NULL;
-CREATE INDEX ic_communication_master_hubspot_deal ON staging.ic_communication_master (hubspot_deal_id)
-WHERE hubspot_deal_id IS NOT NULL;
 CREATE INDEX ic_communication_master_orphan ON staging.ic_communication_master (comm_datetime)
 WHERE is_orphaned;
 CREATE INDEX ic_communication_master_source ON staging.ic_communication_master
@@ -55,3 +50,6 @@ BEGIN
 END $$;
 CREATE INDEX ic_tasks_open ON staging.ic_tasks (due_date) WHERE task_status NOT IN ('COMPLETED', 'DEFERRED');
 CREATE INDEX ic_tasks_case ON staging.ic_tasks (source_case_id) WHERE source_case_id IS NOT NULL;
+
+-- Nothing reads it: a version is known by its drop and line.
+ALTER TABLE staging.ic_communication_master DROP COLUMN row_hash;
