@@ -1,5 +1,5 @@
--- Parameters: approved_by, portal_id, types (text[]), first_month, last_month, include_orphans, overwrite_edits, records,
--- orphans, fingerprint.
+-- Parameters: approved_by, portal_id, types (text[]), first_month, last_month, include_orphans, overwrite_edits,
+-- records, orphans, fingerprint.
 INSERT INTO hubspot.approval (
     approved_by, portal_id, types, first_month, last_month, include_orphans, overwrite_edits, records, orphans,
     fingerprint
