@@ -36,3 +36,19 @@ AND p_text COLLATE "C"
 ~ '^[A-Za-z0-9_+-]+([.][A-Za-z0-9_+-]+)*@([A-Za-z0-9]+(-[A-Za-z0-9]+)*[.])+[A-Za-z]{2,24}$'
 -- Domains of special use, and those that are written in another script.
 AND p_text COLLATE "C" !~* '[.@](arpa|invalid|local|localhost|onion|test)$|[.@]xn--';
+
+-- Addresses joined by '; ' and further ones after them, each once: what an e-mail to several people is sent to. NULL
+-- when there are none.
+CREATE OR REPLACE FUNCTION staging.ic_all_addresses(p_addresses text, p_further text[])
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT string_agg(given.address, '; ' ORDER BY given.place)
+    FROM (
+        SELECT DISTINCT ON (lower(one.address))
+            one.address,
+            one.place
+        FROM unnest(string_to_array(p_addresses, '; ') || p_further) WITH ORDINALITY AS one (address, place)
+        ORDER BY lower(one.address), one.place
+    ) AS given
+);

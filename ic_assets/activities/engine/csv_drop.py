@@ -20,6 +20,7 @@ from ic_assets.activities.engine.csv_records import Records
 from ic_assets.activities.engine.csv_rows import Block, Converter, DropInfo, FieldWarning, Reading, Reject, shown
 from ic_assets.activities.engine.drop_file import DropFile
 from ic_assets.core.failures import DropRefused
+from ic_assets.core.processes import plain_environment, python
 
 DELIMITERS = (",", ";", "\t")
 
@@ -55,9 +56,11 @@ def inspect(path: Path) -> DropInfo:
 
 def inspect_beside(path: Path) -> DropInfo | None:
     """``inspect`` by a process of its own, while this one does something else; None where that gives no answer."""
-    command = [sys.executable, "-m", __name__, os.fspath(path)]
     finished = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=csv_processes.environment()
+        python(__name__, os.fspath(path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=plain_environment(),
     )
     info: DropInfo | None = pickle.loads(finished.stdout) if finished.returncode == 0 else None  # noqa: S301 - our own
     return info
