@@ -26,7 +26,7 @@ RETURN (
     LEFT JOIN staging.ic_activity_classification AS known ON known.comm_type = staging.ic_norm(p_comm_type)
 );
 
--- Whether a text is an e-mail address beyond doubt: what the library that reads the others (activities/engine/addresses.py)
+-- Whether a text is an e-mail address beyond doubt, which the reader of the others (engine/addresses.py)
 -- would take as it is. Only ASCII, no comments, no quotes; NULL for NULL. Linear in time.
 CREATE OR REPLACE FUNCTION staging.ic_is_address(p_text text)
 RETURNS boolean
