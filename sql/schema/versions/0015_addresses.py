@@ -2,13 +2,13 @@
 
 from ic_assets.core.schema import run_file
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 
 
 def upgrade() -> None:
-    run_file("0014_addresses_up")
+    run_file("0015_addresses_up")
 
 
 def downgrade() -> None:
-    run_file("0014_addresses_down")
+    run_file("0015_addresses_down")
