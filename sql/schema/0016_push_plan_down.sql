@@ -1,4 +1,4 @@
--- Takes 0015_push_plan_up.sql back. No parameters.
+-- Takes 0016_push_plan_up.sql back. No parameters.
 ALTER TABLE hubspot.push_rollback_record DROP CONSTRAINT push_rollback_record_outcome_check;
 UPDATE hubspot.push_rollback_record SET outcome = 'failed'
 WHERE outcome = 'intended';

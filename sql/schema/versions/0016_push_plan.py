@@ -2,13 +2,13 @@
 
 from ic_assets.core.schema import run_file
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 
 
 def upgrade() -> None:
-    run_file("0015_push_plan_up")
+    run_file("0016_push_plan_up")
 
 
 def downgrade() -> None:
-    run_file("0015_push_plan_down")
+    run_file("0016_push_plan_down")

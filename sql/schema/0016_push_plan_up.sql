@@ -1,5 +1,5 @@
--- What a push judged is what it sends: its plan is kept while it works. Run once by the schema migration 0015;
--- 0015_push_plan_down.sql takes it back. No parameters.
+-- What a push judged is what it sends: its plan is kept while it works. Run once by the schema migration 0016;
+-- 0016_push_plan_down.sql takes it back. No parameters.
 
 -- Grain: one record that one push shall create, change or remove, as staging stood in the snapshot in which it was
 -- judged. hash: md5 of the payload; NULL: the record shall not stand. activity_type: the type that the communication
