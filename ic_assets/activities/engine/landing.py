@@ -62,6 +62,8 @@ class Landed:
     months: tuple[date, ...] = ()
     missing_columns: tuple[str, ...] = ()
     unknown_columns: tuple[str, ...] = ()
+    encoding: str | None = None
+    words: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -78,6 +80,8 @@ class Landed:
             "months": [month_key(month) for month in self.months],
             "missing_columns": list(self.missing_columns),
             "unknown_columns": list(self.unknown_columns),
+            "encoding": self.encoding,
+            "words": list(self.words),
         }
 
 
@@ -101,14 +105,14 @@ def file_name(path: Path) -> str:
     return path.name.encode("utf-8", "backslashreplace").decode()
 
 
-def inspected(path: Path) -> DropInfo:
+def inspected(path: Path, encoding: str | None = None) -> DropInfo:
     """``inspect``, once for a file that stays as it is: a command names the drop before its run lands it."""
     try:
         status = path.stat()
     except OSError:
-        return inspect(path)
+        return inspect(path, encoding)
     with _looking:
-        return _inspected(path, status.st_size, status.st_mtime_ns, status.st_ino)
+        return _inspected(path, encoding, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def look_ahead(path: Path) -> None:
@@ -116,7 +120,7 @@ def look_ahead(path: Path) -> None:
 
     def look() -> None:
         with suppress(Exception):  # the command finds the same
-            inspected(path)
+            inspected(path, Settings.from_env().encoding)
 
     threading.Thread(target=look, daemon=True).start()
 
@@ -125,8 +129,35 @@ _looking = threading.Lock()
 
 
 @lru_cache(maxsize=8)
-def _inspected(path: Path, size: int, _mtime_ns: int, _inode: int) -> DropInfo:
-    return (inspect_beside(path) if size >= _BESIDE_FROM_BYTES else None) or inspect(path)
+def _inspected(path: Path, encoding: str | None, size: int, _mtime_ns: int, _inode: int) -> DropInfo:
+    return (inspect_beside(path, encoding) if size >= _BESIDE_FROM_BYTES else None) or inspect(path, encoding)
+
+
+def landed_before(connection: psycopg.Connection, settings: Settings, content_sha256: str) -> str | None:
+    """The drop that loaded this content, read as these settings say. One of which no row was loaded does not count."""
+    row = connection.execute(
+        statement("activities/landing/before"), {"content_sha256": content_sha256, "reading": settings.reading}
+    ).fetchone()
+    return row[0] if row else None
+
+
+def record_refusal(connection: psycopg.Connection, path: Path, refusal: DropRefused) -> None:
+    """Puts a file on record that was refused before it was known what it holds. One and the same file is counted once."""
+    try:
+        status = path.stat()
+        seen = f"{path.name} {status.st_size} {status.st_mtime_ns}"
+    except OSError:
+        return  # there is no such file
+    digest = hashlib.sha256(seen.encode("utf-8", "surrogateescape")).hexdigest()
+    nothing = DropInfo(digest, status.st_size, "", "", {}, 0, 0, (), (), Identity(0, 0, 0))
+    _record_refusal(connection, {**_description(path, nothing, drop_key(path, digest)), "reading": None}, refusal)
+
+
+def _record_refusal(connection: psycopg.Connection, description: dict[str, Any], refusal: DropRefused) -> None:
+    connection.execute(
+        statement("activities/landing/refuse"),
+        {**description, "error_message": str(refusal).encode("utf-8", "backslashreplace").decode()},
+    )
 
 
 def land(
@@ -142,24 +173,17 @@ def land(
     Raises ``DropRefused`` when the file as a whole cannot be loaded; nothing of it is then, and the drop is on record
     as refused.
     """
-    info = info or inspected(path)
+    info = info or inspected(path, settings.encoding)
     key = drop_key(path, info.content_sha256)
     try:
         with database.transaction() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.LANDING,))
-            before = connection.execute(
-                "SELECT drop_key FROM staging.ic_drop WHERE content_sha256 = %s AND state = 'landed'",
-                (info.content_sha256,),
-            ).fetchone()
-            if before:
-                return Landed(before[0], file_name(path), already_landed=True)
+            if before := landed_before(connection, settings, info.content_sha256):
+                return Landed(before, file_name(path), already_landed=True)
             return _Landing(connection, settings, path, info, key, progress).run()
     except DropRefused as refusal:
         with database.transaction() as connection:
-            connection.execute(
-                statement("activities/landing/refuse"),
-                {**_description(path, info, key), "error_message": str(refusal)},
-            )
+            _record_refusal(connection, {**_description(path, info, key), "reading": settings.reading}, refusal)
         raise
 
 
@@ -170,6 +194,7 @@ def _description(path: Path, info: DropInfo, key: str) -> dict[str, Any]:
         "content_sha256": info.content_sha256,
         "byte_size": info.byte_size,
         "encoding": info.encoding,
+        "words": list(info.words),
         "delimiter": info.delimiter,
         "missing_columns": list(info.missing_columns),
         "unknown_columns": list(info.unknown_columns),
@@ -220,9 +245,10 @@ class _Landing:
         self.reasons: Counter[str] = Counter()
 
     def run(self) -> Landed:
-        self.connection.execute("DELETE FROM staging.ic_drop WHERE drop_key = %s AND state = 'refused'", (self.key,))
+        self._make_room()
         row = self.connection.execute(
-            statement("activities/landing/register"), _description(self.path, self.info, self.key)
+            statement("activities/landing/register"),
+            {**_description(self.path, self.info, self.key), "reading": self.settings.reading},
         ).fetchone()
         assert row is not None  # noqa: S101 - INSERT ... RETURNING gives one row
         self.drop_id = row[0]
@@ -263,6 +289,18 @@ class _Landing:
         )
         return landed
 
+    def _make_room(self) -> None:
+        """Removes what an attempt left that loaded nothing. A drop of the same name and content that was loaded under other
+        settings stays, and this one gets another key."""
+        for table in ("ic_rejected_row", "ic_field_warning", "ic_drop"):
+            self.connection.execute(
+                statement("activities/landing/forget_nothing", table=sql.Identifier(table)), {"drop_key": self.key}
+            )
+        earlier = "SELECT count(*) FROM staging.ic_drop WHERE drop_key = %s OR drop_key LIKE %s"
+        row = self.connection.execute(earlier, (self.key, f"{like(self.key)}.%")).fetchone()
+        if row and row[0]:
+            self.key = f"{self.key}.{row[0] + 1}"
+
     def _copy(self) -> tuple[int, int]:
         """Copies the readable rows. Returns the rows of the file and those that were copied."""
         reader = read(
@@ -275,6 +313,7 @@ class _Landing:
             end=at_midnight(partitions_end()),
             on_reject=self._reject,
             on_warning=self._warn,
+            keep_zero_ids=self.settings.keep_zero_ids,
         )
         is_large = self.info.byte_size >= _REFILL_FROM_BYTES
         with refill.refilled(self.connection, _TABLE) if is_large else nullcontext(False) as is_empty:
