@@ -13,7 +13,7 @@ import psycopg
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.dictionary import described, origins
-from ic_assets.activities.engine.classification import classification
+from ic_assets.activities.engine.classification import CLASSIFICATION
 from ic_assets.core import schema
 from ic_assets.core.catalog import Catalog, Column, Table
 from ic_assets.core.erd import graphml, mermaid, png
@@ -22,21 +22,21 @@ from ic_assets.resources.services import services
 
 DOCS = Path(__file__).parent
 PICTURE = DOCS / "images" / "erd.png"
-CLASSIFICATION = DOCS / "classification.md"
+CLASSIFICATION_PAGE = DOCS / "classification.md"
 _BEGIN, _END = "<!-- Written by `make docs` from sql/activities/classification.csv. -->", "<!-- Up to here. -->"
 _CHANNELS = {"SMS": "SMS", "LINKEDIN_MESSAGE": "LinkedIn message", "WHATS_APP": "WhatsApp"}
 
 
 def pages(catalog: Catalog) -> dict[Path, str]:
     """The text of every file that is made here, by path."""
-    before = CLASSIFICATION.read_text(encoding="utf-8")
+    before = CLASSIFICATION_PAGE.read_text(encoding="utf-8")
     head, _, rest = before.partition(_BEGIN)
     tail = rest.partition(_END)[2]
     return {
         DOCS / "erd.md": _erd_page(catalog),
         DOCS / "erd.graphml": graphml(catalog),
         DOCS / "data-dictionary.md": dictionary(catalog),
-        CLASSIFICATION: f"{head}{_BEGIN}\n\n{decision_tree()}\n{_END}{tail}",
+        CLASSIFICATION_PAGE: f"{head}{_BEGIN}\n\n{decision_tree()}\n{_END}{tail}",
     }
 
 
@@ -123,7 +123,7 @@ def _holds(column: Column, table: Table, catalog: Catalog) -> str:
 def decision_tree() -> str:
     """The classification as a drawing and as a table."""
     values: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for comm_type, activity, channel in classification():
+    for comm_type, activity, channel in CLASSIFICATION.load().rows:
         values[activity, channel or ""].append(comm_type)
     cases = values.pop(("case", ""))
     lines = [

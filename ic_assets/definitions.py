@@ -10,7 +10,7 @@ import dagster as dg
 from ic_assets.activities import definitions as activities
 from ic_assets.core.settings import Execution
 from ic_assets.executors import executor
-from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource, Reporter
+from ic_assets.resources.dagster_resources import HubSpotResource, Nowhere, PostgresResource, Reporter
 
 
 def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -22,6 +22,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
                 "postgres": PostgresResource(),
                 "hubspot": HubSpotResource(),
                 "reporter": Reporter(),
+                "io_manager": Nowhere(),
                 **(resources or {}),
             },
             executor=executor(Execution.from_env()),

@@ -64,8 +64,8 @@ def _kubernetes() -> dg.ExecutorDefinition:
         raise Refused(
             f"IC_EXECUTOR=k8s needs a package that is not installed ({error.name}): {_install('kubernetes')}"
         ) from error
-    # Image, secrets and volumes are those of the run's own pod.
-    return k8s_job_executor
+    # Image, secrets and volumes are those of the run's own pod. Configured, since the launchpad could name others.
+    return k8s_job_executor.configured({}, name="k8s")
 
 
 def _install(extra: str) -> str:

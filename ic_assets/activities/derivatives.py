@@ -19,7 +19,6 @@ from ic_assets.activities.metadata import (
 )
 from ic_assets.activities.partitions import months
 from ic_assets.activities.run_metadata import Sample, add_run_metadata, sampled
-from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
 
 _TYPE_OF = {keys.derivative(activity): activity for activity in ACTIVITY_TYPES}
@@ -39,7 +38,7 @@ def _spec(activity: ActivityType) -> dg.AssetSpec:
             "activities/derivatives/apply_parts",
             "activities/derivatives/rendered",
             "activities/derivatives/remove_departed",
-            "schema/0001_views_up",
+            "schema/views",
             extra=template_fingerprint(activity),
         ),
         metadata={
@@ -78,7 +77,7 @@ def activity_derivatives(
 ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     wanted = [activity for key, activity in _TYPE_OF.items() if key in context.selected_asset_keys]
     range_ = window(context)
-    for activity, written in derivatives.apply_derivatives(postgres.database, wanted, range_, Settings.from_env()):
+    for activity, written in derivatives.apply_derivatives(postgres.database, wanted, range_, postgres.settings):
         with postgres.database.transaction() as connection:
             sample = sampled(connection, _sample_of(activity), range_)
         account = (
@@ -86,5 +85,5 @@ def activity_derivatives(
             f"removed; {written.invalid:,} with a payload that HubSpot would refuse."
         )
         key = keys.derivative(activity)
-        add_run_metadata(context, key, written.row_counts, account, sample)
+        add_run_metadata(context, postgres.settings, key, written.row_counts, account, sample)
         yield dg.MaterializeResult(asset_key=key)

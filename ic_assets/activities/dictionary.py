@@ -30,11 +30,15 @@ TABLES = {
     "staging.ic_figure": "One thing that a stage or a check counted of one month.",
     "staging.ic_figure_month": "One month whose figures were counted, and in which state.",
     "staging.ic_activity_classification": "One value of Comm_Type and the activity type that it becomes.",
+    "staging.ic_rule_file": "One version of a file of rules that was applied; the highest turn is in force.",
+    "staging.ic_drop_file": "One file of the drop folder, in one state, that was looked into.",
+    "staging.ic_attempt": "One piece of work that a sensor has started and that is not done.",
     "staging.ic_communication_master": "One communication, typed and classified, with its HubSpot ids.",
     "staging.reconciliation_log": "One legacy id of one month that leads to no HubSpot record.",
     "staging.ic_payload_part": "One note that continues a body over HubSpot's limit.",
     "staging.ic_rollback": "One roll-back of staging and what it removed.",
     "staging.ic_schema_version": "The revision of `sql/schema` that the database is at.",
+    "staging.ic_schema_text": "The text of views and functions that the database was made with.",
     **{f"staging.{a.table}": f"One communication as HubSpot's {a.name}, with its payload." for a in ACTIVITY_TYPES},
     **{
         f"staging.{e.table}": f"One legacy id of a {e.singular} and its HubSpot id. Yours: filled by `ic-assets reconcile`."
@@ -137,6 +141,30 @@ _BOOKS: dict[str, dict[str, str]] = {
         "activity_type": "What it becomes; case: decided by case id and priority",
         "channel_type": "Channel of a communication",
     },
+    "staging.ic_rule_file": {
+        "name": "The file, under sql/",
+        "digest": "SHA-256 of its bytes",
+        "modified_at": "When the file was written",
+        "applied_at": "When it was applied",
+        "turn": "Counts up with each version that is applied, one that comes back too",
+    },
+    "staging.ic_drop_file": {
+        "file_name": "Its name in the folder",
+        "identity": "Size, modification time and inode",
+        "drop_key": "Name and digest of its content: its partition",
+        "refused": "Why it cannot be loaded, in one line",
+        "is_settled": "Whether its content has landed, here or under another name",
+        "looked_at": "When it was looked into",
+    },
+    "staging.ic_attempt": {
+        "sensor": "The sensor",
+        "subject": "What is not done: a file, a month",
+        "cause": "The state that asks for it; another one begins with the first attempt",
+        "attempts": "How often it was started",
+        "tried_at": "When it was started last",
+        "run_key": "The run of the last attempt",
+        "reason": "Why the last attempt failed, in one line",
+    },
     "staging.reconciliation_log": {
         "id": "Surrogate key",
         "operation": "FK_RESOLUTION",
@@ -163,6 +191,10 @@ _BOOKS: dict[str, dict[str, str]] = {
         "rolled_back_at": "When",
     },
     "staging.ic_schema_version": {"version_num": "The revision"},
+    "staging.ic_schema_text": {
+        "digest": "SHA-256 of `functions.sql` and `views.sql`, its first 16 digits",
+        "made_at": "When they were made",
+    },
     "hubspot.approval": {
         "approval_id": "Surrogate key",
         "approved_by": "Who",

@@ -12,7 +12,6 @@ from ic_assets.activities.metadata import code_version, described, landing_schem
 from ic_assets.activities.partitions import csv_drops, months
 from ic_assets.activities.run_metadata import bar
 from ic_assets.core.failures import Refused
-from ic_assets.core.settings import Settings
 from ic_assets.core.windows import month_key
 from ic_assets.resources.dagster_events import observe
 from ic_assets.resources.dagster_resources import PostgresResource, Reporter
@@ -34,12 +33,6 @@ ic_communication_landing_months = dg.AssetSpec(
     ),
     deps=[keys.LANDING],
 )
-
-
-class DropConfig(dg.Config):
-    """Where the dropped file is; by default in the drop folder, under the name in the partition key."""
-
-    path: str | None = None
 
 
 @dg.asset(
@@ -73,12 +66,11 @@ class DropConfig(dg.Config):
 )
 def ic_communication_landing(
     context: dg.AssetExecutionContext,
-    config: DropConfig,
     postgres: PostgresResource,
     reporter: dg.ResourceParam[Reporter],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    settings = Settings.from_env()
-    path = Path(config.path) if config.path else settings.drop_dir / context.partition_key.rpartition("@")[0]
+    settings = postgres.settings
+    path = reporter.file or _in_drop_folder(settings.drop_dir, context.partition_key)
     info = inspected(path)
     key = drop_key(path, info.content_sha256)
     if key.rpartition("@")[2] != context.partition_key.rpartition("@")[2]:
@@ -102,6 +94,16 @@ def ic_communication_landing(
     return dg.MaterializeResult(
         metadata=_metadata(landed), check_results=[result(verdict, keys.LANDING) for verdict in verdicts]
     )
+
+
+def _in_drop_folder(folder: Path, partition_key: str) -> Path:
+    """The file that the key was made of. Looked for among the folder's own files: a key is text from outside, and
+    ``../name`` in it names none of them."""
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if not path.is_symlink() and drop_key(path, "") == f"{partition_key.rpartition('@')[0]}@":
+                return path
+    raise Refused(f"{partition_key}: no such file in {folder}; put it back, or load it with `ic-assets load FILE`")
 
 
 def _metadata(landed: Landed) -> dict[str, dg.MetadataValue]:

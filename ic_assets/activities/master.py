@@ -7,7 +7,6 @@ from ic_assets.activities.engine import classification, slices, stages
 from ic_assets.activities.metadata import code_version, described, master_schema, table_metadata
 from ic_assets.activities.partitions import months
 from ic_assets.activities.run_metadata import Sample, add_run_metadata, sampled
-from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
 
 
@@ -38,7 +37,7 @@ SAMPLE = Sample(
         "activities/master/incoming",
         "activities/master/by_type",
         "activities/master/departed",
-        extra=classification.CLASSIFICATION_FILE.read_text(encoding="utf-8"),
+        extra=classification.CLASSIFICATION.path.read_text(encoding="utf-8"),
     ),
     metadata={**table_metadata("ic_communication_master"), "dagster/column_schema": master_schema()},
     description=described(
@@ -54,7 +53,7 @@ SAMPLE = Sample(
     ),
 )
 def ic_communication_master(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    settings = Settings.from_env()
+    settings = postgres.settings
     with postgres.database.transaction() as connection:
         changed = classification.sync_classification(connection)
     with postgres.database.transaction() as connection:
@@ -62,5 +61,5 @@ def ic_communication_master(context: dg.AssetExecutionContext, postgres: Postgre
         sample = sampled(connection, SAMPLE, window(context))
     account = f"{sum(written.row_counts.values()):,} communications, {written.written:,} of them written."
     news = {"classification_changed": dg.MetadataValue.json(changed)} if changed else {}
-    add_run_metadata(context, keys.MASTER, written.row_counts, account, sample, news)
+    add_run_metadata(context, settings, keys.MASTER, written.row_counts, account, sample, news)
     return dg.MaterializeResult()

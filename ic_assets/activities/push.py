@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import dagster as dg
-from pydantic import Field
 
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
@@ -15,25 +14,31 @@ from ic_assets.activities.engine.push_readback import read_back
 from ic_assets.activities.engine.rules import gates
 from ic_assets.activities.partitions import months
 from ic_assets.core.failures import Refused, Unavailable
-from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource, Reporter
 
 MODES = ("dry-run", "test", "production")
 # Dagster lets one step of a pool run at a time (dagster.yaml).
 POOL = "hubspot_api"
-# On runs that have had their approval.
+# On runs that have had their approval: whose.
 _APPROVED = "ic_assets/approved_by"
 
-
-class PushConfig(dg.Config):
-    """What a push may do. As it stands, nothing: it looks and says what it would do."""
-
-    mode: str = Field("dry-run", description="dry-run looks only; test pushes 100 records; production pushes all")
-    limit: int | None = Field(None, gt=0, description="At most so many records")
-    include_orphans: bool = Field(False, description="Also push communications that lead to no HubSpot record")
-    approved_by: str | None = Field(None, description="Who approved this production push")
-    all_months: bool = Field(False, description="Push every month, whatever the partitions of this run")
-
+# What a push may do. As it stands, nothing: it looks and says what it would do. Not a ``dg.Config``, whose text, numbers
+# and booleans may each be {"env": NAME} from the launchpad: a token would then stand in the run's events.
+_CONFIG = {
+    "mode": dg.Field(
+        dg.Enum("PushMode", [dg.EnumValue(mode) for mode in MODES]),
+        default_value="dry-run",
+        description="dry-run looks only; test pushes 100 records; production pushes all, and wants an approval on record "
+        "(`ic-assets approve`)",
+    ),
+    "limit": dg.Field(dg.Noneable(int), default_value=None, description="At most so many records"),
+    "include_orphans": dg.Field(
+        bool, default_value=False, description="Also push communications that lead to no HubSpot record"
+    ),
+    "all_months": dg.Field(
+        bool, default_value=False, description="Push every month, whatever the partitions of this run"
+    ),
+}
 
 _TYPE_OF = {keys.engagement(activity): activity.name for activity in ACTIVITY_TYPES}
 
@@ -61,15 +66,15 @@ _TYPE_OF = {keys.engagement(activity): activity.name for activity in ACTIVITY_TY
     partitions_def=months,
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool=POOL,
+    config_schema=_CONFIG,
 )
 def hubspot_engagements(
     context: dg.AssetExecutionContext,
-    config: PushConfig,
     postgres: PostgresResource,
     hubspot: HubSpotResource,
     reporter: dg.ResourceParam[Reporter],
 ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
-    options = _options(context, config)
+    options = _options(context, reporter, payload_version(postgres.settings))
     if options.mode != "dry-run":
         _refuse_on_red_gates(postgres)
     hubspot.prepare(postgres.database)
@@ -77,15 +82,15 @@ def hubspot_engagements(
         _prepare_production(context, options, postgres, hubspot)
     result = push(
         postgres.database.postgres_url,
-        Settings.from_env(),
+        postgres.settings,
         hubspot.target(),
         options,
         progress=_progress(context, reporter),
     )
     reporter.finished("push", result)
     summary = result.to_json()
-    context.log.info(f"{config.mode}: {summary}")
-    if config.mode == "dry-run":
+    context.log.info(f"{options.mode}: {summary}")
+    if options.mode == "dry-run":
         # Nothing was written, so nothing is materialized; the figures are in the run's log.
         return
     counted = _read_back(context, postgres, hubspot, result)
@@ -94,7 +99,7 @@ def hubspot_engagements(
         yield dg.MaterializeResult(
             asset_key=key,
             metadata={
-                "mode": config.mode,
+                "mode": options.mode,
                 **{name: value for name, value in figures.items() if isinstance(value, int | float)},
                 **{f"standing_in_{place}": records for place, records in counted.get(_TYPE_OF[key], {}).items()},
                 "whole_push": dg.MetadataValue.json({k: v for k, v in summary.items() if k != "by_type"}),
@@ -107,20 +112,21 @@ def hubspot_engagements(
         )
 
 
-def _options(context: dg.AssetExecutionContext, config: PushConfig) -> PushOptions:
-    if config.mode not in MODES:
-        raise Refused(f"mode {config.mode!r} is not one of {', '.join(MODES)}")
+def _options(context: dg.AssetExecutionContext, reporter: Reporter, version: str) -> PushOptions:
+    config = context.op_execution_context.op_config
+    if config["limit"] is not None and config["limit"] <= 0:
+        raise Refused(f"limit {config['limit']} is not a number of records above 0")
     window = context.partition_time_window
     last = (window.end - timedelta(days=1)).date().replace(day=1)
     return PushOptions(
-        mode=config.mode,
+        mode=config["mode"],
         types=tuple(_TYPE_OF[key] for key in sorted(context.selected_asset_keys)),
-        months=None if config.all_months else (window.start.date(), last),
-        limit=config.limit,
-        include_orphans=config.include_orphans,
-        approved_by=config.approved_by,
+        months=None if config["all_months"] else (window.start.date(), last),
+        limit=config["limit"],
+        include_orphans=config["include_orphans"],
+        approved_by=reporter.approved_by,
         run_id=context.run.run_id,
-        payload_version=payload_version(Settings.from_env()),
+        payload_version=version,
     )
 
 
@@ -136,14 +142,10 @@ def _prepare_production(
     context: dg.AssetExecutionContext, options: PushOptions, postgres: PostgresResource, hubspot: HubSpotResource
 ) -> None:
     """An approval of exactly this data, and a restore point. Raises ``Refused``."""
-    settings = Settings.from_env()
+    settings = postgres.settings
     scope = Scope(options.types, options.months, options.include_orphans)
-    # A step that is delivered a second time, and a run that is executed again, may use an approval. They give none to what
-    # has been loaded since.
-    run = context.instance.get_run_by_id(context.run.run_id)
-    approved_by = None if run and _APPROVED in run.tags else options.approved_by
     with postgres.database.transaction() as connection:
-        approval = require(connection, hubspot.portal_id(), scope, settings, approved_by)
+        approval = require(connection, hubspot.portal_id(), scope, settings, options.approved_by)
     context.instance.add_run_tags(context.run.run_id, {_APPROVED: approval.approved_by})
     context.log.info(f"Approved by {approval.approved_by} at {approval.approved_at:%Y-%m-%d %H:%M} UTC.")
     dump = backup(postgres.database.postgres_url, settings.home / "backups")

@@ -7,7 +7,6 @@ from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine import push_report, quality_report, report
-from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
 
 SummaryFrame = create_dagster_pandas_dataframe_type(
@@ -38,7 +37,7 @@ SummaryFrame = create_dagster_pandas_dataframe_type(
 def data_quality(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.Output[pd.DataFrame]:
     with postgres.database.transaction() as connection:
         quality = quality_report.data_quality(connection)
-    paths = report.write(quality, Settings.from_env().home / "reports")
+    paths = report.write(quality, postgres.settings.home / "reports")
     return dg.Output(
         quality.frames["summary"],
         metadata={
@@ -64,7 +63,7 @@ def data_quality(context: dg.AssetExecutionContext, postgres: PostgresResource) 
 def push_completion(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     with postgres.database.transaction() as connection:
         completion = push_report.push_completion(connection)
-    paths = report.write(completion, Settings.from_env().home / "reports")
+    paths = report.write(completion, postgres.settings.home / "reports")
     return dg.MaterializeResult(
         metadata={
             "report": dg.MetadataValue.md(completion.markdown),

@@ -8,7 +8,6 @@ from ic_assets.activities.master import SAMPLE, window
 from ic_assets.activities.metadata import code_version, described, master_schema, table_metadata
 from ic_assets.activities.partitions import months
 from ic_assets.activities.run_metadata import add_run_metadata, sampled
-from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
 
 
@@ -41,8 +40,8 @@ from ic_assets.resources.dagster_resources import PostgresResource
 )
 def resolved(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     with postgres.database.transaction() as connection:
-        written = stages.apply_resolution(connection, window(context), Settings.from_env())
+        written = stages.apply_resolution(connection, window(context), postgres.settings)
         sample = sampled(connection, SAMPLE, window(context))
     account = f"{sum(written.row_counts.values()):,} communications, {written.written:,} of them written again."
-    add_run_metadata(context, keys.RESOLVED, written.row_counts, account, sample)
+    add_run_metadata(context, postgres.settings, keys.RESOLVED, written.row_counts, account, sample)
     return dg.MaterializeResult()

@@ -63,6 +63,7 @@ def _shown(column: str, value: Any) -> str:
 
 def add_run_metadata(
     context: dg.AssetExecutionContext,
+    settings: Settings,
     key: dg.AssetKey,
     counts: Mapping[date, int],
     account: str,
@@ -81,7 +82,6 @@ def add_run_metadata(
             partition_key=month,
         )
     first, last = months[0][:7], months[-1][:7]
-    settings = Settings.from_env()
     report = settings.home / "reports" / "data_quality.html"
     context.add_asset_metadata(
         {

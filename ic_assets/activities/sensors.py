@@ -13,17 +13,19 @@ from typing import Any
 import dagster as dg
 import psycopg
 
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine import classification, slices
+from ic_assets.activities.engine.approval import Scope, require
 from ic_assets.activities.engine.drop_file import BLOCK_BYTES, DropFile
 from ic_assets.activities.engine.landing import drop_key
 from ic_assets.activities.jobs import bring_months_up_to_date, land_drop, push_to_hubspot
 from ic_assets.activities.partitions import csv_drops
 from ic_assets.core import locks
-from ic_assets.core.failures import Refused
+from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 from ic_assets.core.windows import month_key
-from ic_assets.resources.dagster_resources import PostgresResource
+from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource
 
 # A file counts as complete when nobody wrote to it for so long and two looks found it the same.
 _QUIET_SECONDS = 3.0
@@ -67,18 +69,12 @@ def csv_drop(context: dg.SensorEvaluationContext, postgres: PostgresResource) ->
                 dg.RunRequest(
                     run_key=f"{key}:{stat.st_mtime_ns}",
                     partition_key=key,
-                    run_config=landing_config(path),
                 )
             ],
             dynamic_partitions_requests=[csv_drops.build_add_request([key])],
             cursor=json.dumps(now),
         )
     return dg.SensorResult(skip_reason="No new complete file in the drop folder.", cursor=json.dumps(now))
-
-
-def landing_config(path: Path) -> dict[str, Any]:
-    """The run configuration that lands the file at ``path``."""
-    return {"ops": {"staging__ic_communication_landing": {"config": {"path": str(path)}}}}
 
 
 def _digest(context: dg.SensorEvaluationContext, path: Path, stat: Any) -> str:
@@ -176,14 +172,26 @@ SENSORS = [csv_drop, landed_months, reconciled_months]
     job=push_to_hubspot,
     cron_schedule="0 2 * * *",
     default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Pushes every night what is ready, in production mode. Stopped until someone switches it on.",
+    description="Pushes every night what is ready and approved (`ic-assets approve`), in production mode. Stopped until "
+    "someone switches it on.",
 )
-def nightly_push(context: dg.ScheduleEvaluationContext, postgres: PostgresResource) -> dg.RunRequest | dg.SkipReason:
+def nightly_push(
+    context: dg.ScheduleEvaluationContext, postgres: PostgresResource, hubspot: HubSpotResource
+) -> dg.RunRequest | dg.SkipReason:
+    """A schedule is nobody, and approves nothing: without an approval on record it says what is missing."""
     with postgres.database.transaction() as connection:
         waiting = months_to_push(connection)
-    if waiting is None:
-        return dg.SkipReason("Nothing to push.")
-    config = {"mode": "production", "all_months": True, "approved_by": "schedule nightly_push"}
+        if waiting is None:
+            return dg.SkipReason("Nothing to push.")
+        everything = Scope(tuple(activity.name for activity in ACTIVITY_TYPES), None, include_orphans=False)
+        try:
+            # The run looks again, at what stands by then.
+            require(connection, hubspot.portal_id(), everything, Settings.from_env(), None)
+        except Unavailable:
+            raise
+        except Refused as refused:
+            return dg.SkipReason(f"Not pushed: {refused}.")
+    config = {"mode": "production", "all_months": True}
     return dg.RunRequest(tags=range_tags(waiting), run_config={"ops": {"hubspot_engagements": {"config": config}}})
 
 

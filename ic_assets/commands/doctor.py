@@ -95,7 +95,7 @@ def _examine(found: Doctor, settings: Settings) -> None:
     found.look("disk", lambda: _disk(settings))
     found.look("drop folder", lambda: _drop_folder(settings))
     try:
-        with services(settings, hubspot=True) as up:
+        with services(settings, hubspot=True, looks=True) as up:
             has_schema = found.look("PostgreSQL", lambda: database.server(up, settings)) and found.look(
                 "schema", lambda: database.tables(up, settings)
             )

@@ -12,7 +12,7 @@ from ic_assets.activities.engine.schema_check import schema_problems
 from ic_assets.activities.engine.slices import out_of_date
 from ic_assets.commands.doctor import NOTE, OK, Found
 from ic_assets.commands.terminal import because, counted
-from ic_assets.core import locks, schema
+from ic_assets.core import locks, schema, session
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_home import PROCESS_TAG
@@ -27,10 +27,11 @@ _HEARTBEAT = timedelta(minutes=2)  # it beats every 30 seconds
 
 def server(up: Services, settings: Settings) -> Found:
     with connected(up.postgres_url, settings) as connection:
-        version, size, fsync, is_standby, is_read_only, seconds, maximum, used, may_temp, user = _row(
+        session.refuse_unfit(connection)
+        version, size, fsync, seconds, maximum, used, may_temp, user = _row(
             connection,
             "SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database())),"
-            " current_setting('fsync'), pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on',"
+            " current_setting('fsync'),"
             " extract(epoch FROM clock_timestamp())::float8, current_setting('max_connections')::int,"
             " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),"
             " has_database_privilege(current_database(), 'TEMPORARY'), current_user",
@@ -41,10 +42,6 @@ def server(up: Services, settings: Settings) -> Found:
             " AND xact_start < now() - %s::interval AND datname = current_database()",
             (_IDLE,),
         )[0]
-    if is_standby or is_read_only:
-        raise Refused(
-            "the database is read-only (a standby, or default_transaction_read_only); name the primary server"
-        )
     if fsync != "on":
         raise Refused("fsync is off: a power cut would lose the ledger; switch it on")
     if not may_temp:
@@ -60,8 +57,7 @@ def server(up: Services, settings: Settings) -> Found:
 
 
 def has_current_schema(up: Services) -> bool:
-    revision, newest = schema.current(up.postgres_url)
-    return revision == newest
+    return schema.is_current(up.postgres_url)
 
 
 def tables(up: Services, settings: Settings) -> Found:
@@ -73,6 +69,9 @@ def tables(up: Services, settings: Settings) -> Found:
         if str(revision) > str(newest):
             raise Refused(f"revision {revision} is newer than this version knows ({newest}); install the newer version")
         yield NOTE, f"revision {revision}; the next command brings it to {newest}. Back the database up first"
+        return
+    if not schema.is_current(up.postgres_url):
+        yield NOTE, f"revision {revision}; the views are another version's, and the next command makes them anew"
         return
     with connected(up.postgres_url, settings) as connection:
         problems = schema_problems(connection)
@@ -146,7 +145,7 @@ def pushes(up: Services, settings: Settings) -> Found:
 
 def runs(up: Services) -> Found:
     """Runs that Dagster calls started although no process of ours that could be at them is connected."""
-    with psycopg.connect(up.dagster_postgres_url, autocommit=True) as connection:
+    with session.connect(up.dagster_postgres_url, autocommit=True) as connection:
         if connection.execute("SELECT to_regclass('runs')").fetchone() == (None,):
             yield OK, "none yet"
             return
@@ -185,7 +184,7 @@ def runs(up: Services) -> Found:
 
 def daemon(up: Services) -> Found:
     """Whether the sensors are looked at, and the last word of each that failed."""
-    with psycopg.connect(up.dagster_postgres_url, autocommit=True) as connection:
+    with session.connect(up.dagster_postgres_url, autocommit=True) as connection:
         if connection.execute("SELECT to_regclass('daemon_heartbeats')").fetchone() == (None,):
             yield OK, "has never run; `ic-assets up` starts it, and the drop folder is watched from then on"
             return

@@ -4,13 +4,11 @@ import sys
 from pathlib import Path
 
 from ic_assets.activities.dictionary import described
+from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import out
-from ic_assets.core import schema
 from ic_assets.core.erd import draw
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
-from ic_assets.resources.postgres import connected
-from ic_assets.resources.services import services
 
 
 def erd(form: str, file: Path | None) -> int:
@@ -19,10 +17,8 @@ def erd(form: str, file: Path | None) -> int:
     if file is None and form == "png" and sys.stdout.isatty():
         raise Refused("a PNG is no text for a terminal; name a file: --out erd.png")
     settings = Settings.from_env()
-    with services(settings) as up:
-        schema.ensure(up.postgres_url)
-        with connected(up.postgres_url, settings) as connection:
-            catalog = described(connection)
+    with looking(settings) as connection:
+        catalog = described(connection)
     drawn = draw(catalog, form)
     if file is None:
         sys.stdout.buffer.write(drawn)

@@ -9,7 +9,6 @@ from typing import Any
 from ic_assets.activities.engine import classification, slices
 from ic_assets.activities.engine.landing import Landed, drop_key, inspected
 from ic_assets.activities.partitions import csv_drops
-from ic_assets.activities.sensors import landing_config
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core import locks
@@ -65,7 +64,7 @@ def _landed_before(drops: Sequence[Landed]) -> str:
 def _land(work: Session, file: Path) -> Landed:
     key = drop_key(file, inspected(file).content_sha256)
     work.instance.add_dynamic_partitions(csv_drops.name or "", [key])
-    _, outcomes = work.run("land_drop", partition_key=key, config=landing_config(file))
+    _, outcomes = work.run("land_drop", partition_key=key, file=file)
     landed = next(outcome for outcome in outcomes if isinstance(outcome, Landed))
     if landed.already_landed:
         say(f"{file.name}: the same content has landed before as {landed.drop_key}; nothing is loaded again.")

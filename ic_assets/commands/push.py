@@ -49,8 +49,8 @@ def push(
                 "include_orphans": include_orphans,
                 "all_months": months is None,
                 **({"limit": limit} if limit else {}),
-                **({"approved_by": approved_by} if approved_by else {}),
             },
+            approved_by=approved_by,
         )
     if as_json:
         emit_json({"mode": mode, **result.to_json(), "stopped_reason": result.stopped_reason})
@@ -60,7 +60,12 @@ def push(
 
 
 def run_push(
-    work: Session, *, types: Sequence[str], months: tuple[date, date] | None, config: dict[str, Any]
+    work: Session,
+    *,
+    types: Sequence[str],
+    months: tuple[date, date] | None,
+    config: dict[str, Any],
+    approved_by: str | None = None,
 ) -> PushResult:
     if config["mode"] != "dry-run":
         # The run looks again; refusing here leaves no failed run behind.
@@ -82,6 +87,7 @@ def run_push(
         window=window,
         assets=[keys.engagement(BY_NAME[name]) for name in types],
         config={"ops": {"hubspot_engagements": {"config": config}}},
+        approved_by=approved_by,
     )
     return next(outcome for outcome in outcomes if isinstance(outcome, PushResult))
 

@@ -13,12 +13,10 @@ from ic_assets.activities.engine import hubspot_matches, slices
 from ic_assets.activities.engine.hubspot_matches import Refreshed
 from ic_assets.activities.engine.reconciliation import ENTITIES, Entity, Reconciled, WhatIf, reconcile, what_if
 from ic_assets.activities.engine.rules import Verdict, percent
+from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import counted, emit_json, out, progress_bars, say, state, table
-from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
-from ic_assets.resources.postgres import connected
-from ic_assets.resources.services import services
 
 if TYPE_CHECKING:
     from ic_assets.commands.runs import Session
@@ -32,11 +30,10 @@ def reconcile_file(name: str, file: Path, *, dry: bool, as_json: bool) -> int:
     would do and returns 1 when a gate of the resolution would be red."""
     if dry:
         settings = Settings.from_env()
-        with services(settings) as up:
-            schema.ensure(up.postgres_url)
-            with connected(up.postgres_url, settings) as connection:
-                found = what_if(connection, ENTITIES[name], file)
-                waiting = len(slices.out_of_date(connection))
+        # It holds the file in a temporary table.
+        with looking(settings, read_only=False) as connection:
+            found = what_if(connection, ENTITIES[name], file)
+            waiting = len(slices.out_of_date(connection))
         if as_json:
             emit_json(found.to_json())
         else:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -43,9 +44,11 @@ _MENDABLE = {
 class TerminalReporter(Reporter):
     """Shows progress through ``show`` and keeps the outcomes for the command."""
 
-    def __init__(self, show: Show | None, outcomes: list[Any]) -> None:
+    def __init__(self, show: Show | None, outcomes: list[Any], file: Path | None, approved_by: str | None) -> None:
         self._show = show
         self._outcomes = outcomes
+        self.file = file
+        self.approved_by = approved_by
 
     def progress(self, what: str, done: int, total: int, note: str = "", unit: str = "") -> None:
         if self._show:
@@ -85,9 +88,11 @@ class Session:
         assets: list[dg.AssetKey] | None = None,
         config: Mapping[str, Any] | None = None,
         title: str = "",
+        file: Path | None = None,
+        approved_by: str | None = None,
     ) -> tuple[RunOutcome, list[Any]]:
         """Runs a job on record. Returns how it ended and what its assets reported. With a ``title`` its steps are shown
-        as progress.
+        as progress. ``file`` and ``approved_by`` are what a ``Reporter`` hands to the assets.
 
         Raises ``Refused`` when an asset refused, and ``RuntimeError`` for a defect."""
         # The whole graph; commands that only need the services start in half the time without it.
@@ -96,7 +101,9 @@ class Session:
 
         outcomes: list[Any] = []
         with progress_bars(self.quiet) as show:
-            definition = build_defs({"reporter": TerminalReporter(show, outcomes)}).resolve_job_def(job)
+            definition = build_defs({"reporter": TerminalReporter(show, outcomes, file, approved_by)}).resolve_job_def(
+                job
+            )
             run_id = str(uuid.uuid4())
             if show and title:
                 self.instance.add_event_listener(run_id, _steps(show, title, len(definition.graph.node_dict)))

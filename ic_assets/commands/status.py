@@ -7,23 +7,35 @@ import psycopg
 
 from ic_assets.activities.engine.rules import judge
 from ic_assets.activities.engine.slices import out_of_date
+from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import because, counted, emit_json, out, table
-from ic_assets.core import schema
+from ic_assets.core.schema import NothingYet
 from ic_assets.core.settings import Settings
-from ic_assets.resources.postgres import connected
-from ic_assets.resources.services import services
 
+_EMPTY: dict[str, Any] = {
+    "drops_landed": 0,
+    "drops_refused": 0,
+    "rows_in": 0,
+    "rejected": 0,
+    "types": [],
+    "months_out_of_date": [],
+    "out_of_date_by_cause": {},
+    "gates": [],
+    "portal_id": None,
+    "hubspot": {},
+}
 _RESOLUTION_GATES = {"contacts_resolved", "companies_resolved", "deals_resolved", "orphans"}
 
 
 def status(*, as_json: bool) -> int:
     """Returns 1 when a gate is red. Raises ``Refused`` when PostgreSQL cannot be reached."""
     settings = Settings.from_env()
-    with services(settings) as up:
-        schema.ensure(up.postgres_url)
-        with connected(up.postgres_url, settings) as connection:
+    try:
+        with looking(settings) as connection:
             found = _found(connection)
-    found["next"] = _next(found)
+    except NothingYet:
+        found = _EMPTY
+    found = {**found, "next": _next(found)}
     if as_json:
         emit_json(found)
     else:
@@ -57,7 +69,7 @@ def _found(connection: psycopg.Connection) -> dict[str, Any]:
         "out_of_date_by_cause": dict(Counter(cause for _, _, cause in waiting).most_common()),
         "gates": [
             {"on": v.rule.on, "name": v.rule.name, "passed": v.passed, "figure": v.figure}
-            for v in judge(connection, want=lambda rule: rule.gate, recount=False)
+            for v in judge(connection, want=lambda rule: rule.gate, recount=False, keeps=False)
         ],
         "portal_id": portal[0] if portal else None,
         "hubspot": dict(ledger),

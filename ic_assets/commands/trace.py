@@ -7,12 +7,10 @@ from typing import Any
 from ic_assets.activities.engine.masking import shortened
 from ic_assets.activities.engine.reasons import WARNINGS
 from ic_assets.activities.engine.trace import Trace, by_id, by_line
+from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import emit_json, out, table
-from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
-from ic_assets.resources.postgres import connected
-from ic_assets.resources.services import services
 
 _LONGEST, _LONGEST_FULL = 100, 2000
 
@@ -29,13 +27,11 @@ def trace(drop: str | None, line: str | None, communication: int | None, *, full
     if communication is not None and drop is not None:
         raise Refused("--id finds a communication in all drops; leave out the file")
     settings = Settings.from_env()
-    with services(settings) as up:
-        schema.ensure(up.postgres_url)
-        with connected(up.postgres_url, settings) as connection:
-            if communication is not None:
-                found = by_id(connection, communication, full=full)
-            else:
-                found = by_line(connection, drop, wanted or 0, full=full)
+    with looking(settings) as connection:
+        if communication is not None:
+            found = by_id(connection, communication, full=full)
+        else:
+            found = by_line(connection, drop, wanted or 0, full=full)
     if as_json:
         emit_json(asdict(found))
     else:

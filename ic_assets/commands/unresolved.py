@@ -5,12 +5,10 @@ from pathlib import Path
 
 from ic_assets.activities.engine.impact import Impact, ImpactRow, impact
 from ic_assets.activities.engine.reconciliation import ENTITIES, FORMULA
+from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
-from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
-from ic_assets.resources.postgres import connected
-from ic_assets.resources.services import services
 
 _SHOWN = 20
 _SHOWN_OF_EACH = 10
@@ -24,11 +22,9 @@ def unresolved(name: str | None, *, csv_file: Path | None, limit: int | None, as
     if csv_file and not name:
         raise Refused(f"--csv wants to know for which table: ic-assets unresolved contacts --csv {csv_file}")
     settings = Settings.from_env()
-    with services(settings) as up:
-        schema.ensure(up.postgres_url)
-        with connected(up.postgres_url, settings) as connection:
-            wanted = limit if limit or csv_file else _SHOWN if name else _SHOWN_OF_EACH
-            found = impact(connection, limit=wanted, entities=[name] if name else tuple(ENTITIES))
+    with looking(settings) as connection:
+        wanted = limit if limit or csv_file else _SHOWN if name else _SHOWN_OF_EACH
+        found = impact(connection, limit=wanted, entities=[name] if name else tuple(ENTITIES))
     if csv_file:
         _write(csv_file, found.rows)
     if as_json:

@@ -21,6 +21,8 @@ PORTAL_SETUP = 0x1CA55E72
 """The portal id's hash: properties are created in a portal by one process at a time."""
 RATE_BUDGET = 0x1CA55E75
 """The hash of portal id and kind: who takes the next slot."""
+RULES = 0x1CA55E7
+"""The hash of a rule file's name: who reads it and brings it to the database."""
 FIGURES = 0x1CA55E8
 """The hash of the source's name: who counts it."""
 MONTH = 0x1CA55F0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -45,6 +46,7 @@ class Settings:
     hubspot_api: str = "v3"
     hubspot_id_property: str = "ic_communication_id"
     hubspot_missing_association: str = "fail"
+    https_proxy: str | None = field(default=None, repr=False)  # it may hold a password
 
     @classmethod
     def from_env(cls) -> Settings:
@@ -66,6 +68,7 @@ class Settings:
             hubspot_api=_one_of("IC_HUBSPOT_API", HUBSPOT_APIS),
             hubspot_id_property=_id_property(_get("IC_HUBSPOT_ID_PROPERTY") or "ic_communication_id"),
             hubspot_missing_association=_one_of("IC_HUBSPOT_MISSING_ASSOCIATION", MISSING_ASSOCIATION),
+            https_proxy=https_proxy(),
         )
 
     @cached_property
@@ -120,6 +123,23 @@ class Alerts:
             webhook_url=_web_address("IC_ALERT_WEBHOOK_URL"),
             ui_url=(_web_address("IC_UI_URL") or "").rstrip("/") or None,
         )
+
+
+def https_proxy() -> str | None:
+    """``IC_HTTPS_PROXY``, the proxy of all https requests to other machines: an address without a path. Secret, since it
+    may hold a password. Raises ``Refused``."""
+    url = _get("IC_HTTPS_PROXY")
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or not re.fullmatch(r"[!-~]+", url) or parts.path.strip("/") or parts.query:
+        # Not repeated: it may hold a password.
+        raise Refused("IC_HTTPS_PROXY is not the address of a proxy such as http://user:password@proxy.example:3128")
+    return url
 
 
 def _get(name: str) -> str | None:

@@ -23,12 +23,12 @@ from typing import Any
 
 import click
 import httpx
-import psycopg
 from dagster import DagsterInstance, Field
 from dagster._config.config_schema import UserConfigSchema
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
+from ic_assets.core import session
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_events import EventLog
@@ -159,7 +159,7 @@ def fail_abandoned_runs(settings: Settings) -> list[str]:
     up = running(settings)
     if up is None or dagster_home(settings) != settings.home / "dagster":
         return []
-    with psycopg.connect(up.dagster_postgres_url, autocommit=True) as connection:
+    with session.connect(up.dagster_postgres_url, autocommit=True) as connection:
         if connection.execute("SELECT to_regclass('runs')").fetchone() == (None,):
             return []
         # In this order: a run that starts in between is not in the list.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -22,22 +23,31 @@ from ic_assets.resources.services import Services, running
 
 
 class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The staging database. Without an address it is found as every command finds it: ``IC_POSTGRES_URL``, or the
-    embedded server that ``ic-assets up`` started."""
+    """The staging database, found as every command finds it: ``IC_POSTGRES_URL``, or the embedded server that
+    ``ic-assets up`` started. No run configuration can name another one: it would stand in the run, password and all."""
 
-    postgres_url: str | None = None
+    _url: str | None = PrivateAttr(default=None)
     _database: Database | None = PrivateAttr(default=None)
+
+    @staticmethod
+    def at(postgres_url: str) -> PostgresResource:
+        """One on a database that the code of this process names."""
+
+        # Dagster makes a resource anew for each run, from its class and its configuration alone.
+        class At(PostgresResource):
+            _url: str | None = PrivateAttr(default=postgres_url)
+
+        return At()
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[PostgresResource]:
         settings = Settings.from_env()
-        if self.postgres_url is None:
+        url = self._url
+        if url is None:
             services = running(settings)
             if services is None:
                 raise Unavailable("PostgreSQL is not up: start `ic-assets up`, or set IC_POSTGRES_URL")
             url = services.postgres_url
-        else:
-            url = self.postgres_url
         schema.ensure(url)
         self._database = Database(url, settings)
         try:
@@ -50,6 +60,11 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         assert self._database is not None, "used outside a run"  # noqa: S101
         return self._database
 
+    @property
+    def settings(self) -> Settings:
+        """The settings of this run, read once: what it records is what its statements used."""
+        return self.database.settings
+
 
 class HubSpotResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Which HubSpot the push talks to: the local one, or what ``HUBSPOT_BASE_URL`` and ``HUBSPOT_TOKEN`` say.
@@ -58,7 +73,7 @@ class HubSpotResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def prepare(self, database: Database) -> None:
         """Seeds the local HubSpot; any other portal has its records."""
-        services = running(Settings.from_env())
+        services = running(database.settings)
         if services and services.hubspot_is_local and services.hubspot_base_url:
             seed_local_hubspot(database, services)
 
@@ -105,9 +120,25 @@ class HubSpotResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return int(response.json()["portalId"])
 
 
+class Nowhere(dg.IOManager):
+    """Keeps nothing: what assets make is in the database, and none takes another's value. Dagster's own manager would write
+    to whatever folder a launchpad names."""
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        pass
+
+    def load_input(self, context: dg.InputContext) -> None:
+        raise NotImplementedError("assets read the database")
+
+
 class Reporter:
-    """Where long work reports to. In a run of the UI: nowhere, since Dagster shows the events; the command line puts
-    its progress bars and its results here."""
+    """What a command and its run, in one process, tell each other, and no run configuration can say: whoever reaches
+    the UI could say it too. A run of the UI has this one, which tells and hears nothing."""
+
+    # The drop to land, wherever it lies; without it, the one in the drop folder that the partition names.
+    file: Path | None = None
+    # Who approves a production push; without it, it needs an approval on record.
+    approved_by: str | None = None
 
     def progress(self, what: str, done: int, total: int, note: str = "", unit: str = "") -> None:
         """``done`` of ``total`` of what ``unit`` names (bytes, records); called often."""

@@ -33,6 +33,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from ic_assets.core import session
 from ic_assets.core.failures import Unavailable
 
 PORT = 5432  # only names the socket: nothing listens on TCP
@@ -57,6 +58,10 @@ _ADVICE = {
     "Not a directory": "set IC_HOME to a folder that this user may write to",
 }
 _COPIES = (Path("/var/lib/ic_assets"), Path(tempfile.gettempdir()) / "ic_assets-root")
+# What the environment says of a server of the user's is not meant for this one. For three of libpq's
+# variables there is no parameter that takes them back: SQLAlchemy leaves empty ones out.
+_OF_THE_USERS = ("PGHOSTADDR", "PGREQUIREAUTH", "PGCHANNELBINDING")
+_NOT_THE_USERS = "sslmode=disable&gssencmode=disable&target_session_attrs=any"
 # Iterations slow down guessing, which is hopeless here (192 random bits), and every connection as much.
 _SCRAM_ITERATIONS = "1"
 
@@ -80,8 +85,9 @@ class EmbeddedPostgres:
 
     def url(self, server: Server, database: str, *, role: str = ROLE) -> str:
         """The libpq address, password included."""
+        session.forget_environment(_OF_THE_USERS)
         host = quote(server.socket_dir, safe="/")
-        return f"postgresql://{role}:{self._password()}@/{database}?host={host}&port={PORT}"
+        return f"postgresql://{role}:{self._password()}@/{database}?host={host}&port={PORT}&{_NOT_THE_USERS}"
 
     def running(self) -> Server | None:
         """The server that is ready now, if any, from what it notes itself. Does not connect to it."""
@@ -259,7 +265,7 @@ class EmbeddedPostgres:
 
     def _prepare(self, server: Server) -> None:
         """The role and the databases; a first start may have been killed before it had made them all."""
-        with psycopg.connect(self.url(server, "postgres", role=SUPERUSER), autocommit=True) as connection:
+        with session.connect(self.url(server, "postgres", role=SUPERUSER), autocommit=True) as connection:
             have = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
             if ROLE not in have:
                 password = sql.Literal(self._password())
@@ -283,7 +289,7 @@ class EmbeddedPostgres:
 
     def _answers(self, server: Server) -> bool:
         try:
-            psycopg.connect(self.url(server, "postgres", role=SUPERUSER), connect_timeout=60).close()
+            session.connect(self.url(server, "postgres", role=SUPERUSER), connect_timeout=60).close()
         except psycopg.Error:
             return False
         return True

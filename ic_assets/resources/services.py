@@ -25,11 +25,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 
+from ic_assets.core import session
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import HUBSPOT_URL, Settings
 from ic_assets.resources.embedded_postgres import EmbeddedPostgres, keep, telling_line, write_private
@@ -38,6 +38,8 @@ from ic_assets.resources.embedded_postgres import EmbeddedPostgres, keep, tellin
 # it outlives the runs whose steps it executes.
 PROGRAM = "ic-assets"
 DAGSTER_SCHEMA = "ic_dagster"
+# How long Dagster's transactions last is its own affair; each event is one, and the last half second may be lost.
+_DAGSTER = {"idle_in_transaction_session_timeout": "0", "synchronous_commit": "off"}
 _OLDEST_POSTGRES = 15
 _UNESCAPED = re.compile(r"[/?#@]|%(?![0-9A-Fa-f]{2})")
 _SANDBOX_START_SECONDS = 30.0
@@ -55,12 +57,13 @@ class Services:
 
 
 @contextmanager
-def services(settings: Settings, *, hubspot: bool = False) -> Iterator[Services]:
+def services(settings: Settings, *, hubspot: bool = False, looks: bool = False) -> Iterator[Services]:
     """Everything up for as long as the block lasts. Nothing is started that ``settings`` points elsewhere; the
-    local HubSpot only with ``hubspot``. Raises ``Unavailable`` with one line."""
+    local HubSpot only with ``hubspot``. With ``looks`` nothing is made in a PostgreSQL of the user's. Raises
+    ``Unavailable`` with one line."""
     local_hubspot = hubspot and settings.uses_local_hubspot
     if settings.postgres_url:
-        _check_external(settings.postgres_url)
+        _check_external(settings.postgres_url, makes=not looks)
     home = _Home(settings.home)
     with home.shared():
         with home.changing():
@@ -95,14 +98,14 @@ def _found(settings: Settings) -> Services:
     home = _Home(settings.home)
     if settings.postgres_url:
         postgres_url = libpq_url(settings.postgres_url)
-        dagster_url = with_options(postgres_url, f"-csearch_path={DAGSTER_SCHEMA} -csynchronous_commit=off")
+        dagster_url = session.pinned(postgres_url, {**_DAGSTER, "search_path": DAGSTER_SCHEMA})
     else:
         server = home.postgres.running()
         if server is None:
             raise Unavailable("PostgreSQL is not up; start `ic-assets up`, or set IC_POSTGRES_URL")
         postgres_url = home.postgres.url(server, "ic_assets")
-        dagster_url = home.postgres.url(server, "dagster")
-    dagster_url = with_parameter(dagster_url, "application_name", process_name())
+        dagster_url = session.pinned(home.postgres.url(server, "dagster"), {**_DAGSTER, "search_path": "public"})
+    dagster_url = session.with_parameter(dagster_url, "application_name", process_name())
     base_url, token = settings.hubspot_base_url, settings.hubspot_token
     if settings.uses_local_hubspot:
         base_url = home.sandbox.base_url()
@@ -269,36 +272,25 @@ def libpq_url(url: str) -> str:
     return f"postgresql://{rest}"
 
 
-def with_options(url: str, options: str) -> str:
-    """The address with further server options (``-cname=value``) for its sessions, after those that it has."""
-    present = dict(parse_qsl(urlsplit(url).query)).get("options")
-    return with_parameter(url, "options", f"{present} {options}" if present else options)
-
-
-def with_parameter(url: str, name: str, value: str) -> str:
-    """The address with one connection parameter set."""
-    parts = urlsplit(url)
-    query = {**dict(parse_qsl(parts.query, keep_blank_values=True)), name: value}
-    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))  # libpq does not read + as a space
-
-
-def _check_external(url: str) -> None:
-    """Connects once and makes Dagster's schema. Raises ``Unavailable`` with what is wrong, without the password."""
+def _check_external(url: str, *, makes: bool) -> None:
+    """Connects once and, if it ``makes``, makes Dagster's schema. Raises ``Unavailable`` with what is wrong, without the
+    password."""
     try:
-        with psycopg.connect(libpq_url(url), connect_timeout=10, autocommit=True) as connection:
+        with session.connect(libpq_url(url), connect_timeout=10, autocommit=True) as connection:
             where = f"{connection.info.dbname} on {connection.info.host}:{connection.info.port}"
             version = connection.info.server_version
             if version < _OLDEST_POSTGRES * 10_000:
                 raise Unavailable(
                     f"IC_POSTGRES_URL: {where} is PostgreSQL {version // 10_000}; {_OLDEST_POSTGRES} or newer is needed"
                 )
-            _make_dagster_schema(connection, where)
+            session.refuse_unfit(connection)
+            _make_dagster_schema(connection, where, makes=makes)
     except psycopg.Error as error:
         raise Unavailable(f"IC_POSTGRES_URL: {_reason(error)}") from None
 
 
-def _make_dagster_schema(connection: psycopg.Connection, where: str) -> None:
-    """Dagster's schema; whoever may create that may create the pipeline's own."""
+def _make_dagster_schema(connection: psycopg.Connection, where: str, *, makes: bool) -> None:
+    """Dagster's schema, or whether it could be made; whoever may create that may create the pipeline's own."""
     row = connection.execute(
         "SELECT has_database_privilege(current_database(), 'CREATE'), current_user,"
         " (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = %s)",
@@ -311,7 +303,8 @@ def _make_dagster_schema(connection: psycopg.Connection, where: str) -> None:
         raise Unavailable(
             f"IC_POSTGRES_URL: the role {user} may not create schemas in {where}; let its owner run deploy/grants.sql"
         )
-    connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(DAGSTER_SCHEMA)))
+    if makes:
+        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(DAGSTER_SCHEMA)))
 
 
 def _reason(error: psycopg.Error) -> str:

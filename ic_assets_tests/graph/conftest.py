@@ -13,7 +13,7 @@ import pytest
 from ic_assets.activities.engine.drop_file import DropFile
 from ic_assets.activities.engine.landing import drop_key
 from ic_assets.definitions import build_defs
-from ic_assets.resources.dagster_resources import PostgresResource
+from ic_assets.resources.dagster_resources import PostgresResource, Reporter
 from ic_assets_tests.drops import reconcile_everything, write_drop
 
 
@@ -24,8 +24,9 @@ class Graph:
         self.instance = instance
         self.postgres_url = postgres_url
         self.folder = folder
-        self.postgres = PostgresResource(postgres_url=postgres_url)
-        self.definitions = build_defs({"postgres": self.postgres})
+        self.postgres = PostgresResource.at(postgres_url)
+        self.reporter = Reporter()
+        self.definitions = build_defs({"postgres": self.postgres, "reporter": self.reporter})
 
     def land(self, name: str, rows: list[dict[str, object]], **options: Any) -> dg.ExecuteInProcessResult:
         return self.land_file(write_drop(self.folder / name, rows), **options)
@@ -33,7 +34,14 @@ class Graph:
     def land_file(self, path: Path, *, key: str | None = None, must: bool = True) -> dg.ExecuteInProcessResult:
         key = key or drop_key(path, digest(path))
         self.instance.add_dynamic_partitions("csv_drop", [key])
-        return self._run("land_drop", must=must, partition_key=key, config=landing_config(path))
+        self.reporter.file = path
+        return self._run("land_drop", must=must, partition_key=key)
+
+    def land_by_key(self, key: str) -> dg.ExecuteInProcessResult:
+        """As a run that no command started: nothing but the partition names the file."""
+        self.instance.add_dynamic_partitions("csv_drop", [key])
+        self.reporter.file = None
+        return self._run("land_drop", must=False, partition_key=key)
 
     def months(self, first: str, last: str | None = None, *, must: bool = True) -> dg.ExecuteInProcessResult:
         """Master to derivatives for a range of months, written 2019-03."""
@@ -43,12 +51,10 @@ class Graph:
         }
         return self._run("bring_months_up_to_date", must=must, tags=tags)
 
-    def _run(
-        self, job: str, *, must: bool, config: dict[str, Any] | None = None, **options: Any
-    ) -> dg.ExecuteInProcessResult:
+    def _run(self, job: str, *, must: bool, **options: Any) -> dg.ExecuteInProcessResult:
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         result = self.definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance, raise_on_error=must, run_config={**(config or {}), **quiet}, **options
+            instance=self.instance, raise_on_error=must, run_config=quiet, **options
         )
         assert result.success or not must, [c for c in result.get_asset_check_evaluations() if not c.passed]
         return result
@@ -73,10 +79,6 @@ def digest(path: Path) -> str:
         while file.read(65536):
             pass
         return file.content_sha256
-
-
-def landing_config(path: Path) -> dict[str, Any]:
-    return {"ops": {"staging__ic_communication_landing": {"config": {"path": str(path)}}}}
 
 
 @pytest.fixture

@@ -12,13 +12,14 @@ import sys
 import tomllib
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import psycopg
 import pytest
+from dagster._config import process_config
 
 from ic_assets.activities.partitions import months
-from ic_assets.activities.push import PushConfig
 from ic_assets.core.windows import partitions_end
 from ic_assets.definitions import build_defs
 
@@ -250,9 +251,50 @@ def test_no_sensor_starts_a_push(definitions: dg.Definitions) -> None:
         assert not [key for key in selected if key.path[0] == "hubspot"], job
 
 
-def test_a_push_is_a_dry_run_unless_it_is_told_otherwise() -> None:
-    assert PushConfig().mode == "dry-run"
-    assert PushConfig().include_orphans is False
+def what_a_run_can_be_told(job: dg.JobDefinition) -> dict[str, str]:
+    """Each leaf of the run configuration that a launchpad takes, and its type. ``Any`` is what Dagster gives an asset or
+    a resource that reads no configuration."""
+    found: dict[str, str] = {}
+
+    def walk(kind: Any, path: tuple[str, ...]) -> None:
+        inner = getattr(kind, "fields", None)
+        if inner is not None:
+            for name, field in inner.items():
+                walk(field.config_type, (*path, name))
+        elif getattr(kind, "inner_type", None) is not None:
+            walk(kind.inner_type, path)
+        else:
+            found[".".join(path)] = kind.given_name or kind.key
+
+    walk(job.run_config_schema.config_type, ())
+    return {path: kind for path, kind in found.items() if kind != "Any" and not path.startswith("execution.")}
+
+
+def test_a_run_from_outside_can_name_no_file_no_database_no_approver_and_no_variable(
+    definitions: dg.Definitions,
+) -> None:
+    """A type that ends in Source takes {"env": NAME}, and the value of that variable then stands in the run."""
+    dagsters_own = {"loggers.console.config.log_level": "String", "loggers.console.config.name": "String"}
+    push = {
+        f"ops.hubspot_engagements.config.{name}": kind
+        for name, kind in (
+            ("mode", "PushMode"),
+            ("limit", "Int"),
+            ("include_orphans", "Bool"),
+            ("all_months", "Bool"),
+        )
+    }
+    for job in ("land_drop", "bring_months_up_to_date", "refresh_reports"):
+        assert what_a_run_can_be_told(definitions.resolve_job_def(job)) == dagsters_own, job
+    assert what_a_run_can_be_told(definitions.resolve_job_def("push_to_hubspot")) == dagsters_own | push
+    everything = what_a_run_can_be_told(definitions.resolve_implicit_global_asset_job_def())
+    assert everything == dagsters_own | push
+
+
+def test_a_push_is_a_dry_run_unless_it_is_told_otherwise(definitions: dg.Definitions) -> None:
+    schema = definitions.resolve_job_def("push_to_hubspot").run_config_schema
+    config = process_config(schema.config_type, {}).value["ops"]["hubspot_engagements"]["config"]  # type: ignore[index]
+    assert config == {"mode": "dry-run", "limit": None, "include_orphans": False, "all_months": False}
 
 
 def test_months_run_from_the_start_to_24_months_past_the_current_one() -> None:

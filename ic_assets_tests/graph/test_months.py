@@ -11,13 +11,15 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import dagster as dg
+import psycopg
 import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.log_manager import DagsterLogManager
 
-from ic_assets.activities.engine import classification
+from ic_assets.activities.engine import classification, slices
 from ic_assets.activities.run_metadata import plot
+from ic_assets.core import rules_data
 from ic_assets_tests.drops import CONTACT, row
 from ic_assets_tests.graph.conftest import Graph, digest
 
@@ -262,11 +264,10 @@ def test_a_correction_of_type_and_month_leaves_no_stale_row_when_the_new_month_r
 
 @pytest.fixture
 def classification_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    copy = tmp_path / "classification.csv"
-    shutil.copy(classification.CLASSIFICATION_FILE, copy)
-    monkeypatch.setattr(classification, "CLASSIFICATION_FILE", copy)
-    classification.classification.cache_clear()
-    monkeypatch.setattr(classification, "classification", classification.classification.__wrapped__)
+    copy = tmp_path / classification.CLASSIFICATION.name
+    copy.parent.mkdir()
+    shutil.copy(classification.CLASSIFICATION.path, copy)
+    monkeypatch.setattr(rules_data, "FOLDER", tmp_path)
     return copy
 
 
@@ -323,3 +324,18 @@ def test_a_warning_lets_the_run_go_on(graph: Graph) -> None:
     )
     assert "1 of 2 communications (50.00 %)" in str(unrecognised.description)
     assert unrecognised.metadata["sample"].value == [{"comm_type": "pigeon", "communications": 1}]
+
+
+def test_months_out_of_date_are_named_within_a_scope_of_months_and_types(graph: Graph) -> None:
+    graph.land("a.csv", [row(1, "2019-01-05"), row(2, "2019-02-05"), row(3, "2019-03-05")])
+    graph.months("2019-02")
+    graph.query("DELETE FROM staging.ic_month_stage WHERE stage = 'calls' RETURNING stage")
+    with psycopg.connect(graph.postgres_url) as connection:
+
+        def found(*stages: str, **bounds: date) -> list[str]:
+            return [f"{month:%Y-%m}" for month, _, _ in slices.out_of_date(connection, stages, **bounds)]
+
+        assert found("master", "resolved", "emails") == ["2019-01", "2019-03"]
+        assert found("master", "resolved", "emails", first_month=date(2019, 2, 1)) == ["2019-03"]
+        assert found("master", "resolved", "emails", first_month=date(2019, 2, 1), before=date(2019, 3, 1)) == []
+        assert found("calls", first_month=date(2019, 2, 1), before=date(2019, 3, 1)) == ["2019-02"]

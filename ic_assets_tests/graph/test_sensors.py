@@ -10,13 +10,18 @@ from typing import Any
 import dagster as dg
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
-from ic_assets.activities.engine import classification, reconciliation
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.engine import approval, classification, reconciliation
+from ic_assets.activities.engine.landing import drop_key
 from ic_assets.commands.runs import _raise as raise_for
-from ic_assets.core import locks
+from ic_assets.core import locks, rules_data
 from ic_assets.core.failures import Refused
+from ic_assets.core.settings import Settings
+from ic_assets.resources.dagster_resources import HubSpotResource
 from ic_assets_tests.drops import bring_up_to_date, land, opened, row, write_drop
-from ic_assets_tests.graph.conftest import Graph
+from ic_assets_tests.graph.conftest import Graph, digest
 
 
 class Ticks:
@@ -83,11 +88,28 @@ def test_a_new_file_lands_when_two_looks_found_it_the_same(graph: Graph, folder:
     ticks = Ticks(graph, "csv_drop")
     assert ticks.names() == []
     (request,) = ticks.tick()
-    assert request.run_config == {"ops": {"staging__ic_communication_landing": {"config": {"path": str(path)}}}}
+    assert request.run_config == {}, "the partition names the file"
     assert graph.instance.has_dynamic_partition("csv_drop", str(request.partition_key))
     graph.land_file(path, key=str(request.partition_key))
     assert graph.query("SELECT file_name, rows_in FROM staging.ic_drop") == [("a.csv", 1)]
     assert ticks.names() == [], "dealt with"
+
+
+def test_a_run_of_the_ui_lands_the_file_of_the_drop_folder_and_none_beside_it(graph: Graph, folder: Path) -> None:
+    """Anybody who reaches the UI may add a partition of any name."""
+    inside = drop(folder / "a...b.csv", 1)
+    outside = drop(folder.parent / "secret.csv", 2)
+    (folder / "link.csv").symlink_to(outside)
+    (folder / "a").mkdir()
+    drop(folder / "a" / "deep.csv", 3)
+    content = digest(outside)[:8]
+    for key in (f"../secret.csv@{content}", f"{outside}@{content}", f"link.csv@{content}", f"a/deep.csv@{content}"):
+        landed = graph.land_by_key(key)
+        assert not landed.success
+        assert "no such file in" in str(landed.all_events), key
+    assert graph.query("SELECT file_name FROM staging.ic_drop") == []
+    assert graph.land_by_key(drop_key(inside, digest(inside))).success
+    assert graph.query("SELECT file_name FROM staging.ic_drop") == [("a...b.csv",)]
 
 
 def test_a_file_that_is_still_being_written_waits(graph: Graph, folder: Path) -> None:
@@ -276,30 +298,48 @@ def test_an_edited_classification_asks_for_its_months_without_anyone_running_any
 ) -> None:
     land(graph.postgres_url, write_drop(graph.folder / "a.csv", [row(1, "2018-01-15", "Zoom"), row(2, "2018-07-15")]))
     bring_up_to_date(graph.postgres_url)
-    copy = tmp_path / "classification.csv"
-    text = classification.CLASSIFICATION_FILE.read_text(encoding="utf-8")
+    copy = tmp_path / classification.CLASSIFICATION.name
+    copy.parent.mkdir()
+    text = classification.CLASSIFICATION.path.read_text(encoding="utf-8")
     copy.write_text(text.replace("zoom,calls,", "zoom,meetings,"), encoding="utf-8")
-    monkeypatch.setattr(classification, "CLASSIFICATION_FILE", copy)
-    classification.classification.cache_clear()
-    try:
-        assert ranges(Ticks(graph, "landed_months").tick()) == [("2018-01-01", "2018-01-01")]
-    finally:
-        classification.classification.cache_clear()
+    monkeypatch.setattr(rules_data, "FOLDER", tmp_path)
+    assert ranges(Ticks(graph, "landed_months").tick()) == [("2018-01-01", "2018-01-01")]
 
 
-def test_the_night_push_asks_for_the_months_that_hubspot_has_not_got(graph: Graph) -> None:
+def test_the_night_push_asks_for_the_months_that_hubspot_has_not_got_once_somebody_approved_them(graph: Graph) -> None:
     schedule = graph.definitions.resolve_schedule_def("nightly_push")
 
-    def tick() -> list[dg.RunRequest]:
-        with dg.build_schedule_context(
-            instance=graph.instance, resources={"postgres": graph.postgres}, scheduled_execution_time=None
-        ) as context:
-            return list(schedule.evaluate_tick(context).run_requests or [])
+    class Portal(HubSpotResource):
+        def portal_id(self) -> int:
+            return 7
 
-    assert tick() == []
+    def tick() -> tuple[list[dg.RunRequest], str | None]:
+        with dg.build_schedule_context(
+            instance=graph.instance, resources={"postgres": graph.postgres, "hubspot": Portal()}
+        ) as context:
+            found = schedule.evaluate_tick(context)
+            return list(found.run_requests or []), found.skip_message
+
+    assert tick() == ([], "Nothing to push.")
     land(graph.postgres_url, write_drop(graph.folder / "a.csv", rows_in("2018-01", "2018-03")))
     bring_up_to_date(graph.postgres_url)
-    (request,) = tick()
+    assert tick()[0] == []
+    with psycopg.connect(graph.postgres_url) as connection:
+        connection.execute("INSERT INTO hubspot.portal (portal_id, base_url) VALUES (7, 'http://127.0.0.1')")
+        connection.execute(
+            "INSERT INTO hubspot.push_run (portal_id, mode, result, options, counts)"
+            " VALUES (7, 'test', 'done', %s, %s)",
+            (
+                Jsonb({"payload_version": approval.payload_version(Settings.from_env())}),
+                Jsonb({"rejected": 0, "unknown": 0, "sent": 2, "identical": 0}),
+            ),
+        )
+    requests, why = tick()
+    assert requests == []
+    assert "run `ic-assets approve --by NAME`" in str(why)
+    everything = approval.Scope([activity.name for activity in ACTIVITY_TYPES], None, include_orphans=False)
+    with psycopg.connect(graph.postgres_url) as connection:
+        approval.approve(connection, 7, "Ada", everything)
+    (request,) = tick()[0]
     assert ranges([request]) == [("2018-01-01", "2018-03-01")]
-    config = request.run_config["ops"]["hubspot_engagements"]["config"]
-    assert config == {"mode": "production", "all_months": True, "approved_by": "schedule nightly_push"}
+    assert request.run_config["ops"]["hubspot_engagements"]["config"] == {"mode": "production", "all_months": True}

@@ -7,10 +7,12 @@ import os
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 import yaml
 from dagster._config import validate_config
@@ -20,11 +22,13 @@ from dagster_k8s import K8sRunLauncher
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import UserDefinedDagsterK8sConfig
 
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.engine.approval import Scope, approve
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Execution
 from ic_assets.definitions import build_defs
 from ic_assets.executors import celery_config, executor
-from ic_assets.resources.dagster_resources import PostgresResource
+from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource
 from ic_assets_tests.drops import HUBSPOT_CONTACT, bring_up_to_date, land, reconcile_everything, row, write_drop
 from ic_assets_tests.integration import push_cases as cases
 
@@ -135,20 +139,20 @@ def test_a_worker_executes_no_step_of_a_run_that_is_over(tmp_path: Path) -> None
     assert done.stdout.splitlines() == ["True True 1", "3600.0 True", "[]", "tried to"], done.stderr
 
 
-def test_a_push_that_is_delivered_again_gives_no_approval_to_what_was_loaded_since(
+def test_a_push_that_no_command_started_gives_no_approval_and_uses_the_one_on_record(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reconcile_everything(database)
     land(database, write_drop(tmp_path / "one.csv", [row(1)]))
     bring_up_to_date(database)
     monkeypatch.setenv("IC_POSTGRES_URL", database)
-    job = build_defs({"postgres": PostgresResource(postgres_url=database)}).resolve_job_def("push_to_hubspot")
+    job = build_defs({"postgres": PostgresResource.at(database)}).resolve_job_def("push_to_hubspot")
+    march = Scope([activity.name for activity in ACTIVITY_TYPES], (date(2019, 3, 1), date(2019, 3, 1)), False)
 
-    def push(config: dict[str, Any], instance: dg.DagsterInstance, **tags: str) -> dg.ExecuteInProcessResult:
+    def push(config: dict[str, Any], instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
         return job.execute_in_process(
             instance=instance,
             partition_key="2019-03-01",
-            tags=tags,
             run_config={
                 "ops": {"hubspot_engagements": {"config": config}},
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
@@ -162,7 +166,15 @@ def test_a_push_that_is_delivered_again_gives_no_approval_to_what_was_loaded_sin
         monkeypatch.setenv("HUBSPOT_BASE_URL", hub.sandbox.base_url)
         monkeypatch.setenv("HUBSPOT_TOKEN", hub.sandbox.token)
         assert push({"mode": "test"}, instance).success
-        production = {"mode": "production", "approved_by": "Ada"}
+        production = {"mode": "production"}
+        unapproved = push(production, instance)
+        assert not unapproved.success
+        assert "nobody approved this data" in str(unapproved.all_events)
+        with pytest.raises(dg.DagsterInvalidConfigError, match="approved_by"):
+            push({**production, "approved_by": "Mallory"}, instance)
+
+        with psycopg.connect(database) as connection:
+            approve(connection, HubSpotResource().portal_id(), "Ada", march)
         first = push(production, instance)
         assert first.success
         tags = dict(instance.get_run_by_id(first.run_id).tags)  # type: ignore[union-attr]
@@ -171,10 +183,9 @@ def test_a_push_that_is_delivered_again_gives_no_approval_to_what_was_loaded_sin
         correction = row(1, Comm_Subject="Changed", Comm_UpdatedDate="2020-02-01 00:00:00")
         land(database, write_drop(tmp_path / "two.csv", [correction]))
         bring_up_to_date(database)
-        again = push(production, instance, **{"ic_assets/approved_by": "Ada"})
+        again = push(production, instance)
         assert not again.success
         assert "nobody approved this data" in str(again.all_events)
-        assert push(production, instance).success
 
 
 # -- the files of deploy/ ----------------------------------------------------------------------------

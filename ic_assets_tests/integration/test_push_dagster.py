@@ -84,7 +84,7 @@ def standing(hub: HubSpot) -> dict[int, list[tuple[str, str, list[str]]]]:
 
 
 def run_test_push(database: str) -> dg.ExecuteInProcessResult:
-    job = build_defs({"postgres": PostgresResource(postgres_url=database)}).resolve_job_def("push_to_hubspot")
+    job = build_defs({"postgres": PostgresResource.at(database)}).resolve_job_def("push_to_hubspot")
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             instance=instance,

@@ -3,10 +3,12 @@ contracts beside the catalog."""
 
 from __future__ import annotations
 
+import gzip
 import re
 import secrets
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,6 +20,8 @@ from ic_assets.activities.derivative_contract import DERIVATIVE_COLUMNS
 from ic_assets.activities.engine import classification, reconciliation
 from ic_assets.activities.engine.schema_check import schema_problems
 from ic_assets.core import schema
+from ic_assets.core import sql as sql_files
+from ic_assets.core.failures import Refused
 
 VIEWS = [
     "v_ic_activities_summary",
@@ -109,6 +113,108 @@ def test_a_database_of_the_first_revision_is_upgraded_in_place_with_its_data(emp
         assert schema_problems(connection) == []
         assert connection.execute("SELECT comm_communicationid FROM staging.v_ic_calls_staging").fetchall() == [(7,)]
         assert connection.execute("SELECT count(*) FROM hubspot.push_ledger").fetchone() == (0,)
+
+
+@pytest.fixture
+def older_database(empty_database: str) -> str:
+    """A database of revision 0004 with a drop brought to the derivatives."""
+    dump = gzip.decompress((Path(__file__).parent / "data" / "revision_0004.sql.gz").read_bytes())
+    with psycopg.connect(empty_database) as connection:
+        connection.execute(dump)
+    return empty_database
+
+
+def test_a_database_of_an_earlier_version_keeps_all_that_is_in_it(older_database: str, database: str) -> None:
+    tables = (
+        "ic_communication_landing",
+        "ic_communication_master",
+        "ic_calls",
+        "ic_tasks",
+        "ic_figure",
+        "ic_month_stage",
+    )
+    with psycopg.connect(older_database) as connection:
+        before = {table: contents(connection, table) for table in tables}
+    assert all(before.values())
+    schema.ensure(older_database)
+    assert objects(older_database) == objects(database)
+    assert schema.is_current(older_database)
+    with psycopg.connect(older_database) as connection:
+        assert schema_problems(connection) == []
+        after = {table: contents(connection, table) for table in tables}
+        # A later revision may add columns.
+        for table in tables:
+            kept = [{name: row[name] for name in old} for row, old in zip(after[table], before[table], strict=True)]
+            assert kept == before[table], table
+
+
+def contents(connection: psycopg.Connection, table: str) -> list[dict[str, object]]:
+    rows = connection.execute(f"SELECT to_jsonb(t) FROM staging.{table} AS t ORDER BY to_jsonb(t)::text".encode())
+    return [row[0] for row in rows.fetchall()]
+
+
+def other_text(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
+    """The next upgrade finds another views.sql: ``new`` where ``old`` was."""
+    text = sql_files.read("schema/views")
+    assert old in text
+    changed = text.replace(old, new)
+    monkeypatch.setattr(schema, "read", lambda name: changed if name == "schema/views" else sql_files.read(name))
+
+
+NOTES = "    ) AS note_body,\n"
+MINE = "CREATE VIEW public.mine AS SELECT note_body FROM staging.v_ic_notes_staging"
+
+
+def test_another_text_of_a_view_reaches_the_database_without_a_revision(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema.upgrade(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        connection.execute(MINE)
+    other_text(monkeypatch, "'Note (no content)'", "'Nothing'")
+    assert not schema.is_current(empty_database)
+    schema.ensure(empty_database)
+    assert schema.is_current(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        row = connection.execute("SELECT pg_get_viewdef('staging.v_ic_notes_staging'::regclass)").fetchone()
+        assert row is not None
+        assert "'Nothing'" in row[0]
+        assert connection.execute("SELECT count(*) FROM public.mine").fetchone() == (0,)
+
+
+def test_a_view_with_other_columns_is_made_anew_and_keeps_the_rights_on_it(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema.upgrade(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("GRANT SELECT ON staging.v_ic_notes_staging TO PUBLIC")
+    other_text(monkeypatch, NOTES, f"{NOTES}    1 AS one,\n")
+    schema.ensure(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        assert connection.execute("SELECT one FROM staging.v_ic_notes_staging").fetchall() == []
+        assert connection.execute(
+            "SELECT has_table_privilege('public', 'staging.v_ic_notes_staging', 'SELECT'),"
+            " has_table_privilege('public', 'staging.v_ic_calls_staging', 'SELECT')"
+        ).fetchone() == (True, False)
+
+
+def test_a_view_of_somebody_else_in_the_way_is_named_in_one_line_and_nothing_is_changed(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema.upgrade(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        connection.execute(MINE)
+    before = objects(empty_database)
+    other_text(monkeypatch, NOTES, f"{NOTES}    1 AS one,\n")
+    with pytest.raises(Refused, match=r"view mine depends on view staging\.v_ic_notes_staging.*Drop it"):
+        schema.ensure(empty_database)
+    with pytest.raises(Refused, match=r"cannot be removed: view mine depends on"):
+        schema.downgrade(empty_database)
+    assert objects(empty_database) == before
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("DROP VIEW public.mine")
+    schema.ensure(empty_database)
+    assert schema.is_current(empty_database)
 
 
 def test_a_downgrade_leaves_nothing_of_ours_and_the_schema_can_be_made_again(empty_database: str) -> None:

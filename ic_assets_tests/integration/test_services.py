@@ -20,10 +20,11 @@ import pytest
 from psycopg import sql
 
 from ic_assets.core.failures import Refused
+from ic_assets.core.session import with_options
 from ic_assets.core.settings import HUBSPOT_URL, Settings
 from ic_assets.resources import services as services_module
 from ic_assets.resources.embedded_postgres import SUPERUSER, EmbeddedPostgres, Server, client_binary
-from ic_assets.resources.services import libpq_url, running, services, with_options
+from ic_assets.resources.services import libpq_url, running, services
 
 # A command: brings the services up, says so, and leaves when its standard input closes.
 COMMAND = """

@@ -1,17 +1,6 @@
--- Takes back 0001_staging_up.sql and 0001_views_up.sql, and nothing else: a reconciliation table that stood before
+-- Takes back 0001_staging_up.sql, and nothing else: a reconciliation table that stood before
 -- us stays (only ours carries the comment), and so does the schema while anything is left in it.
 
-DROP VIEW staging.v_ic_month_ready;
-DROP VIEW staging.v_ic_derivative_coverage;
-DROP VIEW staging.v_ic_activities_summary;
-DROP VIEW staging.v_ic_calls_staging;
-DROP VIEW staging.v_ic_emails_staging;
-DROP VIEW staging.v_ic_meetings_staging;
-DROP VIEW staging.v_ic_notes_staging;
-DROP VIEW staging.v_ic_tasks_staging;
-DROP VIEW staging.v_ic_communications_staging;
-DROP VIEW staging.v_ic_postal_mail_staging;
-DROP VIEW staging.v_ic_communication_normalised;
 DROP TABLE staging.ic_rollback;
 DROP TABLE staging.ic_payload_part;
 DROP TABLE staging.ic_calls;
@@ -44,9 +33,7 @@ BEGIN
     END LOOP;
 END $$;
 
-DROP FUNCTION staging.classify_activity_type(text, text, bigint);
 DROP TABLE staging.ic_activity_classification;
 DROP SEQUENCE staging.ic_change_number;
-DROP FUNCTION staging.ic_reference_time();
 DROP FUNCTION staging.ic_norm(text);
 DROP FUNCTION staging.ic_trim(text);

@@ -1,4 +1,5 @@
--- The staging schema: what a drop holds, the master, the seven derivatives, and the books about them.
+-- The tables of the staging schema: what a drop holds, the master, the seven derivatives, and the books about them; and
+-- the two functions that their checks call. Views and the other functions: views.sql, functions.sql.
 -- Run once by the schema migration 0001; 0001_staging_down.sql takes it back. No parameters.
 --
 -- Indexes: each serves a query of sql/activities. Primary and unique keys serve the look-ups by id.
@@ -25,13 +26,6 @@ RETURN btrim(
 CREATE FUNCTION staging.ic_norm(p_text text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
 RETURN lower(staging.ic_trim(p_text));
-
--- The local time of the legacy system at the run's reference time. Our connections set both values; a person's
--- psql session gets now() and UTC.
-CREATE FUNCTION staging.ic_reference_time() RETURNS timestamp
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN coalesce(nullif(current_setting('ic_assets.reference_time', TRUE), '')::timestamptz, now())
-AT TIME ZONE coalesce(nullif(current_setting('ic_assets.source_timezone', TRUE), ''), 'UTC');
 
 CREATE TABLE staging.ic_drop (
     drop_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -147,23 +141,6 @@ CREATE TABLE staging.ic_activity_classification (
     ),
     channel_type text CHECK (channel_type IN ('SMS', 'LINKEDIN_MESSAGE', 'WHATS_APP')),
     CHECK ((activity_type = 'communications') = (channel_type IS NOT NULL))
-);
-
-CREATE FUNCTION staging.classify_activity_type(p_comm_type text, p_comm_priority text, p_comm_caseid bigint)
-RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (
-    SELECT
-        CASE
-            WHEN known.activity_type IS NULL THEN 'notes'
-            WHEN known.activity_type <> 'case' THEN known.activity_type
-            WHEN
-                p_comm_caseid IS NOT NULL
-                AND staging.ic_norm(p_comm_priority) IN ('high', 'urgent', 'critical') THEN 'tasks'
-            ELSE 'notes'
-        END
-    FROM (SELECT 1) AS one
-    LEFT JOIN staging.ic_activity_classification AS known ON known.comm_type = staging.ic_norm(p_comm_type)
 );
 
 -- A real deployment has these three before the load; a table that stands already is used as it is, and the

@@ -1,5 +1,4 @@
 -- Takes 0002_hubspot_up.sql back. The ledger is the only record of what stands in HubSpot: the caller asks first
 -- while records stand there. No parameters.
 
-DROP VIEW staging.v_ic_push_status;
 DROP SCHEMA hubspot CASCADE;

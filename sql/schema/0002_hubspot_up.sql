@@ -149,33 +149,3 @@ CREATE TABLE hubspot.push_rollback_record (
     record_hash text NOT NULL UNIQUE
 );
 CREATE INDEX push_rollback_record_hubspot_id ON hubspot.push_rollback_record (portal_id, hubspot_id);
-
--- The portal that was pushed to last: the one that the derivatives' push columns speak of.
-CREATE VIEW hubspot.v_current_portal AS
-SELECT portal_id
-FROM hubspot.portal
-WHERE last_pushed_at IS NOT NULL
-ORDER BY last_pushed_at DESC, portal_id
-LIMIT 1;
-
--- Grain: one communication of the master; push_status is NULL while no push has taken it up.
-CREATE VIEW staging.v_ic_push_status AS
-SELECT
-    m.comm_communicationid,
-    m.derived_activity_type,
-    l.portal_id,
-    l.state AS push_status,
-    l.action AS push_action,
-    l.hubspot_id AS hubspot_engagement_id,
-    l.attempts,
-    l.last_error,
-    l.error_category,
-    l.correlation_id,
-    l.pushed_at
-FROM staging.ic_communication_master AS m
-LEFT JOIN hubspot.push_ledger AS l
-    ON
-        l.portal_id = (SELECT c.portal_id FROM hubspot.v_current_portal AS c)
-        AND l.communication_id = m.comm_communicationid
-        AND l.object_type = m.derived_activity_type
-        AND l.part = 1;

@@ -2,60 +2,63 @@
 
 from __future__ import annotations
 
-import csv
-from functools import cache
+from collections.abc import Sequence
 
 import psycopg
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine.slices import mark_changed
-from ic_assets.core.failures import Refused
-from ic_assets.core.files import SQL_DIR
+from ic_assets.core import rules_data
+from ic_assets.core.rules_data import Line, RuleFile
 
-CLASSIFICATION_FILE = SQL_DIR / "activities" / "classification.csv"
+_CHANNELS = ("SMS", "LINKEDIN_MESSAGE", "WHATS_APP")
+
+Classified = tuple[str, str, str | None]
+"""Type as written in the CRM, trimmed and in lower case; activity type; channel."""
 
 
-@cache
-def classification() -> tuple[tuple[str, str, str | None], ...]:
-    """The rows of ``sql/activities/classification.csv``: type as written in the CRM, activity type, channel.
-
-    Raises ``Refused`` naming the line of a value that stands twice, an unknown activity type, a channel where none
-    belongs or none where one does."""
+def _parse(line: Line) -> Classified:
     known = {activity.name for activity in ACTIVITY_TYPES} | {"case"}
-    rows: dict[str, tuple[str, str, str | None]] = {}
-    with CLASSIFICATION_FILE.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        for row in reader:
-            where = f"{CLASSIFICATION_FILE.name}, line {reader.line_num}"
-            comm_type = (row.get("comm_type") or "").strip().lower()
-            activity_type = (row.get("activity_type") or "").strip()
-            channel = (row.get("channel_type") or "").strip() or None
-            if not comm_type or comm_type in rows:
-                raise Refused(f"{where}: comm_type {comm_type!r} is empty or stands twice; give each value one line")
-            if activity_type not in known:
-                raise Refused(f"{where}: activity_type {activity_type!r} is not one of {', '.join(sorted(known))}")
-            if (activity_type == "communications") != (channel is not None):
-                raise Refused(
-                    f"{where}: a value mapped to communications names its channel_type"
-                    " (SMS, LINKEDIN_MESSAGE or WHATS_APP), any other leaves it empty"
-                )
-            if channel not in (None, "SMS", "LINKEDIN_MESSAGE", "WHATS_APP"):
-                raise Refused(f"{where}: channel_type {channel!r} is not SMS, LINKEDIN_MESSAGE or WHATS_APP")
-            rows[comm_type] = (comm_type, activity_type, channel)
-    return tuple(rows.values())
+    comm_type, activity_type, channel = line["comm_type"].lower(), line["activity_type"], line["channel_type"]
+    if not comm_type:
+        raise line.refused("comm_type", "empty; write the value as it stands in the CRM")
+    if activity_type not in known:
+        raise line.refused("activity_type", f"{activity_type!r} is not one of {', '.join(sorted(known))}")
+    if (activity_type == "communications") != bool(channel):
+        raise line.refused(
+            "channel_type",
+            f"a value mapped to communications names its channel ({', '.join(_CHANNELS)}), any other leaves it empty",
+        )
+    if channel and channel not in _CHANNELS:
+        raise line.refused("channel_type", f"{channel!r} is not one of {', '.join(_CHANNELS)}")
+    return comm_type, activity_type, channel or None
+
+
+CLASSIFICATION = RuleFile(
+    "activities/classification.csv",
+    columns=("comm_type", "activity_type", "channel_type"),
+    parse=_parse,
+    key=lambda row: row[0],
+    key_columns=("comm_type",),
+)
 
 
 def sync_classification(connection: psycopg.Connection) -> list[str]:
-    """Brings ``staging.ic_activity_classification`` in line with the file and puts the months out of date that hold a
-    value whose mapping changed. Returns those values."""
-    connection.execute("LOCK TABLE staging.ic_activity_classification IN SHARE ROW EXCLUSIVE MODE")
+    """Brings ``staging.ic_activity_classification`` in line with the file, once for each state of it, and puts the months
+    out of date that hold a value whose mapping changed. Returns those values. Give it a transaction of its own."""
+    changed: list[str] = []
+    rules_data.apply(connection, CLASSIFICATION, lambda rows: changed.extend(_write(connection, rows)))
+    return changed
+
+
+def _write(connection: psycopg.Connection, rows: Sequence[Classified]) -> list[str]:
     standing = {
         row[0]: row
         for row in connection.execute(
             "SELECT comm_type, activity_type, channel_type FROM staging.ic_activity_classification"
         ).fetchall()
     }
-    wanted = {row[0]: row for row in classification()}
+    wanted = {row[0]: row for row in rows}
     changed = sorted(key for key in standing.keys() | wanted.keys() if standing.get(key) != wanted.get(key))
     if not changed:
         return []

@@ -107,6 +107,40 @@ def bring_up_to_date(connection: psycopg.Connection, sources: Iterable[Source], 
             _count(connection, source, {**names, **window.parameters})
 
 
+@dataclass(frozen=True)
+class Fresh:
+    """What a look counted by itself of a source, instead of keeping it: the months, and their rows."""
+
+    months: tuple[date, ...] = ()
+    rows: tuple[_Row, ...] = ()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        names = ("figures", "items", "months", "failing", "checked")
+        columns = zip(*self.rows, strict=True) if self.rows else ((),) * len(names)
+        found = {name: list(column) for name, column in zip(names, columns, strict=True)}
+        return {**found, "fresh": list(self.months)}
+
+
+NOTHING_FRESH = Fresh()
+
+
+def looked_at(connection: psycopg.Connection, sources: Iterable[Source]) -> dict[str, Fresh]:
+    """By source the months that were written since they were counted, counted now. Writes and locks nothing."""
+    found = {}
+    for source in sources:
+        names = {"source": source.name, "stage": source.stage}
+        stale = {row[0] for row in connection.execute(statement("activities/figures/stale"), names)}
+        rows = [
+            row
+            for window in windows(stale)
+            for row in _counted(connection, source, {**names, **window.parameters})
+            if row[2] in stale
+        ]
+        found[source.name] = Fresh(tuple(stale), tuple(rows))
+    return found
+
+
 def _count(connection: psycopg.Connection, source: Source, parameters: Mapping[str, Any]) -> list[_Row]:
     # Noted first: a stage that writes a month while it is counted leaves it to be counted again.
     connection.execute(statement("activities/figures/mark_counted"), parameters)
@@ -126,10 +160,13 @@ def _counted(connection: psycopg.Connection, source: Source, parameters: Mapping
     return connection.execute(source.query, {**source.parameters, **parameters}).fetchall()
 
 
-def total(connection: psycopg.Connection, source: Source, figure: str, ready: str | None) -> list[Count]:
+def total(
+    connection: psycopg.Connection, source: Source, figure: str, ready: str | None, fresh: Fresh = NOTHING_FRESH
+) -> list[Count]:
     """The items of a figure over all months, those with most failing first. ``ready`` names the stage whose months alone
-    count, ``landing`` those in which the master shows what has landed."""
+    count, ``landing`` those in which the master shows what has landed. ``fresh`` stands in for what is kept."""
     rows = connection.execute(
-        statement("activities/figures/total"), {"source": source.name, "figure": figure, "ready": ready}
+        statement("activities/figures/total"),
+        {**fresh.parameters, "source": source.name, "stage": source.stage, "figure": figure, "ready": ready},
     )
     return [Count(*row) for row in rows]

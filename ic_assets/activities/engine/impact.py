@@ -137,7 +137,7 @@ def impact(
     """At most ``limit`` ids of each entity (None: all), in the months that are resolved. The figures of an entity count
     all ids, whatever the limit."""
     wanted = {f"{name}_resolved": ENTITIES[name] for name in entities}
-    verdicts = judge(connection, resolution_rules(), lambda rule: rule.name in wanted, recount=False)
+    verdicts = judge(connection, resolution_rules(), lambda rule: rule.name in wanted, recount=False, keeps=False)
     return Impact(tuple(_of(connection, wanted[verdict.rule.name], verdict, limit) for verdict in verdicts))
 
 

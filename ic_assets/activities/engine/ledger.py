@@ -21,7 +21,7 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, BY_NAME
-from ic_assets.core import locks
+from ic_assets.core import locks, session
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.sql import statement
 from ic_assets.resources.hubspot import Json, Portal, Problem, RequestRecord
@@ -365,7 +365,7 @@ async def open_ledger(postgres_url: str, *, pause: float = 120.0) -> AsyncIterat
 
 
 async def connect(postgres_url: str) -> psycopg.AsyncConnection:
-    connection = await psycopg.AsyncConnection.connect(
+    connection = await session.connect_async(
         postgres_url, autocommit=True, application_name="ic_assets push", connect_timeout=10
     )
     set_json_loads(orjson.loads, connection)

@@ -24,7 +24,7 @@ from ic_assets.activities.engine.portal import OPTIONAL, SPELLINGS, TypeSetup
 from ic_assets.activities.engine.push import enter_portal
 from ic_assets.activities.engine.push_change import Change
 from ic_assets.activities.engine.push_result import ALL_TYPES, PushOptions
-from ic_assets.core import locks
+from ic_assets.core import locks, session
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.sql import statement
 from ic_assets.resources.hubspot import MAX_INPUTS, HubSpotClient, HubSpotTarget, Json, Rejected, StopForNow, path
@@ -349,7 +349,7 @@ def chained(previous: str, values: Json) -> str:
 def verify_chain(postgres_url: str) -> int | None:
     """The id of the first roll-back record that was altered, or whose predecessor is missing; None: the chain holds."""
     previous = ""
-    with psycopg.connect(postgres_url, row_factory=dict_row) as connection:
+    with session.connect(postgres_url, row_factory=dict_row) as connection:
         for row in connection.execute("SELECT * FROM hubspot.push_rollback_record ORDER BY record_id"):
             number, before, digest = row.pop("record_id"), row.pop("previous_hash"), row.pop("record_hash")
             if before != previous or chained(previous, row) != digest:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -14,11 +15,14 @@ from psycopg.rows import dict_row
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
 from ic_assets.activities.engine.figures import (
+    NOTHING_FRESH,
     OF_MASTER,
     OF_RESOLUTION,
     Count,
+    Fresh,
     Source,
     bring_up_to_date,
+    looked_at,
     of_derivative,
     total,
 )
@@ -47,10 +51,15 @@ class Rule:
     blocking: bool = True
     gate: bool = False
 
-    def judge(self, connection: psycopg.Connection, parameters: Mapping[str, Any] | None = None) -> Verdict:
+    def judge(
+        self,
+        connection: psycopg.Connection,
+        parameters: Mapping[str, Any] | None = None,
+        fresh: Mapping[str, Fresh] = MappingProxyType({}),
+    ) -> Verdict:
         """The verdict on what is there, or by what was counted last: ``judge`` below counts first."""
         if isinstance(self.query, Figure):
-            return Verdict(self, *self.query.read(connection))
+            return Verdict(self, *self.query.read(connection, fresh.get(self.query.source.name, NOTHING_FRESH)))
         row = connection.execute(self.query, {**self.parameters, **(parameters or {})}).fetchone()
         failing, checked, sample = row or (0, 0, None)
         return Verdict(self, int(failing), int(checked), sample)
@@ -72,8 +81,8 @@ class Figure:
     sample: sql.Composed | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
-    def read(self, connection: psycopg.Connection) -> _Found:
-        failing, checked, sample = self.fold(total(connection, self.source, self.name, self.ready))
+    def read(self, connection: psycopg.Connection, fresh: Fresh = NOTHING_FRESH) -> _Found:
+        failing, checked, sample = self.fold(total(connection, self.source, self.name, self.ready, fresh))
         if failing and self.sample:
             with connection.cursor(row_factory=dict_row) as cursor:
                 sample = [dict(row) for row in cursor.execute(self.sample, self.parameters)]
@@ -398,13 +407,18 @@ def judge(
     want: Callable[[Rule], bool] | None = None,
     *,
     recount: bool = True,
+    keeps: bool = True,
 ) -> list[Verdict]:
     """The verdict on each rule, in the order of the graph. Without ``recount`` months that no stage has written since they
-    were counted keep their figures."""
+    were counted keep their figures; without ``keeps``, for those who only look, nothing is written or locked."""
     wanted = [rule for rule in rules or all_rules() if want is None or want(rule)]
     sources = {rule.query.source.name: rule.query.source for rule in wanted if isinstance(rule.query, Figure)}
-    bring_up_to_date(connection, sources.values(), recount=recount)
-    return [rule.judge(connection, {"recount": recount}) for rule in wanted]
+    fresh: dict[str, Fresh] = {}
+    if keeps:
+        bring_up_to_date(connection, sources.values(), recount=recount)
+    else:
+        fresh = looked_at(connection, sources.values())
+    return [rule.judge(connection, {"recount": recount}, fresh) for rule in wanted]
 
 
 def gates(connection: psycopg.Connection) -> list[Verdict]:

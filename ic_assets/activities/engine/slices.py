@@ -88,9 +88,19 @@ def mark_changed(connection: psycopg.Connection, months: Iterable[date], cause: 
     connection.execute(statement("activities/months/mark_changed"), {"months": sorted(set(months)), "cause": cause})
 
 
-def out_of_date(connection: psycopg.Connection, stages: Sequence[str] = STAGES) -> list[tuple[date, int, str]]:
-    """Months that one of the stages has not brought up to date: month, change number, cause."""
-    return connection.execute(statement("activities/months/out_of_date"), {"stages": list(stages)}).fetchall()
+def out_of_date(
+    connection: psycopg.Connection,
+    stages: Sequence[str] = STAGES,
+    *,
+    first_month: date | None = None,
+    before: date | None = None,
+) -> list[tuple[date, int, str]]:
+    """Months that one of the stages has not brought up to date: month, change number, cause. ``first_month`` included and
+    ``before`` excluded bound them; who acts on one activity type names ``MASTER``, ``RESOLVED`` and that type as stages."""
+    return connection.execute(
+        statement("activities/months/out_of_date"),
+        {"stages": list(stages), "first_month": first_month, "before": before},
+    ).fetchall()
 
 
 def windows(months: Iterable[date], bridge: int = 3) -> list[Window]:

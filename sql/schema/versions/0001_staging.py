@@ -8,7 +8,6 @@ down_revision = None
 
 def upgrade() -> None:
     run_file("0001_staging_up")
-    run_file("0001_views_up")
 
 
 def downgrade() -> None:

@@ -1,9 +1,13 @@
+-- Every view, as it is now: an upgrade runs this file after the numbered migrations (ic_assets.core.schema). In order:
+-- a view stands after those that it reads. A view whose columns change here is dropped and made anew by itself.
+-- One statement each, CREATE OR REPLACE VIEW at the start of a line. No parameters.
+--
 -- The mapping rules of the seven activity types as views, one row per master row of the type: the columns of the
 -- derivative table in its order, then comm_communicationid. Free text is matched trimmed and in lower case.
 -- Blank text never reaches the master (it is NULL there), so coalesce is enough.
 
 -- What several of the seven need, once. A view, so that only the columns a caller asks for are computed.
-CREATE VIEW staging.v_ic_communication_normalised AS
+CREATE OR REPLACE VIEW staging.v_ic_communication_normalised AS
 SELECT
     m.*, -- noqa: AM04
     run.reference_time,
@@ -45,7 +49,7 @@ SELECT
 FROM staging.ic_communication_master AS m
 CROSS JOIN (SELECT staging.ic_reference_time() AS reference_time) AS run;
 
-CREATE VIEW staging.v_ic_calls_staging AS
+CREATE OR REPLACE VIEW staging.v_ic_calls_staging AS
 SELECT
     m.id AS ic_communication_master_id,
     m.comm_datetime AS activity_date,
@@ -82,7 +86,7 @@ SELECT
 FROM staging.v_ic_communication_normalised AS m
 WHERE m.derived_activity_type = 'calls';
 
-CREATE VIEW staging.v_ic_emails_staging AS
+CREATE OR REPLACE VIEW staging.v_ic_emails_staging AS
 SELECT
     m.id AS ic_communication_master_id,
     m.comm_datetime AS activity_date,
@@ -116,7 +120,7 @@ SELECT
 FROM staging.v_ic_communication_normalised AS m
 WHERE m.derived_activity_type = 'emails';
 
-CREATE VIEW staging.v_ic_meetings_staging AS
+CREATE OR REPLACE VIEW staging.v_ic_meetings_staging AS
 SELECT
     m.id AS ic_communication_master_id,
     m.comm_datetime AS activity_date,
@@ -149,7 +153,7 @@ SELECT
 FROM staging.v_ic_communication_normalised AS m
 WHERE m.derived_activity_type = 'meetings';
 
-CREATE VIEW staging.v_ic_notes_staging AS
+CREATE OR REPLACE VIEW staging.v_ic_notes_staging AS
 SELECT
     m.id AS ic_communication_master_id,
     m.comm_datetime AS activity_date,
@@ -167,7 +171,7 @@ SELECT
 FROM staging.v_ic_communication_normalised AS m
 WHERE m.derived_activity_type = 'notes';
 
-CREATE VIEW staging.v_ic_tasks_staging AS
+CREATE OR REPLACE VIEW staging.v_ic_tasks_staging AS
 SELECT
     m.id AS ic_communication_master_id,
     m.comm_datetime AS activity_date,
@@ -200,7 +204,7 @@ SELECT
 FROM staging.v_ic_communication_normalised AS m
 WHERE m.derived_activity_type = 'tasks';
 
-CREATE VIEW staging.v_ic_communications_staging AS
+CREATE OR REPLACE VIEW staging.v_ic_communications_staging AS
 SELECT
     m.id AS ic_communication_master_id,
     m.comm_datetime AS activity_date,
@@ -220,7 +224,7 @@ LEFT JOIN staging.ic_activity_classification AS known
     ON known.comm_type = staging.ic_norm(m.comm_type)
 WHERE m.derived_activity_type = 'communications';
 
-CREATE VIEW staging.v_ic_postal_mail_staging AS
+CREATE OR REPLACE VIEW staging.v_ic_postal_mail_staging AS
 SELECT
     m.id AS ic_communication_master_id,
     m.comm_datetime AS activity_date,
@@ -237,7 +241,7 @@ SELECT
 FROM staging.v_ic_communication_normalised AS m
 WHERE m.derived_activity_type = 'postal_mail';
 
-CREATE VIEW staging.v_ic_activities_summary AS
+CREATE OR REPLACE VIEW staging.v_ic_activities_summary AS
 SELECT
     activity.activity_type,
     count(m.id) AS total,
@@ -258,7 +262,7 @@ GROUP BY activity.activity_type;
 
 -- Every derivative row beside its master row. A full join on both the row and the type: a master row without its
 -- derivative is missing, a derivative whose master row has another type is extra.
-CREATE VIEW staging.v_ic_derivative_coverage AS
+CREATE OR REPLACE VIEW staging.v_ic_derivative_coverage AS
 WITH derivative AS (
     SELECT
         'calls' AS activity_type,
@@ -308,7 +312,7 @@ FULL JOIN derivative AS d
 GROUP BY coalesce(m.derived_activity_type, d.activity_type);
 
 -- Months that a stage has brought up to what the master holds. The gates judge these and no others.
-CREATE VIEW staging.v_ic_month_ready AS
+CREATE OR REPLACE VIEW staging.v_ic_month_ready AS
 SELECT
     done.stage,
     done.comm_month,
@@ -317,3 +321,33 @@ FROM staging.ic_month_stage AS done
 LEFT JOIN staging.ic_month_stage AS written
     ON written.comm_month = done.comm_month AND written.stage = 'master'
 WHERE done.change_number >= coalesce(written.change_number, 0);
+
+-- The portal that was pushed to last: the one that the derivatives' push columns speak of.
+CREATE OR REPLACE VIEW hubspot.v_current_portal AS
+SELECT portal_id
+FROM hubspot.portal
+WHERE last_pushed_at IS NOT NULL
+ORDER BY last_pushed_at DESC, portal_id
+LIMIT 1;
+
+-- Grain: one communication of the master; push_status is NULL while no push has taken it up.
+CREATE OR REPLACE VIEW staging.v_ic_push_status AS
+SELECT
+    m.comm_communicationid,
+    m.derived_activity_type,
+    l.portal_id,
+    l.state AS push_status,
+    l.action AS push_action,
+    l.hubspot_id AS hubspot_engagement_id,
+    l.attempts,
+    l.last_error,
+    l.error_category,
+    l.correlation_id,
+    l.pushed_at
+FROM staging.ic_communication_master AS m
+LEFT JOIN hubspot.push_ledger AS l
+    ON
+        l.portal_id = (SELECT c.portal_id FROM hubspot.v_current_portal AS c)
+        AND l.communication_id = m.comm_communicationid
+        AND l.object_type = m.derived_activity_type
+        AND l.part = 1;

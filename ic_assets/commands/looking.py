@@ -1,0 +1,24 @@
+"""What the commands that only look share: a read of the database as it stands, which migrates, makes and locks nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from ic_assets.core import schema
+from ic_assets.core.schema import NothingYet
+from ic_assets.core.settings import Settings
+from ic_assets.resources.postgres import connected
+from ic_assets.resources.services import services
+
+
+@contextmanager
+def looking(settings: Settings, *, read_only: bool = True) -> Iterator[psycopg.Connection]:
+    """A transaction of which nothing is kept. Raises ``Refused`` where the tables are missing or those of another version,
+    with the command that makes them."""
+    if not settings.postgres_url and not (settings.home / "postgres" / "data").exists():
+        raise NothingYet
+    with services(settings, looks=True) as up:
+        schema.require(up.postgres_url)
+        with connected(up.postgres_url, settings, read_only=read_only) as connection:
+            yield connection

@@ -1,0 +1,183 @@
+"""CSV rules that people edit: read with refusals that name file, line and column, and applied to the database once, by
+their digest, under a lock. Holds no rule itself and writes no table but its own record of what was applied.
+
+Who applies a file reads it under the lock, afresh, so that two processes cannot overwrite each other: nothing that
+writes to the database may keep a file's rows from an earlier look. Who only reads them (docs, checks) calls ``load``.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import psycopg
+
+from ic_assets.core import locks
+from ic_assets.core.failures import Refused
+from ic_assets.core.files import SQL_DIR
+from ic_assets.core.logs import log
+from ic_assets.core.sql import statement
+
+Row = TypeVar("Row")
+
+FOLDER = SQL_DIR
+# Rules are read by people; a drop put here by mistake is not read whole.
+_MOST_BYTES = 4_000_000
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a rule file. ``line["column"]`` is its trimmed text, empty where the line is too short."""
+
+    where: str
+    values: Mapping[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.values[column]
+
+    def refused(self, column: str, why: str) -> Refused:
+        """``file, line 4, column comm_type: why``, to be raised."""
+        return Refused(f"{self.where}, column {column}: {why}")
+
+
+@dataclass(frozen=True)
+class Rules(Generic[Row]):
+    """One state of a file: its rows in their order, the SHA-256 of its bytes, and when it was written."""
+
+    rows: tuple[Row, ...]
+    digest: str
+    modified_at: datetime
+
+
+@dataclass(frozen=True)
+class RuleFile(Generic[Row]):
+    """A CSV file under ``sql/``, in UTF-8, with a header.
+
+    ``parse`` makes a row of a line, or raises ``line.refused(column, why)``. ``key`` is what no two rows may share; a
+    tuple beside the columns that make it, ``key_columns``, which the refusal names."""
+
+    name: str
+    columns: tuple[str, ...]
+    parse: Callable[[Line], Row]
+    key: Callable[[Row], Hashable]
+    key_columns: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        return FOLDER / self.name
+
+    def load(self) -> Rules[Row]:
+        """Reads the file as it is now. Raises ``Refused`` naming the line and column that cannot stand."""
+        try:
+            modified = self.path.stat().st_mtime_ns
+            with self.path.open("rb") as file:
+                content = file.read(_MOST_BYTES + 1)
+        except OSError as error:
+            raise Refused(f"{self.path.name}: {error.strerror}; put the file of rules back") from None
+        if len(content) > _MOST_BYTES:
+            raise Refused(f"{self.path.name}: larger than {_MOST_BYTES:,} bytes; this is no file of rules")
+        seen: dict[Hashable, str] = {}
+        rows = []
+        for line in self._lines(content):
+            row = self.parse(line)
+            if earlier := seen.get(self.key(row)):
+                said = ", ".join(repr(line[column]) for column in self.key_columns)
+                raise line.refused(
+                    " and ".join(self.key_columns), f"{said} stands twice ({earlier} too); give each one line"
+                )
+            seen[self.key(row)] = line.where.rpartition(", ")[2]
+            rows.append(row)
+        when = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=modified // 1000)
+        return Rules(tuple(rows), hashlib.sha256(content).hexdigest(), when)
+
+    def _lines(self, content: bytes) -> Iterator[Line]:
+        name = self.path.name
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            raise Refused(f"{name}, line {line}: not UTF-8; save the file as UTF-8") from None
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        try:
+            header = [column.strip() for column in next(reader, [])]
+            if sorted(header) != sorted(self.columns):
+                raise Refused(f"{name}, line 1: the columns are {', '.join(header)}; write {','.join(self.columns)}")
+            for values in reader:
+                where = f"{name}, line {reader.line_num}"
+                if not any(value.strip() for value in values):
+                    continue
+                if len(values) > len(header):
+                    raise Refused(
+                        f"{where}: {len(values)} values for {len(header)} columns; quote a value with a comma"
+                    )
+                padded = [value.strip() for value in values] + [""] * (len(header) - len(values))
+                yield Line(where, dict(zip(header, padded, strict=True)))
+        except csv.Error as error:
+            raise Refused(f"{name}, line {reader.line_num}: {error}; correct its quotes") from None
+
+
+def apply(connection: psycopg.Connection, file: RuleFile[Row], write: Callable[[Sequence[Row]], None]) -> bool:
+    """Has ``write`` bring the file's rows to the database, in the caller's transaction, when they are not in force yet.
+    Returns whether it did. The lock is held until the transaction ends, so keep that short.
+
+    A file that cannot stand leaves the last good version in force, with a line in the log; ``problem`` says the same to
+    people. Raises ``Refused`` where there is no version to leave in force."""
+    try:
+        if _in_force(connection, file) == file.load().digest:
+            return False
+        connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (locks.RULES, file.name))
+        rules = file.load()
+    except Refused as refusal:
+        if _in_force(connection, file) is None:
+            raise
+        log.warning("rule_file_refused", file=file.name, reason=str(refusal))
+        return False
+    if _in_force(connection, file) == rules.digest:
+        return False
+    if _is_older(connection, file, rules):
+        log.warning("older_rule_file_passed_over", file=file.name, digest=rules.digest[:8])
+        return False
+    write(rules.rows)
+    connection.execute(
+        statement("core/rules/record"),
+        {"name": file.name, "digest": rules.digest, "modified_at": rules.modified_at},
+    )
+    log.info("rule_file_applied", file=file.name, digest=rules.digest[:8], rows=len(rules.rows))
+    return True
+
+
+def problem(connection: psycopg.Connection, file: RuleFile[Row]) -> str | None:
+    """Why the file as it is now is not going to be applied, in one line for people. Changes nothing."""
+    try:
+        rules = file.load()
+    except Refused as refusal:
+        return f"{refusal}; until then the last good version stays in force"
+    if _in_force(connection, file) != rules.digest and _is_older(connection, file, rules):
+        return (
+            f"{file.path.name}: a newer version is in force, applied from elsewhere or before this file was put back; "
+            f"to go back to this one, `touch` it"
+        )
+    return None
+
+
+def _in_force(connection: psycopg.Connection, file: RuleFile[Row]) -> str | None:
+    row = connection.execute(
+        "SELECT digest FROM staging.ic_rule_file WHERE name = %s ORDER BY turn DESC LIMIT 1", (file.name,)
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _is_older(connection: psycopg.Connection, file: RuleFile[Row], rules: Rules[Row]) -> bool:
+    """Whether the file was written before the version in force, or at the same moment and was in force before that: an
+    old copy on another machine. Some installers give every file one date, hence the second half."""
+    row = connection.execute(
+        statement("core/rules/is_older"),
+        {"name": file.name, "digest": rules.digest, "modified_at": rules.modified_at},
+    ).fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,27 @@
+-- Every function but the two of 0001_staging_up.sql, as it is now: an upgrade runs this file after the numbered
+-- migrations and before views.sql (ic_assets.core.schema). Other arguments make another function: the migration that
+-- brings them drops the old one. CREATE OR REPLACE FUNCTION at the start of a line. No parameters.
+
+-- The local time of the legacy system at the run's reference time. Our connections set both values; a person's
+-- psql session gets now() and UTC.
+CREATE OR REPLACE FUNCTION staging.ic_reference_time() RETURNS timestamp
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(nullif(current_setting('ic_assets.reference_time', TRUE), '')::timestamptz, now())
+AT TIME ZONE coalesce(nullif(current_setting('ic_assets.source_timezone', TRUE), ''), 'UTC');
+
+CREATE OR REPLACE FUNCTION staging.classify_activity_type(p_comm_type text, p_comm_priority text, p_comm_caseid bigint)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    SELECT
+        CASE
+            WHEN known.activity_type IS NULL THEN 'notes'
+            WHEN known.activity_type <> 'case' THEN known.activity_type
+            WHEN
+                p_comm_caseid IS NOT NULL
+                AND staging.ic_norm(p_comm_priority) IN ('high', 'urgent', 'critical') THEN 'tasks'
+            ELSE 'notes'
+        END
+    FROM (SELECT 1) AS one
+    LEFT JOIN staging.ic_activity_classification AS known ON known.comm_type = staging.ic_norm(p_comm_type)
+);
