@@ -31,7 +31,8 @@ LOCK_SECONDS = 2.0
 # A wait that HubSpot asks for beyond this ends the run, to be resumed later, rather than holding it open.
 LONGEST_WAIT = 900.0
 ATTEMPTS = 8
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+# Begins where a run of its characters does, and gives nothing back: a text without an @ is looked at once.
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++")
 _backoff = wait_random_exponential(multiplier=0.5, max=60)
 
 

@@ -150,6 +150,7 @@ class DropReader:
                     self._on_warning(warning)
                 if block.text or block.plain:
                     yield block
+            self.bytes_read = file.bytes_read
             if file.content_sha256 != info.content_sha256:
                 raise file.changed()
             if contradiction := self.slashes.contradiction(reading.date_order):

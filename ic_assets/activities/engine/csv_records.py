@@ -238,7 +238,7 @@ class Records:
 
     def _decoded(self, raw: bytes) -> str:
         try:
-            return raw.decode("utf-8", "surrogatepass")
+            return raw.decode("utf-8", "surrogatepass").translate(_NO_MARK)
         except UnicodeDecodeError as error:  # it decoded when it was inspected
             raise self._file.changed() from error
 

@@ -6,10 +6,11 @@ transaction leaves nothing behind.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -21,11 +22,14 @@ from typing import IO, Any
 import orjson
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from ic_assets.activities.contract import COLUMNS
 from ic_assets.activities.engine import refill
 from ic_assets.activities.engine.csv_drop import DropReader, inspect, inspect_beside, raw_rows, read
-from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject
+from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject, Slashes
+from ic_assets.activities.engine.drop_file import Identity
+from ic_assets.activities.engine.drop_trouble import Examples, trouble
 from ic_assets.activities.engine.slices import mark_changed
 from ic_assets.activities.engine.stages import analyze
 from ic_assets.core import locks
@@ -65,6 +69,11 @@ class Landed:
     encoding: str | None = None
     words: tuple[str, ...] = ()
 
+    @property
+    def read_as(self) -> str | None:
+        """The encoding, and words that show whether it is right; None for a drop of which nothing was read."""
+        return read_as(self.encoding, self.words) if self.encoding else None
+
     def to_json(self) -> dict[str, Any]:
         return {
             "drop": self.drop_key,
@@ -92,6 +101,11 @@ class Progress:
     rows: int
     bytes_read: int
     bytes_total: int
+
+
+def read_as(encoding: str, words: Sequence[str]) -> str:
+    """``windows-1252 (Grüße, Köln)``."""
+    return f"{encoding} ({', '.join(words)})" if words else encoding
 
 
 def drop_key(path: Path, content_sha256: str) -> str:
@@ -243,6 +257,8 @@ class _Landing:
         self.rejects = _Spool()
         self.warnings = _Spool()
         self.reasons: Counter[str] = Counter()
+        self.examples = Examples()
+        self.slashes = Slashes()
 
     def run(self) -> Landed:
         self._make_room()
@@ -253,6 +269,7 @@ class _Landing:
         assert row is not None  # noqa: S101 - INSERT ... RETURNING gives one row
         self.drop_id = row[0]
         rows_in, accepted = self._copy()
+        self._copy_warnings()
         fates, old_months = self._decide()
         self._keep_rejects(fates)
         field_warnings = self._keep_warnings()
@@ -272,7 +289,10 @@ class _Landing:
             months=tuple(sorted(months)),
             missing_columns=self.info.missing_columns,
             unknown_columns=self.info.unknown_columns,
+            encoding=self.info.encoding,
+            words=self.info.words,
         )
+        found = trouble(self.reasons, rows_in, self.examples, self.slashes)
         self.connection.execute(
             statement("activities/landing/account"),
             {
@@ -285,6 +305,7 @@ class _Landing:
                 "first_date": first_date,
                 "last_date": last_date,
                 "months": list(landed.months),
+                "trouble": Jsonb(found) if found else None,
             },
         )
         return landed
@@ -292,12 +313,11 @@ class _Landing:
     def _make_room(self) -> None:
         """Removes what an attempt left that loaded nothing. A drop of the same name and content that was loaded under other
         settings stays, and this one gets another key."""
-        for table in ("ic_rejected_row", "ic_field_warning", "ic_drop"):
-            self.connection.execute(
-                statement("activities/landing/forget_nothing", table=sql.Identifier(table)), {"drop_key": self.key}
-            )
-        earlier = "SELECT count(*) FROM staging.ic_drop WHERE drop_key = %s OR drop_key LIKE %s"
-        row = self.connection.execute(earlier, (self.key, f"{like(self.key)}.%")).fetchone()
+        self.connection.execute(statement("activities/landing/forget_nothing"), {"drop_key": self.key})
+        row = self.connection.execute(
+            "SELECT count(*) FROM staging.ic_drop WHERE drop_key = %(key)s OR starts_with(drop_key, %(key)s || '.')",
+            {"key": self.key},
+        ).fetchone()
         if row and row[0]:
             self.key = f"{self.key}.{row[0] + 1}"
 
@@ -318,6 +338,7 @@ class _Landing:
         is_large = self.info.byte_size >= _REFILL_FROM_BYTES
         with refill.refilled(self.connection, _TABLE) if is_large else nullcontext(False) as is_empty:
             self._copy_blocks(reader, freeze=is_empty)
+        self.slashes = reader.slashes
         analyze(self.connection, _TABLE, reader.accepted)
         return reader.rows_in, reader.accepted
 
@@ -353,6 +374,7 @@ class _Landing:
 
     def _reject(self, reject: Reject) -> None:
         self.reasons[reject.reason] += 1
+        self.examples.add(reject)
         self.rejects.add(
             reject.line_number, reject.reason, reject.column_name, reject.comm_communicationid, reject.raw_row
         )
@@ -381,6 +403,9 @@ class _Landing:
         fates["superseded_in_drop"] = self.connection.execute(
             statement("activities/landing/superseded"), parameters
         ).rowcount
+        fates["unreadable_update"] = self.connection.execute(
+            statement("activities/landing/unreadable_update"), parameters
+        ).rowcount
         has_earlier = self.connection.execute(
             "SELECT 1 FROM staging.ic_drop WHERE state = 'landed' AND drop_id <> %(drop_id)s AND rows_in > 0 LIMIT 1",
             parameters,
@@ -404,7 +429,8 @@ class _Landing:
         # Those that are superseded are found by their ids, without a look at each row of the drop.
         repeated = "comm_communicationid IN (SELECT again.comm_communicationid FROM ic_repeated AS again)"
         late_rejects = statement(
-            "activities/landing/late_rejects", among=sql.SQL("TRUE" if fates["stale"] else repeated)
+            "activities/landing/late_rejects",
+            among=sql.SQL("TRUE" if fates["stale"] or fates["unreadable_update"] else repeated),
         )
         spool = _Spool()
         late: list[tuple[int, str, int]] = []
@@ -429,12 +455,14 @@ class _Landing:
                 for row in rejects.rows():
                     copy.write_row((self.key, *row))
 
-    def _keep_warnings(self) -> int:
+    def _copy_warnings(self) -> None:
         self.connection.execute(
             "CREATE TEMPORARY TABLE incoming_warning (line_number bigint, comm_communicationid bigint,"
             " column_name text, raw_value text, reason text) ON COMMIT DROP"
         )
         self.warnings.copy_into(self.connection, sql.SQL("incoming_warning"))
+
+    def _keep_warnings(self) -> int:
         return self.connection.execute(
             statement("activities/landing/keep_warnings"), {"drop_id": self.drop_id, "drop_key": self.key}
         ).rowcount

@@ -3,6 +3,15 @@
 # Code -> what it means, what to do.
 REJECTS = {
     "nul_byte": ("the row holds a NUL byte", "Export it again without the byte."),
+    "damaged_text": (
+        "the row holds half a character (a surrogate without its other half)",
+        "Export it again; a text was cut in the middle of a character.",
+    ),
+    "too_large": ("the row is over 16 MiB", "Look for a quote that never closes, or shorten the text in the source."),
+    "bad_quote": (
+        "a quote inside a quoted field is neither doubled nor its end",
+        'Export with quotes doubled (`""`), not escaped by a backslash.',
+    ),
     "field_count": ("more or fewer fields than the header", "Mend the quotes or delimiters on these lines."),
     "missing_required": ("a required value is empty", "Fill it in the source."),
     "unreadable_required": ("a required value cannot be read", "Correct it in the source; dates are YYYY-MM-DD."),
@@ -10,13 +19,19 @@ REJECTS = {
         "its date lies outside the months that are kept",
         "Correct the date, or set `IC_PARTITIONS_START` to an earlier month.",
     ),
+    "deleted_in_source": ("the source has deleted it", "Nothing: it is taken out."),
     "superseded_in_drop": ("the same id stands in the file again, newer", "Nothing: the newer row is loaded."),
+    "unreadable_update": (
+        "when it was last changed cannot be read, so nobody can tell which version is newer",
+        "Export dates as YYYY-MM-DD, or set `IC_DATE_ORDER`, and load it again.",
+    ),
     "stale": ("older than the version that is loaded", "Nothing: the newer version stays."),
 }
-# Rejected, and rightly so: the newer version is loaded.
-HARMLESS = ("superseded_in_drop", "stale")
+# Rejected, and rightly so: the newer version is loaded, or there shall be none.
+HARMLESS = ("deleted_in_source", "superseded_in_drop", "stale")
 # Code -> what became of the field.
 WARNINGS = {
     "unreadable": "the value cannot be read as its column's type; the field is empty",
+    "null_date": "the date is one that systems write for none; the field is empty",
     "end_before_start": "the meeting ends before it begins; one hour was assumed",
 }

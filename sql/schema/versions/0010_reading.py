@@ -1,0 +1,14 @@
+"""How a drop was read, and what is amiss with one that hardly loads."""
+
+from ic_assets.core.schema import run_file
+
+revision = "0010"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    run_file("0010_reading_up")
+
+
+def downgrade() -> None:
+    run_file("0010_reading_down")
