@@ -1,27 +1,61 @@
 """The command line ``ic-assets``: arguments and exit codes. What the commands do is in ``ic_assets.commands``, imported
 when one is called, so that ``--help`` is instant."""
 
+import functools
 import gc
+import inspect
 import os
 import signal
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from ic_assets.core.failures import Refused
 
-app = typer.Typer(
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Say on standard error what fell back, waited or was tried again.")
+]
+_Function = TypeVar("_Function", bound=Callable[..., None])
+
+
+class _App(typer.Typer):
+    """Whose every command takes ``--verbose``."""
+
+    def command(self, name: str | None = None, **more: Any) -> Callable[[_Function], _Function]:
+        register = super().command(name, **more)
+
+        def registered(function: _Function) -> _Function:
+            @functools.wraps(function)
+            def command(*arguments: Any, verbose: bool = False, **named: Any) -> None:
+                if verbose:
+                    from ic_assets.core.logs import show
+
+                    show()
+                function(*arguments, **named)
+
+            signature = inspect.signature(function)
+            option = inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Verbose)
+            command.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
+            command.__annotations__ = {**function.__annotations__, "verbose": Verbose}
+            register(command)
+            return function
+
+        return registered
+
+
+app = _App(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Moves a legacy CRM's communications into HubSpot, exactly once. Start with: ic-assets demo",
 )
-hubspot_app = typer.Typer(no_args_is_help=True, help="What a HubSpot portal needs before the first push.")
-rollback_app = typer.Typer(no_args_is_help=True, help="Takes things back; each command asks before it destroys.")
+hubspot_app = _App(no_args_is_help=True, help="What a HubSpot portal needs before the first push.")
+rollback_app = _App(no_args_is_help=True, help="Takes things back; each command asks before it destroys.")
 app.add_typer(hubspot_app, name="hubspot")
 app.add_typer(rollback_app, name="rollback")
 
@@ -229,6 +263,17 @@ def hubspot_setup(as_json: Json = False) -> None:
     from ic_assets.commands.push import hubspot_setup as run
 
     raise typer.Exit(run(as_json=as_json))
+
+
+@hubspot_app.command("budget")
+def hubspot_budget(
+    reset: Annotated[bool, typer.Option("--reset", help="Forget the limits and pauses that HubSpot told.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What holds requests to HubSpot back now: our pace, HubSpot's own, pauses, what is left of the day."""
+    from ic_assets.commands.budget import budget as run
+
+    raise typer.Exit(run(reset=reset, as_json=as_json))
 
 
 @rollback_app.command("push")

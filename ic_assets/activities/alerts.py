@@ -15,6 +15,7 @@ from dagster import AssetCheckEvaluation, DagsterEventType
 from tenacity import Retrying, retry_if_result, stop_after_attempt, stop_after_delay, wait_exponential
 
 from ic_assets.core.failures import Refused, Unavailable
+from ic_assets.core.logs import MARK
 from ic_assets.core.settings import Alerts
 from ic_assets.resources.hubspot import masked
 
@@ -23,6 +24,9 @@ _TIMEOUT_SECONDS = 3.0
 _GIVE_UP_SECONDS = 6.0
 # Of a check's history: what came before this run is near the top, but runs may have followed it.
 _HISTORY = 50
+
+# The last lines of the run's log that go along, and among how many events they are looked for.
+_LOG_LINES, _LOG_LENGTH, _LOG_EVENTS = 5, 300, 500
 
 _AGAIN = {
     "land_drop": "Mend what the message names, then drop the file again.",
@@ -96,6 +100,7 @@ def alert(
         "drop": run.tags.get("dagster/partition") if run.job_name == "land_drop" else None,
         "error": error,
         "checks": findings,
+        "log": _last_lines(context),
         "next_step": findings[0]["next_step"]
         if findings
         else _AGAIN.get(run.job_name, "Mend the cause and run it again."),
@@ -114,6 +119,8 @@ def _lines(what: str, event: str, fields: dict[str, Any]) -> Iterator[str]:
             yield f"   {finding['next_step']}"
     if not fields["checks"]:
         yield fields["next_step"]
+    for line in fields["log"]:
+        yield f"   `{line}`"
     yield fields["run_url"] or f"run {fields['run_id']}"
 
 
@@ -188,6 +195,16 @@ def _error(context: dg.RunStatusSensorContext) -> str:
     if errors:
         return f"{errors[-1].cls_name}; the run's log has the rest."
     return " ".join((failure.failure_event.message or "The run failed.").split())
+
+
+def _last_lines(context: dg.RunStatusSensorContext) -> list[str]:
+    """The last lines that the work wrote to the run's log (``core/logs``), oldest first. They hold no content of rows."""
+    newest = context.instance.get_records_for_run(
+        context.dagster_run.run_id, limit=_LOG_EVENTS, ascending=False
+    ).records
+    words = (record.event_log_entry.user_message for record in newest if not record.event_log_entry.dagster_event)
+    lines = [masked(" ".join(line.split()))[:_LOG_LENGTH] for line in words if line.startswith(MARK)]
+    return lines[:_LOG_LINES][::-1]
 
 
 def _family(cls: type[Exception]) -> Iterator[type[Exception]]:

@@ -62,9 +62,11 @@ def _checks(name: str, asset: dg.AssetKey, rules: Sequence[Rule]) -> dg.AssetChe
         wanted = {key.name for key in context.selected_asset_check_keys}
         # In a run of months only those have changed; a check that a person starts by itself looks at everything.
         recount = _PARTITION_TAGS.isdisjoint(context.run.tags)
-        with postgres.database.transaction() as connection:
-            for verdict in judge(connection, rules, lambda rule: rule.name in wanted, recount=recount):
-                yield result(verdict, asset)
+        verdicts = postgres.database.repeated(
+            name, lambda connection: judge(connection, rules, lambda rule: rule.name in wanted, recount=recount)
+        )
+        for verdict in verdicts:
+            yield result(verdict, asset)
 
     return checks
 

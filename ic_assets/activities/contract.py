@@ -61,6 +61,11 @@ COLUMNS = (
     Column("Company_Name", "text", "Name of the company"),
 )
 BY_NAME = {column.name: column for column in COLUMNS}
+# What the rows of one communication with several people differ in.
+PEOPLE_COLUMNS = frozenset(name for name in BY_NAME if name.startswith(("person_", "company_")))
+
+# Not one of the 22: set, it says that the source has deleted the row.
+DELETED_HEADER = "Comm_Deleted"
 
 # None: pandera coerces every datetime64 to nanoseconds, which end in 2262, and legacy systems write 9999-12-31.
 _DTYPES: dict[Kind, str | None] = {"bigint": "Int64", "timestamp": None, "text": "string"}

@@ -43,6 +43,9 @@ ic_communication_landing_months = dg.AssetSpec(
     owners=keys.OWNERS,
     code_version=code_version(
         "activities/landing/repeated",
+        "activities/landing/repeated_people",
+        "activities/landing/deletions_in_drop",
+        "activities/landing/joined",
         "activities/landing/superseded",
         "activities/landing/unreadable_update",
         "activities/landing/fill_absent_columns",
@@ -57,7 +60,8 @@ ic_communication_landing_months = dg.AssetSpec(
         grain="one readable row of one drop: `drop_id` and `line_number`",
         know=[
             "A communication stands here once for each drop that had it; `is_current` marks the version in the master.",
-            "`fate` is inserted, updated or unchanged; superseded_in_drop, unreadable_update and stale are rejects.",
+            "`fate` is inserted, updated or unchanged; joined is a further person of a communication; superseded_in_drop, "
+            "unreadable_update and stale are rejects.",
             "Rows that cannot be read are in `staging.ic_rejected_row`, with the reason and the raw text; fields that cannot "
             "be read are empty here and in `staging.ic_field_warning`.",
             "A file whose content has landed before is not loaded again, under any name.",
@@ -138,7 +142,7 @@ def _months(landed: Landed) -> str:
 
 
 def _where_the_rows_went(landed: Landed) -> str:
-    fates = {name: getattr(landed, name) for name in ("inserted", "updated", "unchanged", "rejected")}
+    fates = {name: getattr(landed, name) for name in ("inserted", "updated", "unchanged", "joined", "rejected")}
     lines = [
         "| fate | rows | |",
         "|---|---:|---|",
@@ -155,5 +159,5 @@ def _outcome(landed: Landed) -> str:
         return f"Nothing loaded: the same content landed before as {landed.drop_key}."
     return (
         f"{landed.rows_in:,} rows = {landed.inserted:,} inserted + {landed.updated:,} updated + "
-        f"{landed.unchanged:,} unchanged + {landed.rejected:,} rejected"
+        f"{landed.unchanged:,} unchanged + {landed.joined:,} joined + {landed.rejected:,} rejected"
     )

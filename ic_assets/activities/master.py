@@ -54,11 +54,14 @@ SAMPLE = Sample(
 )
 def ic_communication_master(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     settings = postgres.settings
-    with postgres.database.transaction() as connection:
-        changed = classification.sync_classification(connection)
-    with postgres.database.transaction() as connection:
-        written = stages.apply_master(connection, window(context), settings, postgres.database)
-        sample = sampled(connection, SAMPLE, window(context))
+    changed = postgres.database.repeated("classification", classification.sync_classification)
+    written, sample = postgres.database.repeated(
+        "master",
+        lambda connection: (
+            stages.apply_master(connection, window(context), settings, postgres.database),
+            sampled(connection, SAMPLE, window(context)),
+        ),
+    )
     account = f"{sum(written.row_counts.values()):,} communications, {written.written:,} of them written."
     news = {"classification_changed": dg.MetadataValue.json(changed)} if changed else {}
     add_run_metadata(context, settings, keys.MASTER, written.row_counts, account, sample, news)

@@ -28,8 +28,9 @@ def code_version(*names: str, extra: str = "") -> str:
 _LANDING_COLUMNS = (
     ("drop_id", "integer", "The drop, as in staging.ic_drop", False),
     ("line_number", "bigint", "Physical line of the file on which the row starts", False),
-    ("fate", "text", "inserted, updated, unchanged, superseded_in_drop or stale", False),
+    ("fate", "text", "inserted, updated, unchanged, joined, superseded_in_drop or stale", False),
     ("is_current", "boolean", "Whether this is the version that the master shows", False),
+    ("party_drop_id", "integer", "The drop whose joined rows are its further people, where that is another one", True),
 )
 _MASTER_COLUMNS = (
     ("id", "bigint", "Surrogate key; stays what it was when the communication changes", False),

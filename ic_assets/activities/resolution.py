@@ -39,9 +39,13 @@ from ic_assets.resources.dagster_resources import PostgresResource
     ),
 )
 def resolved(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    with postgres.database.transaction() as connection:
-        written = stages.apply_resolution(connection, window(context), postgres.settings)
-        sample = sampled(connection, SAMPLE, window(context))
+    written, sample = postgres.database.repeated(
+        "resolution",
+        lambda connection: (
+            stages.apply_resolution(connection, window(context), postgres.settings),
+            sampled(connection, SAMPLE, window(context)),
+        ),
+    )
     account = f"{sum(written.row_counts.values()):,} communications, {written.written:,} of them written again."
     add_run_metadata(context, postgres.settings, keys.RESOLVED, written.row_counts, account, sample)
     return dg.MaterializeResult()

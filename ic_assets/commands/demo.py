@@ -68,9 +68,9 @@ def _tour(work: Session) -> list[str]:
 def _summary(work: Session, seconds: float) -> None:
     with work.database.transaction() as connection:
         drop = connection.execute(
-            "SELECT rows_in, inserted, updated, unchanged, rejected FROM staging.ic_drop WHERE state = 'landed'"
+            "SELECT rows_in, inserted, updated, unchanged, joined, rejected FROM staging.ic_drop WHERE state = 'landed'"
             " ORDER BY drop_id LIMIT 1"
-        ).fetchone() or (0, 0, 0, 0, 0)
+        ).fetchone() or (0, 0, 0, 0, 0, 0)
         types = connection.execute(
             "SELECT s.activity_type, s.total, s.orphaned, count(l.hubspot_id) FILTER (WHERE l.state = 'pushed')"
             " FROM staging.v_ic_activities_summary AS s LEFT JOIN hubspot.push_ledger AS l"
@@ -83,7 +83,7 @@ def _summary(work: Session, seconds: float) -> None:
     out.print(table("Activities", ["type", "communications", "orphans (held)", "in HubSpot"], types))
     out.print(
         f"{drop[0]:,} rows in the file = {drop[1]:,} inserted + {drop[2]:,} updated + {drop[3]:,} unchanged"
-        f" + {drop[4]:,} rejected"
+        f" + {drop[4]:,} joined + {drop[5]:,} rejected"
     )
     gates = [verdict for verdict in verdicts if verdict.rule.gate]
     out.print(f"{sum(verdict.passed for verdict in gates)} of {len(gates)} gates are green.")

@@ -106,6 +106,7 @@ def _examine(found: Doctor, settings: Settings) -> None:
             found.look("runs", lambda: database.runs(up))
             found.look("daemon", lambda: database.daemon(up))
             if found.look("HubSpot", lambda: hubspot.account(up, settings)) and has_schema:
+                found.look("HubSpot budget", lambda: hubspot.budget(up, settings))
                 found.look("HubSpot scopes", lambda: hubspot.scopes(up, settings))
                 found.look("HubSpot property", lambda: hubspot.id_property(up, settings))
     except Unavailable as refused:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -13,11 +12,16 @@ import httpx
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine.ledger import open_ledger
 from ic_assets.activities.engine.push import enter_portal
+from ic_assets.commands.budget import budgets
 from ic_assets.commands.doctor import NOTE, OK, Found
 from ic_assets.commands.doctor_database import CLOCK_SECONDS
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import HUBSPOT_URL, Settings
+from ic_assets.resources import http
+from ic_assets.resources.http import Bounds
 from ic_assets.resources.hubspot import HubSpotClient, HubSpotTarget, MissingScopes, Rejected, path
+from ic_assets.resources.hubspot_limits import rate_headers
+from ic_assets.resources.hubspot_replies import as_text, parsed
 from ic_assets.resources.postgres import connected
 from ic_assets.resources.services import Services
 
@@ -27,6 +31,7 @@ _TYPES = (*(activity.name for activity in ACTIVITY_TYPES), *_RECORDS)
 _WRITES = "crm.objects.contacts.write"
 _SCHEMAS = {f"crm.schemas.{kind}.write" for kind in ("contacts", "companies", "deals", "tickets", "custom")}
 _LOW_QUOTA = 0.1
+_BOUNDS = Bounds(seconds=20.0)
 
 
 def without_database(settings: Settings) -> Services:
@@ -40,15 +45,15 @@ def account(up: Services, settings: Settings) -> Found:
     if up.hubspot_token is None:
         raise Refused("HUBSPOT_BASE_URL is set and HUBSPOT_TOKEN is not; set the token of that portal")
     try:
-        response = httpx.get(
-            f"{up.hubspot_base_url}{path(settings.hubspot_api, 'account', 'details')}",
-            headers={"Authorization": f"Bearer {up.hubspot_token}"},
-            timeout=20,
-            trust_env=not up.hubspot_is_local,
-        )
+        with http.client(proxy=settings.https_proxy, bounds=_BOUNDS) as client:
+            response = client.get(
+                f"{up.hubspot_base_url}{path(settings.hubspot_api, 'account', 'details')}",
+                headers={"Authorization": f"Bearer {up.hubspot_token}"},
+            )
     except httpx.HTTPError as error:
         raise Refused(
-            f"{up.hubspot_base_url} does not answer ({type(error).__name__}); check the address, the network and the proxy"
+            f"{up.hubspot_base_url} does not answer ({type(error).__name__}); "
+            "check the address, the network and IC_HTTPS_PROXY"
         ) from error
     if response.status_code == 401:
         raise Refused(
@@ -60,27 +65,32 @@ def account(up: Services, settings: Settings) -> Found:
         )
     if response.is_error:
         raise Refused(f"answered {response.status_code}; try again, or check the token's scopes")
-    body = _json(response)
+    body = parsed(response.content)
     if not isinstance(body.get("portalId"), int):
         raise Refused(f"{up.hubspot_base_url} does not answer like HubSpot (no portalId); check HUBSPOT_BASE_URL")
-    if "date" in response.headers:
-        drift = abs((datetime.now(UTC) - parsedate_to_datetime(response.headers["date"])).total_seconds())
+    told_at = _date(response)
+    if told_at is not None:
+        drift = abs((datetime.now(UTC) - told_at).total_seconds())
         if drift > CLOCK_SECONDS:
             raise Refused(f"this machine's clock is {drift:.0f} s off HubSpot's; set it right (NTP)")
-    kind = f" ({body['accountType']})" if body.get("accountType") else ""
+    named = as_text(body.get("accountType"))
+    kind = f" ({named})" if named else ""
     yield (
         OK,
         f"portal {body['portalId']}{kind} at {up.hubspot_base_url}{' (local)' if up.hubspot_is_local else ''}, "
         f"API {settings.hubspot_api}, {settings.hubspot_rps:g} requests a second, clocks agree",
     )
-    left, limit = (_number(response, f"X-HubSpot-RateLimit-Daily{end}") for end in ("-Remaining", ""))
+    told = rate_headers(response.headers)
+    left, limit = told.daily_remaining, told.daily
     if left is not None and limit and left < limit * _LOW_QUOTA:
         yield NOTE, f"{left:,} of {limit:,} requests are left today; a push stops by itself when they are used up"
+    if told.nonsense:
+        yield NOTE, f"rate headers that make no sense are not believed: {', '.join(sorted(told.nonsense))}"
 
 
 def scopes(up: Services, settings: Settings) -> Found:
     """One list of one record per type, within the shared budget. What may be written cannot be tried without writing."""
-    granted = _granted(up)
+    granted = _granted(up, settings)
     lacking = asyncio.run(_lacking(up, settings))
     if lacking:
         missing = sorted({scope for refusal in lacking.values() for scope in refusal})
@@ -101,6 +111,17 @@ def scopes(up: Services, settings: Settings) -> Found:
         )
     if "sales-email-read" not in granted:
         yield NOTE, "the token lacks sales-email-read: the content of e-mails cannot be read back"
+
+
+def budget(up: Services, settings: Settings) -> Found:
+    """What holds requests back, before the first one that goes by it."""
+    with connected(up.postgres_url, settings) as connection:
+        known = budgets(connection)
+    for one in known:
+        hint = "; `ic-assets hubspot budget --reset` forgets what HubSpot told" if one.holds_back else ""
+        yield NOTE if one.holds_back else OK, f"{one}{hint}"
+    if not known:
+        yield OK, f"{settings.hubspot_rps:g} requests a second; no portal has been asked yet"
 
 
 def id_property(up: Services, settings: Settings) -> Found:
@@ -126,19 +147,25 @@ def id_property(up: Services, settings: Settings) -> Found:
         yield OK, f"{settings.hubspot_id_property} is there on all seven types, unique and enforced"
 
 
-def _granted(up: Services) -> set[str] | None:
+def _granted(up: Services, settings: Settings) -> set[str] | None:
     """The scopes of a private-app token by HubSpot's own account; None where it does not say (service keys)."""
     try:
-        response = httpx.post(
-            f"{up.hubspot_base_url}/oauth/v2/private-apps/get/access-token-info",
-            json={"tokenKey": up.hubspot_token},
-            timeout=20,
-            trust_env=not up.hubspot_is_local,
-        )
+        with http.client(proxy=settings.https_proxy, bounds=_BOUNDS) as client:
+            response = client.post(
+                f"{up.hubspot_base_url}/oauth/v2/private-apps/get/access-token-info",
+                json={"tokenKey": up.hubspot_token},
+            )
     except httpx.HTTPError:
         return None
-    found = _json(response).get("scopes") if response.is_success else None
+    found = parsed(response.content).get("scopes") if response.is_success else None
     return {str(scope) for scope in found} if isinstance(found, list) else None
+
+
+def _date(response: httpx.Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
 
 
 async def _lacking(up: Services, settings: Settings) -> dict[str, list[str]]:
@@ -150,9 +177,11 @@ async def _lacking(up: Services, settings: Settings) -> dict[str, list[str]]:
         settings.hubspot_api,
         settings.hubspot_id_property,
         settings.hubspot_rps,
+        timeout=_BOUNDS.seconds,
+        proxy=settings.https_proxy,
     )
     async with open_ledger(up.postgres_url) as ledger:
-        client = HubSpotClient(replace(target, timeout=20.0))
+        client = HubSpotClient(target)
         opened: list[Any] = []
         try:
             await enter_portal(up.postgres_url, ledger, client, asyncio.sleep, opened)
@@ -169,16 +198,3 @@ async def _lacking(up: Services, settings: Settings) -> dict[str, list[str]]:
             for connection in opened:
                 await connection.close()
     return lacking
-
-
-def _json(response: httpx.Response) -> dict[str, Any]:
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _number(response: httpx.Response, name: str) -> int | None:
-    text = response.headers.get(name, "")
-    return int(text) if text.isdigit() else None

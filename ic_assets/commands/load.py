@@ -13,8 +13,9 @@ from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core import locks
 from ic_assets.core.failures import DropRefused, Refused
+from ic_assets.core.session import connect as session_of
 
-_COUNTS = ("rows_in", "inserted", "updated", "unchanged", "rejected", "field_warnings")
+_COUNTS = ("rows_in", "inserted", "updated", "unchanged", "joined", "rejected", "field_warnings")
 
 
 def load(files: Sequence[Path], *, months: tuple[date, date] | None, as_json: bool, quiet: bool) -> int:
@@ -108,8 +109,9 @@ def bring_up_to_date(work: Session, months: tuple[date, date] | None = None) -> 
 @contextmanager
 def _sensors_hold_still(work: Session) -> Iterator[None]:
     """A daemon that runs beside this command would start the same months."""
-    with work.database.transaction() as connection:
-        connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (locks.LOAD,))
+    # A lock of the session: a transaction would stand idle for as long as the load takes.
+    with session_of(work.database.postgres_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock_shared(%s)", (locks.LOAD,))
         yield
 
 

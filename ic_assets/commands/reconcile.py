@@ -69,10 +69,14 @@ def reconcile_from_hubspot(name: str, property_name: str | None, *, dry: bool, a
                 property_name,
                 progress=lambda done, total: show(f"{entity.name} of HubSpot", done, total, "") if show else None,
             )
-        with work.database.transaction() as connection:
-            found = hubspot_matches.refresh(connection, entity, listing, dry=dry)
-            version = _version(connection)
-            waiting = len(slices.out_of_date(connection))
+        found, version, waiting = work.database.repeated(
+            "reconciliation",
+            lambda connection: (
+                hubspot_matches.refresh(connection, entity, listing, dry=dry),
+                _version(connection),
+                len(slices.out_of_date(connection)),
+            ),
+        )
         if isinstance(found.outcome, Reconciled):
             _tell_dagster(work, entity, found.outcome, version)
     left_alone = bool(listing.ambiguous or listing.unreadable)
@@ -92,9 +96,9 @@ def reconcile_from_hubspot(name: str, property_name: str | None, *, dry: bool, a
 def reconcile_one(work: Session, name: str, file: Path) -> Reconciled:
     """Fills a table and tells Dagster, so that what rests on it shows as stale."""
     entity = ENTITIES[name]
-    with work.database.transaction() as connection:
-        done = reconcile(connection, entity, file)
-        version = _version(connection)
+    done, version = work.database.repeated(
+        "reconciliation", lambda connection: (reconcile(connection, entity, file), _version(connection))
+    )
     _tell_dagster(work, entity, done, version)
     return done
 

@@ -41,11 +41,8 @@ def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool, as_json
         with work.database.transaction() as connection:
             standing = engine.records_in_hubspot(connection)
             counts = engine.counts(connection, scope, window)
-        if standing and scope == "schema":
-            raise Refused(
-                f"{standing:,} records stand in HubSpot and the ledger that knows them would be lost; "
-                "take them back first, or keep the schema"
-            )
+            if scope == "schema":
+                engine.refuse_schema(connection)
         for name, count in counts.items():
             (err if as_json else out).print(f"{name}: {counted(count, 'row')}", markup=False)
         if standing:
@@ -57,12 +54,9 @@ def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool, as_json
             raise Refused("nothing was rolled back; add --yes to roll back without being asked")
         if scope == "schema":
             work.database.close()
-            schema.downgrade(work.services.postgres_url)
+            schema.downgrade(work.services.postgres_url, engine.refuse_schema)
         else:
-            with work.database.transaction() as connection:
-                removed = engine.rollback(connection, scope, window)
-                _record(connection, scope, removed)
-                counts = removed
+            counts = work.database.repeated(f"roll-back of {scope}", lambda c: _rolled_back(c, scope, window))
     if as_json:
         emit_json({"scope": scope, "removed": counts, "records_in_hubspot": standing})
     else:
@@ -70,8 +64,10 @@ def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool, as_json
     return 0
 
 
-def _record(connection: psycopg.Connection, scope: str, removed: dict[str, int]) -> None:
+def _rolled_back(connection: psycopg.Connection, scope: str, window: Window | None) -> dict[str, int]:
+    removed = engine.rollback(connection, scope, window)
     connection.execute("INSERT INTO staging.ic_rollback (scope, removed) VALUES (%s, %s)", (scope, Jsonb(removed)))
+    return removed
 
 
 def rollback_push(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -138,13 +138,15 @@ def require(postgres_url: str) -> None:
         )
 
 
-def downgrade(postgres_url: str) -> None:
+def downgrade(postgres_url: str, refuse: Callable[[psycopg.Connection], None] = lambda _: None) -> None:
     """Removes what is ours: all tables, views and functions of the revisions, and the schema if that leaves it
-    empty. A reconciliation table that stood before the first upgrade stays."""
+    empty. A reconciliation table that stood before the first upgrade stays. ``refuse`` is asked in the transaction that
+    removes, and raises where it must not."""
     from alembic import command
     from sqlalchemy import text
 
     with _locked(postgres_url) as connection:
+        refuse(_driver(connection))
         try:
             _drop_repeatable(_driver(connection))
             command.downgrade(_config(connection), "base")

@@ -73,6 +73,9 @@ retention:
       skipped: 7
       success: 90
       failure: 90
+python_logs:
+  managed_python_loggers: [ic_assets]
+  python_log_level: INFO
 nux:
   enabled: false
 telemetry:

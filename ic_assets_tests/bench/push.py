@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import psycopg
 
-from ic_assets.resources.dagster_resources import reconciled_records
+from ic_assets.resources.dagster_resources import reconciled_records, seed
 from ic_assets_tests.bench import processes
 from ic_assets_tests.bench.server import Server, ic_assets
 
@@ -97,7 +96,7 @@ def _portal(server: Server) -> Iterator[dict[str, str]]:
         address = f"http://127.0.0.1:{_port(ready, portal)}"
         with psycopg.connect(server.url("ic_assets")) as connection:
             records = reconciled_records(connection)
-        httpx.post(f"{address}/_sandbox/seed", json=records, timeout=300, trust_env=False).raise_for_status()
+        seed(address, token, records)
         yield {**server.environment, "HUBSPOT_BASE_URL": address, "HUBSPOT_TOKEN": token}
     finally:
         os.kill(portal.pid, signal.SIGTERM)

@@ -71,7 +71,7 @@ def test_a_drop_says_in_the_ui_where_its_rows_went(graph: Graph) -> None:
     result = graph.land("accents é.csv", rows)
     (event,) = result.get_asset_materialization_events()
     metadata = event.materialization.metadata
-    assert metadata["outcome"].value == "3 rows = 2 inserted + 0 updated + 0 unchanged + 1 rejected"
+    assert metadata["outcome"].value == "3 rows = 2 inserted + 0 updated + 0 unchanged + 0 joined + 1 rejected"
     assert metadata["months"].value == "2019-01, 2019-02"
     table = str(metadata["rows"].value)
     assert "| inserted | 2 | █████████████▍ |" in table

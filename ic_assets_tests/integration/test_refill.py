@@ -403,3 +403,79 @@ def test_a_look_at_a_table_that_is_being_filled_says_so_and_does_not_wait_for_th
             postgres.connected(database, Settings.from_env()) as connection,
         ):
             connection.execute("SELECT * FROM staging.v_ic_activities_summary")
+
+
+OBSTACLES = {
+    "what rests on the key ic_communication_master_pkey: rule _RETURN on view company.by_key": [
+        "CREATE VIEW company.by_key AS SELECT id, comm_subject, count(*) FROM staging.ic_communication_master GROUP BY id"
+    ],
+    "the foreign key remark_master_id_fkey of company.remark": [
+        "CREATE TABLE company.remark (master_id bigint REFERENCES staging.ic_communication_master (id))"
+    ],
+    "the trigger audited": [
+        "CREATE FUNCTION company.noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "CREATE TRIGGER audited BEFORE INSERT ON staging.ic_communication_master FOR EACH ROW"
+        " EXECUTE FUNCTION company.noted()",
+    ],
+    "row level security": ["ALTER TABLE staging.ic_communication_master ENABLE ROW LEVEL SECURITY"],
+    "what was set for the index staging.ic_communication_master_comm_communicationid_key": [
+        "ALTER TABLE staging.ic_communication_master REPLICA IDENTITY USING INDEX"
+        " ic_communication_master_comm_communicationid_key"
+    ],
+    "a table that inherits": ["CREATE TABLE company.copied () INHERITS (staging.ic_communication_master)"],
+    "the publication published": ["CREATE PUBLICATION published FOR TABLE staging.ic_communication_master"],
+}
+
+
+@pytest.mark.parametrize("obstacle", OBSTACLES, ids=lambda words: words.partition(" ic")[0].replace(" ", "_")[:30])
+def test_what_somebody_put_on_our_tables_stays_and_the_rows_go_the_ordinary_way(
+    database: str, superuser_url: str, tmp_path: Path, small_is_large: list[str], obstacle: str, caplog: Any
+) -> None:
+    reconcile_everything(database)
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE SCHEMA company")
+    superuser = make_url(superuser_url).set(database=_name(database)).render_as_string(hide_password=False)
+    with psycopg.connect(superuser if "published" in obstacle else database) as connection:
+        for each in OBSTACLES[obstacle]:
+            connection.execute(each.encode())
+    expected = contents(database)["keys"]
+    land(database, write_drop(tmp_path / "a.csv", (row(n, kind=SIX_TYPES[n % 6]) for n in range(1, 13))))
+    with caplog.at_level("INFO", logger="ic_assets"):
+        refill_everything(database)
+    assert "ic_communication_master" not in small_is_large
+    assert any(obstacle in record.message and "fell_back" in record.message for record in caplog.records), caplog.text
+    found = contents(database)
+    assert len(found["ic_communication_master"]) == 12
+    assert found["keys"] == expected
+
+
+def test_a_key_that_something_unforeseen_rests_on_is_left_and_logged(
+    database: str, tmp_path: Path, small_is_large: list[str], monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    reconcile_everything(database)
+    with psycopg.connect(database) as connection:
+        connection.execute(OBSTACLES[next(iter(OBSTACLES))][0].replace("company.", "public.").encode())
+    land(database, write_drop(tmp_path / "a.csv", [row(1), row(2)]))
+    monkeypatch.setattr(refill, "may_refill", refill._is_empty)
+    with caplog.at_level("INFO", logger="ic_assets"):
+        refill_everything(database)
+    assert "ic_communication_master" not in small_is_large
+    assert "reason='DependentObjectsStillExist'" in caplog.text
+    assert len(contents(database)["ic_communication_master"]) == 2
+
+
+@pytest.mark.parametrize("before", ["0", "5s"])
+def test_the_limit_for_locks_ends_with_what_it_was_for(database: str, before: str) -> None:
+    with psycopg.connect(database) as connection, psycopg.connect(database) as other:
+        connection.execute(f"SET lock_timeout = '{before}'")
+        refill.drop_constraint(connection, "ic_calls", "ic_calls_ic_communication_master_id_fkey")
+        assert connection.execute("SHOW lock_timeout").fetchone() == (before,)
+        with refill.refilled(connection, "ic_notes") as is_empty:
+            assert is_empty
+            assert connection.execute("SHOW lock_timeout").fetchone() == (before,)
+        other.execute("LOCK TABLE staging.ic_emails IN ACCESS SHARE MODE")
+        refill.drop_constraint(connection, "ic_emails", "ic_emails_ic_communication_master_id_fkey")
+        with refill.refilled(connection, "ic_emails") as is_empty:
+            assert not is_empty
+        assert connection.execute("SHOW lock_timeout").fetchone() == (before,)
+        connection.rollback()

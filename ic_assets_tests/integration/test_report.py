@@ -220,7 +220,7 @@ def test_names_of_files_and_values_are_text_in_both(connection: psycopg.Connecti
     built = data_quality(connection)
     assert Document(built.html).rows("Drops")[0]["drop"].startswith("first <i>.csv@")
     assert "<i>" not in built.html
-    assert re.search(r"\| first \\<i>\.csv@\w{8} \| landed \| 7 \| 5 \| 0 \| 0 \| 2 \| 1 \|", built.markdown)
+    assert re.search(r"\| first \\<i>\.csv@\w{8} \| landed \| 7 \| 5 \| 0 \| 0 \| 0 \| 2 \| 1 \|", built.markdown)
 
 
 # -- figures -----------------------------------------------------------------------------------------

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,10 +13,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.rollback import counts, records_in_hubspot, rollback
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.engine import classification, derivatives, landing, refill, stages
+from ic_assets.activities.engine.rollback import counts, records_in_hubspot, refuse_schema, rollback
 from ic_assets.activities.engine.rules import judge
 from ic_assets.activities.engine.slices import Window, out_of_date
-from ic_assets_tests.drops import bring_up_to_date, land, reconcile_everything, row, write_drop
+from ic_assets.core import locks, schema
+from ic_assets.core.failures import Refused
+from ic_assets.core.settings import Settings
+from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 
 MARCH = Window(date(2019, 3, 1), date(2019, 4, 1))
 DERIVATIVES = ("ic_calls", "ic_emails", "ic_meetings", "ic_notes", "ic_tasks", "ic_communications", "ic_postal_mail")
@@ -142,3 +151,114 @@ def test_the_ledger_of_what_stands_in_hubspot_survives(database: str, drop: Path
         assert records_in_hubspot(connection) == 1, "neither the pending nor the removed one"
     roll_back(database, scope)
     assert query(database, "SELECT * FROM hubspot.push_ledger ORDER BY communication_id") == before
+
+
+def waits_for(postgres_url: str, key: int, is_done: Callable[[], bool]) -> bool:
+    """Whether somebody comes to wait for an advisory lock of that number before it ``is_done``."""
+    waiting = (
+        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND (objid = %s OR classid = %s)"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        while not is_done():
+            if connection.execute(waiting, (key, key)).fetchone():
+                return True
+            time.sleep(0.02)
+    return False
+
+
+def test_a_roll_back_of_the_master_waits_for_the_landing_that_is_under_way(
+    database: str, drop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = write_drop(tmp_path / "more.csv", [row(number, "2019-05-05") for number in range(10, 20)])
+    is_half_way, go_on = threading.Event(), threading.Event()
+    decide = landing._Landing._decide
+
+    def slow(self: Any) -> Any:
+        is_half_way.set()
+        assert go_on.wait(30)
+        return decide(self)
+
+    monkeypatch.setattr(landing._Landing, "_decide", slow)
+    with ThreadPoolExecutor(2) as pool:
+        landed = pool.submit(land, database, more)
+        assert is_half_way.wait(30)
+        removed = pool.submit(_roll_back, database, "master")
+        assert waits_for(database, locks.LANDING, removed.done)
+        go_on.set()
+        assert landed.result(30).inserted == 10
+        assert removed.result(30)["staging.ic_communication_landing"] == 14
+    assert standing(database) == {}
+    for path in (drop, more):
+        assert not land(database, path).already_landed
+    bring_up_to_date(database)
+    assert months_out_of_date(database) == []
+    assert standing(database)["ic_calls"] == 13
+
+
+@pytest.mark.parametrize("scope", ["activities", "resolution", "master"])
+def test_a_roll_back_waits_for_the_stage_that_is_under_way(database: str, drop: Path, scope: str) -> None:
+    settings = Settings.from_env()
+    with psycopg.connect(database) as stage, ThreadPoolExecutor(1) as pool:
+        stages.apply_resolution(stage, MARCH, settings)
+        removed = pool.submit(_roll_back, database, scope)
+        assert waits_for(database, locks.MONTH, removed.done)
+        stage.commit()
+        assert sum(removed.result(30).values())
+    # What is not done is named as such: no month passes for up to date whose rows are gone.
+    if scope != "master":
+        assert months_out_of_date(database) == ["2019-03", "2019-04"]
+        bring_up_to_date(database)
+        assert not [verdict for verdict in _judged(database) if not verdict.passed and verdict.rule.name == "coverage"]
+
+
+def test_a_roll_back_between_the_rows_and_the_marks_of_a_first_load_leaves_its_months_out_of_date(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile_everything(database)
+    land(database, write_drop(tmp_path / "a.csv", [row(n, kind="Email" if n % 2 else "Call") for n in range(1, 9)]))
+    monkeypatch.setattr(refill, "REFILL_FROM_ROWS", 1)
+    settings, at_a_time = Settings.from_env(), derivatives._two_at_a_time
+    calls = []
+
+    def interrupted(database_: Any, work: Any, arguments: Any) -> Any:
+        calls.append(work.__name__)
+        if len(calls) == 2:
+            _roll_back(database, "activities")
+        return at_a_time(database_, work, arguments)
+
+    with opened(database) as opened_database:
+        with opened_database.transaction() as connection:
+            classification.sync_classification(connection)
+            stages.apply_master(connection, MARCH, settings, opened_database)
+            stages.apply_resolution(connection, MARCH, settings)
+        monkeypatch.setattr(derivatives, "_two_at_a_time", interrupted)
+        list(derivatives.apply_derivatives(opened_database, ACTIVITY_TYPES, MARCH, settings))
+    assert calls == ["fill", "settle"]
+    assert "ic_calls" not in standing(database)
+    assert months_out_of_date(database) == ["2019-03"], "no month passes for done whose rows are gone"
+    monkeypatch.setattr(derivatives, "_two_at_a_time", at_a_time)
+    bring_up_to_date(database)
+    assert (standing(database)["ic_calls"], standing(database)["ic_emails"]) == (4, 4)
+
+
+def test_the_schema_is_kept_when_records_came_to_hubspot_after_the_question(database: str, drop: Path) -> None:
+    with psycopg.connect(database) as connection:
+        with pytest.raises(Refused, match="1 records stand in HubSpot"):
+            refuse_schema(connection)
+        connection.execute("DELETE FROM hubspot.push_ledger")
+        refuse_schema(connection)
+        connection.rollback()
+    with pytest.raises(Refused, match="records stand in HubSpot"):
+        schema.downgrade(database, refuse_schema)
+    assert schema.is_current(database)
+
+
+def _roll_back(postgres_url: str, scope: str) -> dict[str, int]:
+    with psycopg.connect(postgres_url) as connection:
+        return rollback(connection, scope, None)
+
+
+def _judged(postgres_url: str) -> list[Any]:
+    with psycopg.connect(postgres_url) as connection:
+        return judge(connection)

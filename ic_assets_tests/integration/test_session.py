@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from tenacity import wait_none
 
+from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.engine import classification, derivatives, landing, stages
+from ic_assets.activities.engine.slices import Window
 from ic_assets.core import schema, session
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
+from ic_assets.resources import postgres
 from ic_assets.resources.postgres import Database, connected
 from ic_assets.resources.services import running
-from ic_assets_tests.drops import bring_up_to_date, land, reconcile_everything, row, write_drop
+from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 from ic_assets_tests.integration.test_refill import contents
 
 # What a role or a database may say, and what it is for us.
@@ -173,3 +182,111 @@ def test_a_database_that_is_not_utf8_is_refused_in_a_line(superuser_url: str, po
     finally:
         with psycopg.connect(superuser_url, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+# --- what is tried again --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "PAUSE", wait_none())
+
+
+def killed(postgres_url: str, pid: int) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+
+
+def test_a_deadlock_is_tried_again_and_logged(database: str, no_pause: None, caplog: pytest.LogCaptureFixture) -> None:
+    """Two that lock the same rows in opposite order: PostgreSQL ends one of them."""
+    reached = threading.Barrier(2)
+    attempts = {"up": 0, "down": 0}
+
+    def work(name: str, order: tuple[int, int]) -> str:
+        def once(connection: psycopg.Connection) -> str:
+            attempts[name] += 1
+            connection.execute("SELECT pg_advisory_xact_lock(77, %s)", (order[0],))
+            if attempts[name] == 1:
+                reached.wait(30)
+            connection.execute("SELECT pg_advisory_xact_lock(77, %s)", (order[1],))
+            return name
+
+        with opened(database) as opened_database:
+            return opened_database.repeated(name, once)
+
+    with caplog.at_level("WARNING", logger="ic_assets"), ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(work, "up", (1, 2)), pool.submit(work, "down", (2, 1))]
+        assert [each.result(30) for each in done] == ["up", "down"]
+    assert sorted(attempts.values()) == [1, 2]
+    assert len(caplog.records) == 1
+    assert "event='tried_again'" in caplog.text
+    assert "sqlstate='40P01' attempt=1" in caplog.text
+
+
+def test_a_load_whose_connections_are_ended_in_the_middle_ends_right(
+    database: str, tmp_path: Path, no_pause: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_drop(
+        tmp_path / "a.csv", [row(number, kind="Call" if number % 2 else "Email") for number in range(1, 21)]
+    )
+    broken: list[str] = []
+
+    def once_broken(name: str, work: Any) -> Any:
+        def breaking(first: Any, *arguments: Any) -> Any:
+            connection = getattr(first, "connection", first)
+            result = work(first, *arguments)
+            if name not in broken:
+                broken.append(name)
+                killed(database, connection.info.backend_pid)
+            return result
+
+        return breaking
+
+    def load() -> None:
+        reconcile_everything(database)
+        assert land(database, file).inserted == 20
+        settings, window = Settings.from_env(), Window(date(2019, 3, 1), date(2019, 4, 1))
+        with opened(database) as opened_database:
+            opened_database.repeated("classification", classification.sync_classification)
+            opened_database.repeated("master", lambda c: stages.apply_master(c, window, settings))
+            opened_database.repeated("resolution", lambda c: stages.apply_resolution(c, window, settings))
+            done = list(derivatives.apply_derivatives(opened_database, ACTIVITY_TYPES, window, settings))
+        assert len(done) == len(ACTIVITY_TYPES)
+
+    load()
+    expected = contents(database)
+    schema.downgrade(database)
+    schema.upgrade(database)
+    for place, name in (
+        (landing._Landing, "_decide"),
+        (stages, "apply_master"),
+        (stages, "apply_resolution"),
+        (derivatives, "apply_derivative"),
+    ):
+        monkeypatch.setattr(place, name, once_broken(name, getattr(place, name)))
+    load()
+    assert sorted(broken) == ["_decide", "apply_derivative", "apply_master", "apply_resolution"]
+    found = contents(database)
+    for table in ("ic_drop", "ic_communication_landing"):  # the number of the drop that was not to be is used up
+        found[table] = [line.replace("(2,", "(1,", 1) for line in found[table]]
+    assert found == expected
+
+
+def test_what_does_not_pass_and_what_passes_too_late_is_raised(
+    database: str, no_pause: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempts: list[str] = []
+
+    def failing(state: str) -> Callable[[psycopg.Connection], None]:
+        def once(connection: psycopg.Connection) -> None:
+            attempts.append(state)
+            connection.execute(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$".encode())
+
+        return once
+
+    with opened(database) as opened_database:
+        for state, times in (("40001", 6), ("57P03", 6), ("08006", 6), ("23505", 1), ("53100", 1), ("57014", 1)):
+            attempts.clear()
+            with pytest.raises((Unavailable, psycopg.Error)):
+                opened_database.repeated("failing", failing(state))
+            assert len(attempts) == times, state

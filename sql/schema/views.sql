@@ -351,3 +351,22 @@ LEFT JOIN hubspot.push_ledger AS l
         AND l.communication_id = m.comm_communicationid
         AND l.object_type = m.derived_activity_type
         AND l.part = 1;
+
+-- The references of parties that their communication does not carry already, each once: what rates, misses and
+-- what-ifs count beside those of the master row.
+CREATE OR REPLACE VIEW staging.v_ic_party_reference AS
+SELECT DISTINCT
+    m.id AS ic_communication_master_id,
+    m.comm_datetime,
+    reference.entity_type,
+    reference.legacy_id,
+    reference.hubspot_id
+FROM staging.ic_communication_party AS p
+INNER JOIN staging.ic_communication_master AS m ON m.id = p.ic_communication_master_id
+CROSS JOIN
+    LATERAL (
+        VALUES
+        ('contact', p.person_id, p.hubspot_contact_id, m.person_id),
+        ('company', p.company_id, p.hubspot_company_id, m.company_id)
+    ) AS reference (entity_type, legacy_id, hubspot_id, of_master)
+WHERE reference.legacy_id IS NOT NULL AND reference.legacy_id IS DISTINCT FROM reference.of_master;

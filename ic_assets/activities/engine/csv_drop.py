@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from ic_assets.activities.contract import BY_NAME, COLUMNS
+from ic_assets.activities.contract import BY_NAME, COLUMNS, DELETED_HEADER
 from ic_assets.activities.engine import csv_processes
 from ic_assets.activities.engine.csv_records import Records
 from ic_assets.activities.engine.csv_rows import (
@@ -66,6 +66,7 @@ def inspect(path: Path, encoding: str | None = None) -> DropInfo:
         missing_columns=tuple(c.name for c in COLUMNS if c.name not in header.known),
         unknown_columns=header.unknown,
         identity=identity,
+        deleted=header.deleted,
     )
 
 
@@ -164,6 +165,7 @@ class _Header:
     known: dict[str, int]
     unknown: tuple[str, ...]
     width: int
+    deleted: int | None
 
 
 def _read_header(file: DropFile, encoding: str) -> _Header:
@@ -197,19 +199,22 @@ def _read_header(file: DropFile, encoding: str) -> _Header:
         raise file.refused(f"line {line}: the lines of the file seem to end in CR alone; save it with LF or CRLF")
     if not known:
         raise _no_header(file, encoding, line, raw)
+    deleted = next((at for at, text in enumerate(names) if _name(text) == DELETED_HEADER.lower()), None)
     missing = [column.header for column in COLUMNS if column.required and column.name not in known]
     if missing:
         raise file.refused(
             f"line {line}: the header lacks {', '.join(missing)}, which every drop must have; export it with them"
         )
-    return _Header(line, delimiter, known, _unknown(names), len(names))
+    return _Header(line, delimiter, known, _unknown(names, deleted), len(names), deleted)
 
 
-def _unknown(names: Sequence[str]) -> tuple[str, ...]:
+def _unknown(names: Sequence[str], deleted: int | None) -> tuple[str, ...]:
     """The first of the headers that mean nothing to us, as they can be shown and stored, and how many more there are."""
-    unknown = [(position, text) for position, text in enumerate(names, 1) if _name(text) not in BY_NAME]
+    unknown = [
+        (position, text) for position, text in enumerate(names) if _name(text) not in BY_NAME and position != deleted
+    ]
     shown = tuple(
-        _printable(_EDGES.sub("", text), _LONGEST_NAME) or f"(column {position}, unnamed)"
+        _printable(_EDGES.sub("", text), _LONGEST_NAME) or f"(column {position + 1}, unnamed)"
         for position, text in unknown[:_MOST_NAMES]
     )
     more = len(unknown) - len(shown)

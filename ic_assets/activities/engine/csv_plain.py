@@ -78,7 +78,8 @@ class Plain:
 
 def plain_of(reading: Reading) -> Plain | None:
     """None where the file has columns that COPY would not know."""
-    return None if reading.info.unknown_columns else Plain(reading)
+    info = reading.info
+    return None if info.unknown_columns or info.deleted is not None else Plain(reading)
 
 
 def _field(column: Column, delimiter: str, reading: Reading) -> bytes:

@@ -13,7 +13,7 @@ from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
 
-from ic_assets.activities.contract import BY_NAME, COLUMNS, Column
+from ic_assets.activities.contract import BY_NAME, COLUMNS, DELETED_HEADER, Column
 from ic_assets.activities.engine.csv_records import DAMAGE, Batch, Records, Source
 from ic_assets.activities.engine.drop_file import Identity
 from ic_assets.activities.engine.values import (
@@ -24,6 +24,7 @@ from ic_assets.activities.engine.values import (
     PLAIN_TIMESTAMP,
     PLAIN_TIMESTAMPS,
     is_missing,
+    is_set,
     read_integer,
     read_timestamp,
     seen,
@@ -40,8 +41,12 @@ _WARNINGS = {_UNREADABLE: "unreadable", _NO_DATE: "null_date"}
 _ESCAPES = (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r"))
 _CACHE_SIZE = 50_000
 
+# What most rows have there, and need not be judged for.
+_NOT_DELETED = frozenset({*MISSING_WORDS, "0", "false", "False", "FALSE", "f", "F", "no", "No", "NO", "n", "N"})
+
 _ID = COLUMNS.index(BY_NAME["comm_communicationid"])
 _MOMENT = COLUMNS.index(BY_NAME["comm_datetime"])
+_UPDATED = COLUMNS.index(BY_NAME["comm_updateddate"])
 # Positions in a COPY line, which begins with the drop and the line number.
 _REQUIRED = [(index, column) for index, column in enumerate(COLUMNS, start=1) if column.required]
 
@@ -53,7 +58,7 @@ class DropInfo:
     ``content_sha256`` and ``byte_size`` are those of the content after decompression; ``columns`` maps master
     columns to their position in the file, ``missing_columns`` are the optional ones that it has not,
     ``unknown_columns`` the headers that mean nothing to us, the first of them at least; ``words`` the first that are
-    not ASCII, as read.
+    not ASCII, as read. ``deleted``: the position of Comm_Deleted, where it has one.
     """
 
     content_sha256: str
@@ -67,6 +72,7 @@ class DropInfo:
     unknown_columns: tuple[str, ...]
     identity: Identity
     words: tuple[str, ...] = ()
+    deleted: int | None = None
 
     @property
     def columns_in_order(self) -> list[str]:
@@ -77,7 +83,8 @@ class DropInfo:
 @dataclass(frozen=True)
 class Reject:
     """A row that is not loaded. ``raw_row`` is its text without the final line end, NUL shown as ``\\x00``. ``value`` is
-    what could not be read, where one value is to blame."""
+    what could not be read, where one value is to blame. ``comm_updateddate``: of one that the source deleted, as COPY
+    text."""
 
     line_number: int
     reason: str
@@ -85,6 +92,7 @@ class Reject:
     comm_communicationid: int | None
     raw_row: str
     value: str | None = None
+    comm_updateddate: str | None = None
 
 
 @dataclass(frozen=True)
@@ -254,6 +262,9 @@ class Converter:
             if any(sign in converted for sign in wrong):
                 suspects.update(index for index, value in enumerate(converted) if value in wrong)
             columns.append(converted)
+        if self._info.deleted is not None:
+            flags = values[self._info.deleted]
+            suspects.update(index for index, flag in enumerate(flags) if flag not in _NOT_DELETED)
         first_month, end = self._bounds
         moments = columns[1 + _MOMENT]
         if min(moments) < first_month or max(moments) >= end:
@@ -321,15 +332,16 @@ class Converter:
     def _judge(self, index: int, line_number: int, row: list[str], raw: str, values: list[str]) -> str | None:
         """The COPY line of one row, given its converted columns, or None when it is rejected."""
         if fault := self._fault(index, row, raw, values):
-            self._reject(line_number, *fault, row, raw)
+            updated = values[1 + _UPDATED] if fault[0] == "deleted_in_source" else _NULL
+            is_read = updated != _NULL and updated not in _WARNINGS
+            self._reject(line_number, *fault, row, raw, updated if is_read else None)
             return None
         for at, (column, position) in enumerate(self._placed, start=1):
             if position is not None and values[at] in _WARNINGS:
-                warning = FieldWarning(
-                    line_number, int(values[1 + _ID]), column.name, row[position], _WARNINGS[values[at]]
-                )
-                self._warnings.append(warning)
+                self._warn(line_number, values, column.name, row[position], _WARNINGS[values[at]])
                 values[at] = _NULL
+        if self._info.deleted is not None and is_set(flag := row[self._info.deleted]) is None:
+            self._warn(line_number, values, DELETED_HEADER.lower(), flag, "unreadable")
         return "\t".join(values)
 
     def _fault(self, index: int, row: list[str], raw: str, values: list[str]) -> tuple[str, str | None] | None:
@@ -345,15 +357,29 @@ class Converter:
                 if values[at] == wrong:
                     return reason, column.name
         first_month, end = self._bounds
-        return None if first_month <= values[1 + _MOMENT] < end else ("out_of_range", COLUMNS[_MOMENT].name)
+        if not first_month <= values[1 + _MOMENT] < end:
+            return "out_of_range", COLUMNS[_MOMENT].name
+        is_deleted = self._info.deleted is not None and is_set(row[self._info.deleted])
+        return ("deleted_in_source", None) if is_deleted else None
 
-    def _reject(self, line_number: int, reason: str, column_name: str | None, row: list[str], raw: str) -> None:
+    def _reject(
+        self,
+        line_number: int,
+        reason: str,
+        column_name: str | None,
+        row: list[str],
+        raw: str,
+        comm_updateddate: str | None = None,
+    ) -> None:
         """With a wrong number of fields only a first column can be trusted to be the one that the header names."""
         position = self._info.columns[COLUMNS[_ID].name]
         readable = len(row) == self._info.width or position == 0
         identifier = read_integer(row[position]) if readable and not is_missing(row[position]) else None
         value = row[self._info.columns[column_name]] if column_name and len(row) == self._info.width else None
-        self._rejects.append(Reject(line_number, reason, column_name, identifier, shown(raw), value))
+        self._rejects.append(Reject(line_number, reason, column_name, identifier, shown(raw), value, comm_updateddate))
+
+    def _warn(self, line_number: int, values: list[str], column_name: str, raw_value: str, reason: str) -> None:
+        self._warnings.append(FieldWarning(line_number, int(values[1 + _ID]), column_name, raw_value, reason))
 
 
 class _Converted(dict[str, str]):

@@ -20,6 +20,7 @@ from ic_assets.activities.engine.payloads import part_sql, payload_sql
 from ic_assets.activities.engine.slices import Window, begin, finish
 from ic_assets.activities.engine.stages import Written, analyze
 from ic_assets.activities.hubspot_properties import MAX_LENGTH
+from ic_assets.core.logs import log
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import assignments, column_list, statement
 from ic_assets.resources.postgres import Database
@@ -44,13 +45,13 @@ def apply_derivatives(
     """``apply_derivative`` of several types, each in transactions of its own and two at a time, the largest first. Gives
     each as it is done. When one fails the others are finished before its error is raised; when the caller is interrupted
     what is under way is cancelled."""
-    with database.transaction() as connection:
-        parameters = {"source": figures.OF_MASTER.name, **window.parameters}
-        sizes = dict(connection.execute(statement("activities/derivatives/sizes"), parameters).fetchall())
+    parameters = {"source": figures.OF_MASTER.name, **window.parameters}
+    sizes: dict[str, int] = database.repeated(
+        "sizes", lambda c: dict(c.execute(statement("activities/derivatives/sizes"), parameters).fetchall())
+    )
     large = [activity for activity in activities if sizes.get(activity.name, 0) >= refill.REFILL_FROM_ROWS]
     if large:
-        with database.transaction() as connection:
-            _detach(connection, large, window)
+        database.repeated("detach", lambda connection: _detach(connection, large, window))
 
     def fill(connection: psycopg.Connection, activity: ActivityType) -> tuple[ActivityType, Written | _Refilled]:
         if activity in large and (refilled := _refill_derivative(connection, database, activity, window, settings)):
@@ -60,6 +61,13 @@ def apply_derivatives(
     def settle(
         connection: psycopg.Connection, activity: ActivityType, refilled: _Refilled
     ) -> tuple[ActivityType, Written]:
+        begin(connection, window, activity)
+        if not _still_holds(connection, activity, refilled.written):
+            # A roll-back came between: its months are out of date, and stay so.
+            log.warning(
+                "passed_over", what="marks of a first load", table=activity.table, reason="rolled back meanwhile"
+            )
+            return activity, Written(0, 0, {})
         return activity, _settle_derivative(connection, activity, window, settings, refilled.changes, refilled.written)
 
     by_size = sorted(activities, key=lambda activity: -sizes.get(activity.name, 0))
@@ -86,12 +94,14 @@ def _two_at_a_time(
     working: set[psycopg.Connection] = set()
 
     def in_transaction(each: tuple[Any, ...]) -> _Done:
-        with database.transaction() as connection:
+        def noted(connection: psycopg.Connection) -> _Done:
             working.add(connection)
             try:
                 return work(connection, *each)
             finally:
                 working.discard(connection)
+
+        return database.repeated(f"{work.__name__} {each[0].name}", noted)
 
     failure: BaseException | None = None
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
@@ -136,6 +146,13 @@ def _parameters(activity: ActivityType, window: Window, settings: Settings) -> d
         "source_timezone": settings.source_timezone,
         "id_property": settings.hubspot_id_property,
     }
+
+
+def _still_holds(connection: psycopg.Connection, activity: ActivityType, written: int) -> bool:
+    row = connection.execute(
+        sql.SQL("SELECT count(*) FROM staging.{}").format(sql.Identifier(activity.table))
+    ).fetchone()
+    return row is not None and row[0] == written
 
 
 def _settle_derivative(

@@ -20,6 +20,7 @@ from ic_assets.activities.engine.values import is_missing, read_integer
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.sql import statement
 from ic_assets.resources.hubspot import HubSpotClient, HubSpotTarget, Json, Rejected, StopForNow, path
+from ic_assets.resources.hubspot_search import search_body
 
 _PAGE = 100  # HubSpot's limit
 
@@ -134,7 +135,9 @@ async def _list(
                 for record in reply.results:
                     _read(listing, record)
                 progress(listing.records, total)
-                after = _next(reply.body)
+                before, after = after, reply.next_page
+                if after is not None and after == before:
+                    raise Unavailable("HubSpot's list leads back to the same page; nothing was changed, try again")
                 if after is None:
                     return listing
         except StopForNow as reason:
@@ -170,7 +173,7 @@ async def _total(client: HubSpotClient, entity: str) -> int:
         reply = await client.send(
             "POST",
             path(client.target.api, "objects", entity, "search"),
-            {"filterGroups": [], "properties": ["hs_object_id"], "limit": 1},
+            search_body([], ["hs_object_id"], limit=1),
             operation="count",
             object_type=entity,
             search=True,
@@ -178,7 +181,7 @@ async def _total(client: HubSpotClient, entity: str) -> int:
     except Rejected:
         return 0
     total = reply.body.get("total")
-    return total if isinstance(total, int) else 0
+    return total if isinstance(total, int) and 0 <= total < 2**53 else 0
 
 
 def _page(client: HubSpotClient, listing: Listing, after: str | None) -> str:
@@ -198,10 +201,3 @@ def _read(listing: Listing, record: Json) -> None:
     record_id = read_integer(str(record.get("id")))
     if record_id is not None and value is not None and not is_missing(str(value)):
         listing.note(record_id, str(value))
-
-
-def _next(body: Json) -> str | None:
-    paging = body.get("paging")
-    following = paging.get("next") if isinstance(paging, dict) else None
-    after = following.get("after") if isinstance(following, dict) else None
-    return str(after) if after else None

@@ -30,6 +30,7 @@ from ic_assets.activities.engine.csv_drop import DropReader, inspect, inspect_be
 from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject, Slashes
 from ic_assets.activities.engine.drop_file import Identity
 from ic_assets.activities.engine.drop_trouble import Examples, trouble
+from ic_assets.activities.engine.landing_fates import Fates, decide
 from ic_assets.activities.engine.slices import mark_changed
 from ic_assets.activities.engine.stages import analyze
 from ic_assets.core import locks
@@ -51,7 +52,8 @@ _REFILL_FROM_BYTES = 8_000_000
 
 @dataclass(frozen=True)
 class Landed:
-    """What became of the rows of one drop. ``months`` are the old and new months of what was inserted or updated."""
+    """What became of the rows of one drop. ``months`` are the old and new months of what was inserted or updated
+    and the old ones of what the source deleted."""
 
     drop_key: str
     file_name: str
@@ -60,6 +62,8 @@ class Landed:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+    joined: int = 0
+    taken_out: int = 0
     rejected: int = 0
     rejected_by_reason: Mapping[str, int] = field(default_factory=dict)
     field_warnings: int = 0
@@ -83,6 +87,8 @@ class Landed:
             "inserted": self.inserted,
             "updated": self.updated,
             "unchanged": self.unchanged,
+            "joined": self.joined,
+            "taken_out": self.taken_out,
             "rejected": self.rejected,
             "rejected_by_reason": dict(self.rejected_by_reason),
             "field_warnings": self.field_warnings,
@@ -189,12 +195,15 @@ def land(
     """
     info = info or inspected(path, settings.encoding)
     key = drop_key(path, info.content_sha256)
+
+    def once(connection: psycopg.Connection) -> Landed:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.LANDING,))
+        if before := landed_before(connection, settings, info.content_sha256):
+            return Landed(before, file_name(path), already_landed=True)
+        return _Landing(connection, settings, path, info, key, progress).run()
+
     try:
-        with database.transaction() as connection:
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.LANDING,))
-            if before := landed_before(connection, settings, info.content_sha256):
-                return Landed(before, file_name(path), already_landed=True)
-            return _Landing(connection, settings, path, info, key, progress).run()
+        return database.repeated("landing", once)
     except DropRefused as refusal:
         with database.transaction() as connection:
             _record_refusal(connection, {**_description(path, info, key), "reading": settings.reading}, refusal)
@@ -256,9 +265,11 @@ class _Landing:
         self.drop_id = 0
         self.rejects = _Spool()
         self.warnings = _Spool()
+        self.deletions = _Spool()
         self.reasons: Counter[str] = Counter()
         self.examples = Examples()
         self.slashes = Slashes()
+        self.has_unreadable_updates = False
 
     def run(self) -> Landed:
         self._make_room()
@@ -270,19 +281,20 @@ class _Landing:
         self.drop_id = row[0]
         rows_in, accepted = self._copy()
         self._copy_warnings()
-        fates, old_months = self._decide()
+        fates = self._decide()
         self._keep_rejects(fates)
         field_warnings = self._keep_warnings()
-        inserted = accepted - sum(fates.values())
-        months, first_date, last_date = self._months(old_months)
+        months, first_date, last_date = self._months(fates.old_months)
         mark_changed(self.connection, months, "landing")
         landed = Landed(
             drop_key=self.key,
             file_name=file_name(self.path),
             rows_in=rows_in,
-            inserted=inserted,
-            updated=fates["updated"],
-            unchanged=fates["unchanged"],
+            inserted=accepted - fates.counts.total(),
+            updated=fates.counts["updated"],
+            unchanged=fates.counts["unchanged"],
+            joined=fates.counts["joined"],
+            taken_out=fates.taken_out,
             rejected=self.reasons.total(),
             rejected_by_reason=dict(sorted(self.reasons.items())),
             field_warnings=field_warnings,
@@ -301,6 +313,8 @@ class _Landing:
                 "inserted": landed.inserted,
                 "updated": landed.updated,
                 "unchanged": landed.unchanged,
+                "joined": landed.joined,
+                "taken_out": landed.taken_out,
                 "rejected": landed.rejected,
                 "first_date": first_date,
                 "last_date": last_date,
@@ -375,11 +389,15 @@ class _Landing:
     def _reject(self, reject: Reject) -> None:
         self.reasons[reject.reason] += 1
         self.examples.add(reject)
+        if reject.reason == "deleted_in_source":
+            self.deletions.add(reject.line_number, reject.comm_communicationid, reject.comm_updateddate)
         self.rejects.add(
             reject.line_number, reject.reason, reject.column_name, reject.comm_communicationid, reject.raw_row
         )
 
     def _warn(self, warning: FieldWarning) -> None:
+        if warning.column_name == "comm_updateddate" and warning.reason == "unreadable":
+            self.has_unreadable_updates = True
         self.warnings.add(
             warning.line_number,
             warning.comm_communicationid,
@@ -388,49 +406,28 @@ class _Landing:
             warning.reason,
         )
 
-    def _decide(self) -> tuple[Counter[str], set[date]]:
-        """Gives every row that is no plain insert its fate. Returns how many there are of each, and the months that
-        updated communications stood in before."""
-        parameters = {"drop_id": self.drop_id}
-        fates: Counter[str] = Counter()
-        # A table of its own: what an UPDATE reads is read on one core.
-        self.connection.execute(
-            sql.SQL("CREATE TEMPORARY TABLE ic_repeated ON COMMIT DROP AS {}").format(
-                statement("activities/landing/repeated")
-            ),
-            parameters,
-        )
-        fates["superseded_in_drop"] = self.connection.execute(
-            statement("activities/landing/superseded"), parameters
-        ).rowcount
-        fates["unreadable_update"] = self.connection.execute(
-            statement("activities/landing/unreadable_update"), parameters
-        ).rowcount
-        has_earlier = self.connection.execute(
-            "SELECT 1 FROM staging.ic_drop WHERE state = 'landed' AND drop_id <> %(drop_id)s AND rows_in > 0 LIMIT 1",
-            parameters,
-        ).fetchone()
-        if not has_earlier:
-            return fates, set()
-        if self.info.missing_columns:
-            absent = (sql.Identifier(column) for column in self.info.missing_columns)
-            assignments = sql.SQL(", ").join(sql.SQL("{0} = earlier.{0}").format(column) for column in absent)
+    def _decide(self) -> Fates:
+        if deletions := self.reasons["deleted_in_source"]:
             self.connection.execute(
-                statement("activities/landing/fill_absent_columns", assignments=assignments), parameters
+                "CREATE TEMPORARY TABLE incoming_deletion (line_number bigint, comm_communicationid bigint,"
+                " comm_updateddate timestamp) ON COMMIT DROP"
             )
-        fates.update(
-            dict(self.connection.execute(statement("activities/landing/against_earlier"), parameters).fetchall())
+            self.deletions.copy_into(self.connection, sql.SQL("incoming_deletion"))
+        return decide(
+            self.connection,
+            self.drop_id,
+            self.key,
+            self.info,
+            has_deletions=deletions > 0,
+            has_unreadable_updates=self.has_unreadable_updates,
         )
-        months = self.connection.execute(statement("activities/landing/retire_earlier"), parameters).fetchall()
-        return fates, {row[0] for row in months}
 
-    def _keep_rejects(self, fates: Counter[str]) -> None:
+    def _keep_rejects(self, fates: Fates) -> None:
         """Stale and superseded rows are known only now: a second pass over the file fetches their text."""
         # Those that are superseded are found by their ids, without a look at each row of the drop.
         repeated = "comm_communicationid IN (SELECT again.comm_communicationid FROM ic_repeated AS again)"
         late_rejects = statement(
-            "activities/landing/late_rejects",
-            among=sql.SQL("TRUE" if fates["stale"] or fates["unreadable_update"] else repeated),
+            "activities/landing/late_rejects", among=sql.SQL(repeated if fates.repeated_only else "TRUE")
         )
         spool = _Spool()
         late: list[tuple[int, str, int]] = []

@@ -13,7 +13,7 @@ from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine.ledger import Ledger, open_ledger
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused
-from ic_assets.resources.hubspot import HubSpotClient, HubSpotTarget, Json, OutcomeUnknown, Rejected, path
+from ic_assets.resources.hubspot import HubSpotClient, HubSpotTarget, Json, OutcomeUnknown, Rejected, objects, path
 
 GROUP = "ic_assets"
 # The value that the probe writes. No communication id: those are numbers.
@@ -148,7 +148,7 @@ async def _examine(client: HubSpotClient, object_type: str) -> tuple[TypeSetup, 
                     f"HubSpot's {object_type} have a property {name} of type {definition.get('type')}, not string;"
                     " set IC_HUBSPOT_ID_PROPERTY to another name"
                 )
-        options = frozenset(str(o.get("value")) for o in definition.get("options") or [] if isinstance(o, dict))
+        options = frozenset(str(o.get("value")) for o in objects(definition.get("options")))
         if definition.get("type") == "enumeration" and options:
             state.options[str(name)] = options
     return state, reply.results
@@ -194,7 +194,7 @@ async def _create_property(client: HubSpotClient, state: TypeSetup, properties: 
 
 async def _group(client: HubSpotClient, object_type: str, properties: list[Json]) -> str:
     """The group of the type's own properties; a new one where none is known."""
-    names = {p.get("name"): p.get("groupName") for p in properties}
+    names = {str(p.get("name")): p.get("groupName") for p in properties}
     group = names.get("hs_timestamp") or next((g for g in names.values() if g), None)
     if isinstance(group, str):
         return group

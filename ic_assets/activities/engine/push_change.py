@@ -13,7 +13,7 @@ from ic_assets.activities.engine.ledger import Outcome, Row
 from ic_assets.activities.engine.portal import spelled_for
 from ic_assets.activities.engine.push_batch import MAX_ATTEMPTS, Batch, adopted, halves
 from ic_assets.activities.engine.push_records import TARGETS, Link
-from ic_assets.resources.hubspot import Json, Problem, Rejected, Reply, path
+from ic_assets.resources.hubspot import Json, Problem, Rejected, Reply, as_dict, objects, path
 
 _GONE = "the record no longer exists in HubSpot (deleted or merged there); roll its push back to have it created anew"
 
@@ -123,9 +123,9 @@ class Change(Batch):
                     continue
                 raise
             for result in reply.results:
-                key = by_id.get(str((result.get("from") or {}).get("id")))
-                for other in result.get("to") or []:
-                    if key and any(t.get("typeId") == kind for t in other.get("associationTypes") or []):
+                key = by_id.get(str(as_dict(result.get("from")).get("id")))
+                for other in objects(result.get("to")):
+                    if key and any(t.get("typeId") == kind for t in objects(other.get("associationTypes"))):
                         found[key].add(Link(target, str(other.get("toObjectId")), kind))
         return found
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from ic_assets.activities.engine.portal import TypeSetup
-from ic_assets.resources.hubspot import MAX_INPUTS, HubSpotClient, Rejected, Reply, path
+from ic_assets.resources.hubspot import MAX_INPUTS, HubSpotClient, Json, Rejected, as_dict, path
+from ic_assets.resources.hubspot_search import search_all
 
 T = TypeVar("T")
 # Reading the whole list costs a request per 100 records; beyond this many the tail of it is read.
@@ -73,7 +74,12 @@ async def standing(
         if refusal.status == 404:  # none of them
             return {}
         raise
-    return {_number(result.get("id")): result.get("properties") or {} for result in reply.results}
+    return {
+        _number(result.get("id")): {
+            name: None if value is None else str(value) for name, value in as_dict(result.get("properties")).items()
+        }
+        for result in reply.results
+    }
 
 
 async def _by_property(
@@ -99,26 +105,14 @@ async def _by_property(
         if refusal.status == 404:  # none of them
             return {}
         raise
-    return _ids(client, reply, set(keys))
+    return _ids(client, reply.results, set(keys))
 
 
 async def _by_search(client: HubSpotClient, state: TypeSetup, keys: Sequence[str]) -> dict[str, int]:
-    reply = await client.send(
-        "POST",
-        path(client.target.api, "objects", state.object_type, "search"),
-        {
-            "filterGroups": [
-                {"filters": [{"propertyName": client.target.id_property, "operator": "IN", "values": list(keys)}]}
-            ],
-            "properties": [client.target.id_property],
-            "limit": 200,
-        },
-        operation="search",
-        object_type=state.object_type,
-        inputs=len(keys),
-        search=True,
-    )
-    return _ids(client, reply, set(keys))
+    name = client.target.id_property
+    filters = [{"propertyName": name, "operator": "IN", "values": list(keys)}]
+    found = [one async for one in search_all(client, state.object_type, filters, [name], inputs=len(keys))]
+    return _ids(client, found, set(keys))
 
 
 async def _by_list(client: HubSpotClient, state: TypeSetup, keys: set[str], after: int) -> dict[str, int]:
@@ -136,21 +130,21 @@ async def _by_list(client: HubSpotClient, state: TypeSetup, keys: set[str], afte
         )
         if after and any(_number(r.get("id")) <= after for r in reply.results):
             return await _by_list(client, state, keys, 0)
-        found |= _ids(client, reply, keys)
-        following = (reply.body.get("paging") or {}).get("next") or {}
-        if not following.get("after") or str(following["after"]) == cursor:
+        found |= _ids(client, reply.results, keys)
+        following = reply.next_page
+        if following is None or following == cursor:
             break
-        cursor = str(following["after"])
+        cursor = following
     return found
 
 
-def _ids(client: HubSpotClient, reply: Reply, keys: set[str]) -> dict[str, int]:
+def _ids(client: HubSpotClient, results: Sequence[Json], keys: set[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for result in reply.results:
+    for result in results:
         properties = result.get("properties")
         key = properties.get(client.target.id_property) if isinstance(properties, dict) else None
         identifier = _number(result.get("id"))
-        if key in keys and identifier:
+        if isinstance(key, str) and key in keys and identifier:
             # The oldest of several: the same one for every look-up.
             found[str(key)] = min(identifier, found.get(str(key), identifier))
     return found

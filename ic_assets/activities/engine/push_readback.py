@@ -13,6 +13,7 @@ from ic_assets.activities.engine.ledger import Ledger, open_ledger
 from ic_assets.activities.engine.push import enter_portal
 from ic_assets.core.failures import Unavailable
 from ic_assets.resources.hubspot import HubSpotClient, HubSpotTarget, Rejected, StopForNow, path
+from ic_assets.resources.hubspot_search import search_body
 
 # HubSpot's search sees a record some moments after it was written; counts that differ are asked for again until then.
 PATIENCE = 30.0
@@ -100,13 +101,11 @@ async def _in_hubspot(client: HubSpotClient, object_type: str) -> int | None:
         reply = await client.send(
             "POST",
             path(client.target.api, "objects", object_type, "search"),
-            {
-                "filterGroups": [
-                    {"filters": [{"propertyName": client.target.id_property, "operator": "HAS_PROPERTY"}]}
-                ],
-                "properties": [client.target.id_property],
-                "limit": 1,
-            },
+            search_body(
+                [{"propertyName": client.target.id_property, "operator": "HAS_PROPERTY"}],
+                [client.target.id_property],
+                limit=1,
+            ),
             operation="count",
             object_type=object_type,
             search=True,
@@ -114,4 +113,4 @@ async def _in_hubspot(client: HubSpotClient, object_type: str) -> int | None:
     except Rejected:
         return None
     total = reply.body.get("total")
-    return total if isinstance(total, int) else None
+    return total if isinstance(total, int) and 0 <= total < 2**53 else None

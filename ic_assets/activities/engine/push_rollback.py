@@ -27,7 +27,17 @@ from ic_assets.activities.engine.push_result import ALL_TYPES, PushOptions
 from ic_assets.core import locks, session
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.sql import statement
-from ic_assets.resources.hubspot import MAX_INPUTS, HubSpotClient, HubSpotTarget, Json, Rejected, StopForNow, path
+from ic_assets.resources.hubspot import (
+    MAX_INPUTS,
+    HubSpotClient,
+    HubSpotTarget,
+    Json,
+    Rejected,
+    StopForNow,
+    as_dict,
+    objects,
+    path,
+)
 
 # What an activity can be associated with by people, beside other activities.
 _TARGETS = (*push_records.TARGETS, "tickets")
@@ -245,8 +255,8 @@ async def _linked(client: HubSpotClient, state: TypeSetup, rows: Sequence[Row]) 
                 continue
             raise
         for result in reply.results:
-            source = push_lookup.record_id((result.get("from") or {}).get("id"))
-            for other in result.get("to") or []:
+            source = push_lookup.record_id(as_dict(result.get("from")).get("id"))
+            for other in objects(result.get("to")):
                 if source:
                     links[source].add((target, str(other.get("toObjectId"))))
     return links

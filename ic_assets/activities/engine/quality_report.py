@@ -128,7 +128,7 @@ def _history(drops: pd.DataFrame, flow: Flow) -> Section:
     return Section(
         "Drops",
         drops,
-        "rows in the file = inserted + updated + unchanged + rejected",
+        "rows in the file = inserted + updated + unchanged + joined + rejected",
         figure=stacked_columns(
             [f"{day:%m-%d}" for day in landed["landed_on"]],
             {fate: [int(count) for count in landed[fate]] for fate in FATES},

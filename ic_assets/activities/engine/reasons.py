@@ -19,7 +19,10 @@ REJECTS = {
         "its date lies outside the months that are kept",
         "Correct the date, or set `IC_PARTITIONS_START` to an earlier month.",
     ),
-    "deleted_in_source": ("the source has deleted it", "Nothing: it is taken out."),
+    "deleted_in_source": (
+        "the source has deleted it",
+        "Nothing: it is taken out, and the next push removes its record from HubSpot.",
+    ),
     "superseded_in_drop": ("the same id stands in the file again, newer", "Nothing: the newer row is loaded."),
     "unreadable_update": (
         "when it was last changed cannot be read, so nobody can tell which version is newer",
@@ -27,7 +30,7 @@ REJECTS = {
     ),
     "stale": ("older than the version that is loaded", "Nothing: the newer version stays."),
 }
-# Rejected, and rightly so: the newer version is loaded, or there shall be none.
+# Rejected, and rightly so: the newer version is loaded, or the source wants none.
 HARMLESS = ("deleted_in_source", "superseded_in_drop", "stale")
 # Code -> what became of the field.
 WARNINGS = {

@@ -9,13 +9,14 @@ one core renders while the other writes, and the rows are frozen.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from ic_assets.core.logs import log
 from ic_assets.core.sql import statement
 
 # Below this the constraints cost more to build than the rows to insert.
@@ -24,6 +25,14 @@ REFILL_FROM_ROWS = 20_000
 _LOCK_TIMEOUT = "800ms"
 # Longer: autovacuum gives way to who has waited for a second, and comes to every table that has just been filled.
 _LOCK_TIMEOUT_OF_VACUUM = "3s"
+# Why a table is left alone: it is in use, or something rests on a key that no look ahead has seen.
+_IN_THE_WAY = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DependentObjectsStillExist,
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.ObjectInUse,
+    psycopg.errors.FeatureNotSupported,
+)
 # What goes to the server at once: row by row it would wake up for 8 kB.
 _ROWS_AT_A_TIME = 256
 
@@ -31,13 +40,12 @@ _ROWS_AT_A_TIME = 256
 @contextmanager
 def refilled(connection: psycopg.Connection, table: str) -> Iterator[bool]:
     """Gives True with ``staging.table`` locked, truncated and bare of indexes and keys, which come back at the end;
-    False, and nothing done, where it holds rows, is in use, or belongs to another role."""
-    if not _prepare(connection, table):
+    False, and nothing done, where it holds rows, is in use, or somebody has put something on it (``obstacles.sql``)."""
+    secondary = _prepare(connection, table)
+    if secondary is None:
         yield False
         return
-    secondary = connection.execute(statement("activities/refill/secondary"), {"table": table}).fetchall()
-    for drop, _ in secondary:
-        connection.execute(drop)
+    # Not in the savepoint of _prepare: COPY … FREEZE wants the truncation in its own.
     connection.execute(sql.SQL("TRUNCATE staging.{}").format(sql.Identifier(table)))
     yield True
     for _, create in reversed(secondary):
@@ -45,44 +53,63 @@ def refilled(connection: psycopg.Connection, table: str) -> Iterator[bool]:
 
 
 def may_refill(connection: psycopg.Connection, table: str) -> bool:
-    """Whether ``staging.table`` is empty, and this role may take its keys off."""
-    row = connection.execute(statement("activities/refill/allowed"), {"table": table}).fetchone()
-    return bool(row and row[0]) and _is_empty(connection, table)
+    """Whether ``staging.table`` is empty, and its keys may be taken off."""
+    if not _is_empty(connection, table):
+        return False
+    obstacle = connection.execute(statement("activities/refill/obstacles"), {"table": table}).fetchone()
+    if obstacle:
+        _note(table, obstacle[0])
+    return obstacle is None
 
 
 def drop_constraint(connection: psycopg.Connection, table: str, name: str) -> None:
-    """Drops a constraint where it stands; leaves it where its tables are in use."""
-    with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
-        _limit_waiting(connection)
-        connection.execute(
-            sql.SQL("ALTER TABLE staging.{} DROP CONSTRAINT IF EXISTS {}").format(
-                sql.Identifier(table), sql.Identifier(name)
-            )
-        )
-
-
-def _prepare(connection: psycopg.Connection, table: str) -> bool:
-    """Locks the table, and those that refer to it, if it is to be refilled."""
-    if not may_refill(connection, table):
-        return False
+    """Drops a constraint where it stands; leaves it where its tables are in use, or something rests on it."""
     try:
-        with connection.transaction():
-            _limit_waiting(connection)
+        with _impatient(connection):
+            connection.execute(
+                sql.SQL("ALTER TABLE staging.{} DROP CONSTRAINT IF EXISTS {}").format(
+                    sql.Identifier(table), sql.Identifier(name)
+                )
+            )
+    except _IN_THE_WAY as error:
+        _note(table, type(error).__name__)
+
+
+def _prepare(connection: psycopg.Connection, table: str) -> list[tuple[bytes, bytes]] | None:
+    """Locks the table and those that refer to it, and takes the keys and indexes off, if it is to be refilled: the
+    statements that dropped each and that make it again."""
+    if not may_refill(connection, table):
+        return None
+    try:
+        with _impatient(connection):
             for (each,) in connection.execute(statement("activities/refill/referencing"), {"table": table}).fetchall():
                 connection.execute(f"LOCK TABLE {each} IN ACCESS EXCLUSIVE MODE")
-            connection.execute("SET LOCAL lock_timeout = DEFAULT")
-            if _is_empty(connection, table):
-                return True
-            raise psycopg.Rollback
-    except psycopg.errors.LockNotAvailable:
-        return False
-    return False
+            if not _is_empty(connection, table):
+                raise psycopg.Rollback
+            secondary = connection.execute(statement("activities/refill/secondary"), {"table": table}).fetchall()
+            for drop, _ in secondary:
+                connection.execute(drop)
+            return secondary
+    except _IN_THE_WAY as error:
+        _note(table, type(error).__name__)
+    return None
 
 
-def _limit_waiting(connection: psycopg.Connection) -> None:
-    row = connection.execute(statement("activities/refill/is_vacuumed")).fetchone()
-    timeout = _LOCK_TIMEOUT_OF_VACUUM if row and row[0] else _LOCK_TIMEOUT
-    connection.execute(f"SET LOCAL lock_timeout = '{timeout}'")
+def _note(table: str, reason: str) -> None:
+    log.info("fell_back", what="first load", table=table, to="the ordinary way", reason=reason)
+
+
+@contextmanager
+def _impatient(connection: psycopg.Connection) -> Iterator[None]:
+    """A savepoint that waits for no lock for long. The limit that held before holds again after it, however it ends:
+    what follows may have to wait for its turn."""
+    with connection.transaction():
+        row = connection.execute(statement("activities/refill/is_vacuumed")).fetchone()
+        timeout = _LOCK_TIMEOUT_OF_VACUUM if row and row[0] else _LOCK_TIMEOUT
+        before = connection.execute("SELECT current_setting('lock_timeout')").fetchone()
+        connection.execute(f"SET LOCAL lock_timeout = '{timeout}'")
+        yield
+        connection.execute("SELECT set_config('lock_timeout', %s, true)", before)
 
 
 def _is_empty(connection: psycopg.Connection, table: str) -> bool:

@@ -15,16 +15,17 @@ from ic_assets.activities.engine.report import Section, read_frame
 from ic_assets.activities.engine.report_pictures import Link, Node, flow
 
 ROWS = "rows in the files"
-FATES = ("inserted", "updated", "unchanged", "rejected")
+FATES = ("inserted", "updated", "unchanged", "joined", "rejected")
 STATES = ("ready", "held", "failed", "waiting")
 PLACES = ("in HubSpot", "not in HubSpot")
 NOT_APPLIED = "not in the master yet"
+TAKEN_OUT = "deleted in the source since"
 _TYPES = tuple(activity.name for activity in ACTIVITY_TYPES)
 _NOTE = (
-    "inserted: a new communication. updated: a later version of one that stood. unchanged: the same as it stood. rejected: "
-    "set aside with a reason (below). ready: HubSpot may have it. held: an orphan, or a conflict that a person must decide. "
-    "failed: no valid payload, or HubSpot refused it. waiting: its month is out of date. in HubSpot: a record of it stands "
-    "there, in this or an earlier version."
+    "inserted: a new communication. updated: a later version of one that stood. unchanged: the same as it stood. joined: a "
+    "further person or company of a communication. rejected: set aside with a reason (below). ready: HubSpot may have it. "
+    "held: an orphan, or a conflict that a person must decide. failed: no valid payload, or HubSpot refused it. waiting: its "
+    "month is out of date. in HubSpot: a record of it stands there, in this or an earlier version."
 )
 
 
@@ -62,6 +63,8 @@ class Flow:
         places = ", ".join(f"{self.into(name):,} {name}" for name in PLACES)
         waiting = self.into(NOT_APPLIED)
         late = f" {waiting:,} inserted rows are {NOT_APPLIED}." if waiting else ""
+        if gone := self.into(TAKEN_OUT):
+            late += f" {gone:,} were {TAKEN_OUT}."
         return f"{self.sentence} The master holds {types}.{late} Of them {states}; {places}."
 
 
@@ -72,7 +75,7 @@ def read_flow(connection: psycopg.Connection) -> Flow:
     for line in _records(read_frame(connection, "flow")):
         types[line["activity_type"], line["state"]] += line["communications"]
         places[line["state"], line["in_hubspot"]] += line["communications"]
-    late = max(totals["inserted"] - types.total(), 0)
+    late = max(totals["inserted"] - totals["taken_out"] - types.total(), 0)
     of_type: Counter[str] = Counter()
     for (name, _), count in types.items():
         of_type[name] += count
@@ -80,9 +83,11 @@ def read_flow(connection: psycopg.Connection) -> Flow:
         types[NOT_APPLIED, "waiting"] += late
         places["waiting", False] += late
     columns = [*_TYPES, *([NOT_APPLIED] if late else [])]
+    gone = [Link("inserted", TAKEN_OUT, totals["taken_out"])] if totals["taken_out"] else []
     steps = [
         *(Link(ROWS, fate, totals[fate]) for fate in FATES),
         *(Link("inserted", name, of_type[name] if name in _TYPES else late) for name in columns),
+        *gone,
         *(Link(name, state, types[name, state]) for name in columns for state in STATES),
         *(Link(state, place, places[state, place == PLACES[0]]) for state in STATES for place in PLACES),
     ]
@@ -101,7 +106,7 @@ def flow_section(found: Flow) -> Section:
         ],
         columns=["from", "to", "rows", "share"],
     )
-    extra = found.communications - found.rows["inserted"]
+    extra = found.communications + found.rows["taken_out"] - found.rows["inserted"]
     return Section(
         title,
         table,
@@ -124,7 +129,7 @@ def _out_of(found: Flow, node: str) -> int:
 
 
 def _picture(found: Flow) -> str:
-    late = found.into(NOT_APPLIED)
+    late, gone = found.into(NOT_APPLIED), found.into(TAKEN_OUT)
     return flow(
         [
             [Node(ROWS, ROWS, found.rows["rows_in"], "inserted")],
@@ -132,6 +137,7 @@ def _picture(found: Flow) -> str:
             [
                 *(Node(name, _plain(name), found.into(name), name) for name in _TYPES),
                 *([Node(NOT_APPLIED, NOT_APPLIED, late, "waiting")] if late else []),
+                *([Node(TAKEN_OUT, TAKEN_OUT, gone, "removed")] if gone else []),
             ],
             [Node(state, state, found.into(state), state) for state in STATES],
             [Node(place, place, found.into(place), place) for place in PLACES],

@@ -20,6 +20,7 @@ COLOURS = {
     "inserted": "#4673ad",
     "updated": "#7152a8",
     "unchanged": "#7e8994",
+    "joined": "#0b8584",
     "rejected": "#b3261e",
     "ready": "#2c7d4c",
     "held": "#a8720c",

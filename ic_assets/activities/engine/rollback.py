@@ -1,4 +1,5 @@
-"""The roll-backs of staging. Each counts by the same predicate that it removes by, and leaves the push ledger alone."""
+"""The roll-backs of staging. Each counts by the same predicate that it removes by, takes the locks of those who write what
+it takes away, and leaves the push ledger alone."""
 
 from __future__ import annotations
 
@@ -8,15 +9,18 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine.slices import RESOLVED, Window
+from ic_assets.activities.engine.slices import RESOLVED, Window, hold_all
+from ic_assets.core.failures import Refused
 
 _DERIVATIVES = tuple(activity.table for activity in ACTIVITY_TYPES)
 _ALL_OF_A_DROP = (
     *_DERIVATIVES,
     "ic_payload_part",
+    "ic_communication_party",
     "reconciliation_log",
     "ic_communication_master",
     "ic_communication_landing",
+    "ic_deleted_communication",
     "ic_rejected_row",
     "ic_field_warning",
     "ic_month_stage",
@@ -46,14 +50,13 @@ def counts(connection: psycopg.Connection, scope: str, window: Window | None) ->
 
 
 def rollback(connection: psycopg.Connection, scope: str, window: Window | None) -> dict[str, int]:
-    """Removes what ``counts`` counts and returns it. ``scope`` is activities, resolution or master."""
-    removed = counts(connection, scope, window)
+    """Removes what ``counts`` counts and returns how much it was. ``scope`` is activities, resolution or master."""
+    hold_all(connection, window)
+    removed = {}
     for table, condition, parameters in _targets(scope, window):
-        if table == "ic_communication_master" and scope != "master":
-            continue
-        connection.execute(
-            sql.SQL("DELETE FROM staging.{} WHERE {}").format(sql.Identifier(table), condition), parameters
-        )
+        verb = _FORGET_IDS if table == "ic_communication_master" and scope == "resolution" else _DELETE
+        done = connection.execute(verb.format(table=sql.Identifier(table)) + condition, parameters)
+        removed[f"staging.{table}"] = done.rowcount
     if scope == "activities":
         condition, parameters = _within("comm_datetime", window)
         connection.execute(
@@ -63,17 +66,27 @@ def rollback(connection: psycopg.Connection, scope: str, window: Window | None) 
             ).format(condition),
             parameters,
         )
-    if scope == "resolution":
-        condition, parameters = _within("comm_datetime", window)
-        connection.execute(
-            sql.SQL(
-                "UPDATE staging.ic_communication_master SET hubspot_contact_id = NULL, hubspot_company_id = NULL,"
-                " hubspot_deal_id = NULL, is_orphaned = true"
-                " WHERE num_nonnulls(hubspot_contact_id, hubspot_company_id, hubspot_deal_id) > 0 AND {}"
-            ).format(condition),
-            parameters,
-        )
     return removed
+
+
+_DELETE = sql.SQL("DELETE FROM staging.{table} WHERE ")
+_FORGET_IDS = sql.SQL(
+    "UPDATE staging.{table} SET hubspot_contact_id = NULL, hubspot_company_id = NULL, hubspot_deal_id = NULL,"
+    " is_orphaned = true WHERE "
+)
+
+
+def refuse_schema(connection: psycopg.Connection) -> None:
+    """Raises ``Refused`` while records stand in HubSpot: the ledger that knows them would be lost. Nobody lands, stages or
+    pushes from here until the transaction ends."""
+    hold_all(connection, None)
+    connection.execute("LOCK TABLE hubspot.push_ledger IN SHARE ROW EXCLUSIVE MODE")
+    standing = records_in_hubspot(connection)
+    if standing:
+        raise Refused(
+            f"{standing:,} records stand in HubSpot and the ledger that knows them would be lost; "
+            "take them back first, or keep the schema"
+        )
 
 
 def _targets(scope: str, window: Window | None) -> list[tuple[str, sql.Composable, dict[str, Any]]]:

@@ -180,9 +180,9 @@ def landing_rules() -> list[Rule]:
         Rule(
             "drop_identity",
             "landing",
-            "Every row of a drop is accounted for: rows in the file = inserted + updated + unchanged + rejected.",
+            "Every row of a drop is accounted for: rows in the file = inserted + updated + unchanged + joined + rejected.",
             statement("activities/checks/drop_identity"),
-            "{good} of {checked} drops add up: rows in the file = inserted + updated + unchanged + rejected.",
+            "{good} of {checked} drops add up: rows in the file = inserted + updated + unchanged + joined + rejected.",
             "Compare the counts in staging.ic_drop with the file; land it again after `ic-assets rollback master`.",
             parameters={"drop_keys": None, "recount": True},
             gate=True,

@@ -71,6 +71,18 @@ def begin(connection: psycopg.Connection, window: Window, activity: ActivityType
     return dict(rows.fetchall())
 
 
+def hold_all(connection: psycopg.Connection, window: Window | None) -> None:
+    """For whoever takes rows away: waits for the landing and the stages at work on the months of the window (None: on any)
+    and keeps others away until the transaction ends. In the order in which they lock, so that nobody waits in a circle."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.LANDING,))
+    # Known only now: a landing may have brought months meanwhile.
+    connection.execute(statement("activities/months/hold_all"), {"key": locks.MONTH, **_bounds(window)})
+
+
+def _bounds(window: Window | None) -> dict[str, date | None]:
+    return {"first": window.start if window else None, "beyond": window.end if window else None}
+
+
 def finish(connection: psycopg.Connection, stage: str, changes: Mapping[date, int], settings: Settings) -> None:
     """Records the months as brought up to the change numbers that ``begin`` returned."""
     connection.execute(

@@ -55,22 +55,30 @@ def apply_master(
 
     With a ``feed`` a first load goes by ``refill`` where it can; the rows are the same."""
     changes = begin(connection, window)
+    removed = connection.execute(statement("activities/master/remove_deleted"), window.parameters).rowcount
     in_window = sql.SQL("l.comm_datetime >= %(window_start)s AND l.comm_datetime < %(window_end)s")
     if feed and _landing_is_large(connection, window):
         with refill.refilled(connection, "ic_communication_master") as is_empty:
             if is_empty:
                 written = _fill_master(connection, feed, in_window, window.parameters)
         if is_empty:
+            _apply_parties(connection, in_window, _IN_WINDOW, window.parameters)
             return _finish_master(connection, window, settings, changes, written)
     departed = [
         row[0] for row in connection.execute(statement("activities/master/departed"), window.parameters).fetchall()
     ]
     written = _merge_master(connection, in_window, window.parameters)
+    _apply_parties(connection, in_window, _IN_WINDOW, window.parameters)
     if departed:
         by_id = sql.SQL("l.comm_communicationid = ANY(%(departed)s)")
         written += _merge_master(connection, by_id, {"departed": departed})
+        of_master = sql.SQL("m.comm_communicationid = ANY(%(departed)s)")
+        _apply_parties(connection, by_id, of_master, {"departed": departed})
         connection.execute(statement("activities/master/unsettle"), {"departed": departed, **window.parameters})
-    return _finish_master(connection, window, settings, changes, written)
+    return _finish_master(connection, window, settings, changes, written, removed)
+
+
+_IN_WINDOW = sql.SQL("m.comm_datetime >= %(window_start)s AND m.comm_datetime < %(window_end)s")
 
 
 def _fill_master(
@@ -109,13 +117,37 @@ def _incoming(
     return statement("activities/master/incoming", slice=condition), {**parameters, **arrays}
 
 
+def _apply_parties(
+    connection: psycopg.Connection, condition: sql.SQL, of_master: sql.SQL, parameters: Mapping[str, Any]
+) -> None:
+    """Brings the further people of the slice to those of its current versions. ``condition`` is on the landing, ``of_master``
+    the same on the master."""
+    if connection.execute("SELECT 1 FROM staging.ic_drop WHERE joined > 0 LIMIT 1").fetchone() is None:
+        return
+    parties = statement("activities/master/parties", slice=condition)
+    connection.execute(sql.SQL("CREATE TEMPORARY TABLE ic_party ON COMMIT DROP AS {}").format(parties), parameters)
+    connection.execute(statement("activities/master/forget_parties", slice=condition), parameters)
+    connection.execute(statement("activities/master/apply_parties"))
+    connection.execute("DROP TABLE ic_party")
+    connection.execute(statement("activities/resolution/orphans_of_parties", slice=of_master), parameters)
+
+
+def _have_parties(connection: psycopg.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM staging.ic_communication_party LIMIT 1").fetchone() is not None
+
+
 def _finish_master(
-    connection: psycopg.Connection, window: Window, settings: Settings, changes: Mapping[date, int], written: int
+    connection: psycopg.Connection,
+    window: Window,
+    settings: Settings,
+    changes: Mapping[date, int],
+    written: int,
+    removed: int = 0,
 ) -> Written:
     analyze(connection, "ic_communication_master", written)
     finish(connection, MASTER, changes, settings)
     months = figures.count(connection, figures.OF_MASTER, "required_fields_present", window)
-    return Written(written, 0, {month: each.checked for month, each in months.items()})
+    return Written(written, removed, {month: each.checked for month, each in months.items()})
 
 
 def _landing_is_large(connection: psycopg.Connection, window: Window) -> bool:
@@ -139,6 +171,10 @@ def apply_resolution(connection: psycopg.Connection, window: Window, settings: S
         written = connection.execute(
             statement("activities/resolution/apply", differing=differing), window.parameters
         ).rowcount
+    if _have_parties(connection):
+        connection.execute(statement("activities/resolution/apply_parties"), window.parameters)
+        orphans = statement("activities/resolution/orphans_of_parties", slice=_IN_WINDOW)
+        written += connection.execute(orphans, window.parameters).rowcount
     connection.execute(statement("activities/resolution/forget_log"), window.parameters)
     # A table of its own, for the same reason: what an INSERT reads is read on one core.
     connection.execute(

@@ -35,7 +35,7 @@ def tell(
     """Where it went, a sentence a step, and what to do about it."""
     told, advice = _landing_told(drop, line, row, master)
     if master is None:
-        if row["fate"] in ("inserted", "updated", "unchanged"):
+        if row["fate"] in ("inserted", "updated", "unchanged", "joined"):
             told.append("The master does not show it yet: its month is out of date.")
             advice = "Run `ic-assets load`."
         return told, advice
@@ -75,12 +75,14 @@ def _landing_told(
         "inserted": "brought communication {}, which was new.",
         "updated": "changed communication {}.",
         "unchanged": "holds communication {} as it stood already.",
+        "joined": "brought a further person or company of communication {}.",
     }[row["fate"]]
     told = [f"{here} {verb.format(communication)}"]
     if (
         master
         and row["fate"] != "unchanged"
-        and (master["source_drop"], master["source_line"]) != (drop["drop_key"], line)
+        and (master["source_drop"], line if row["fate"] == "joined" else master["source_line"])
+        != (drop["drop_key"], line)
     ):
         told.append(f"A later version replaced it: line {master['source_line']:,} of {master['source_drop']}.")
     return told, ""

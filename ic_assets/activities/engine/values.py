@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 MISSING_WORDS = frozenset({"", "NULL", "NaN"})
 
 _BIGINT_MIN, _BIGINT_MAX = -(2**63), 2**63 - 1
+_SET, _NOT_SET = frozenset({"true", "t", "yes", "y", "on", "x"}), frozenset({"false", "f", "no", "n", "off"})
 # Leading zeros stand apart so that a value of a million digits never reaches int(). One zero after the point is what
 # spreadsheets and pandas write; `12.000` may be twelve thousand.
 _INTEGER = re.compile(r"([+-]?)0*([0-9]{1,19})(?:\.0)?")
@@ -64,6 +65,17 @@ def is_missing(value: str) -> bool:
 def seen(value: str) -> str:
     """A code, an id or a date without the characters that nobody sees."""
     return value if value.isascii() and value.isprintable() else value.translate(_UNSEEN)
+
+
+def is_set(value: str) -> bool | None:
+    """Whether a flag is set: by any whole number but 0, ``true``, ``t``, ``yes``, ``y``, ``on`` or ``x``, in any case; not by
+    a missing value, 0, ``false``, ``f``, ``no``, ``n`` or ``off``. None when it is anything else, a date included."""
+    value = seen(value)
+    text = value.strip().lower()
+    if is_missing(value) or text in _NOT_SET:
+        return False
+    number = read_integer(text)
+    return True if text in _SET else None if number is None else number != 0
 
 
 def read_integer(value: str) -> int | None:

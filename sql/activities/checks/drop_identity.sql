@@ -8,7 +8,8 @@ WITH judged AS (
         d.rejected,
         d.inserted,
         d.updated,
-        d.unchanged
+        d.unchanged,
+        d.joined
     FROM staging.ic_drop AS d
     WHERE d.state = 'landed' AND (%(drop_keys)s::text[] IS NULL OR d.drop_key = any(%(drop_keys)s::text[]))
 ),
@@ -18,7 +19,8 @@ landed AS (
         drop_id,
         count(*) FILTER (WHERE fate = 'inserted') AS inserted,
         count(*) FILTER (WHERE fate = 'updated') AS updated,
-        count(*) FILTER (WHERE fate = 'unchanged') AS unchanged
+        count(*) FILTER (WHERE fate = 'unchanged') AS unchanged,
+        count(*) FILTER (WHERE fate = 'joined') AS joined
     FROM staging.ic_communication_landing
     WHERE %(recount)s AND drop_id IN (SELECT judged.drop_id FROM judged)
     GROUP BY drop_id
@@ -27,7 +29,8 @@ landed AS (
         drop_id,
         inserted,
         updated,
-        unchanged
+        unchanged,
+        joined
     FROM judged
     WHERE NOT %(recount)s
 ),
@@ -48,12 +51,18 @@ account AS (
         coalesce(l.inserted, 0) AS inserted,
         coalesce(l.updated, 0) AS updated,
         coalesce(l.unchanged, 0) AS unchanged,
+        coalesce(l.joined, 0) AS joined,
         coalesce(r.rejected, 0) AS rejected,
         d.rows_in = coalesce(l.inserted, 0) + coalesce(l.updated, 0) + coalesce(l.unchanged, 0)
-        + coalesce(r.rejected, 0)
-        AND (d.inserted, d.updated, d.unchanged, d.rejected)
-        = (coalesce(l.inserted, 0), coalesce(l.updated, 0), coalesce(l.unchanged, 0), coalesce(r.rejected, 0))
-            AS holds
+        + coalesce(l.joined, 0) + coalesce(r.rejected, 0)
+        AND (d.inserted, d.updated, d.unchanged, d.joined, d.rejected)
+        = (
+            coalesce(l.inserted, 0),
+            coalesce(l.updated, 0),
+            coalesce(l.unchanged, 0),
+            coalesce(l.joined, 0),
+            coalesce(r.rejected, 0)
+        ) AS holds
     FROM judged AS d
     LEFT JOIN landed AS l ON l.drop_id = d.drop_id
     LEFT JOIN refused AS r ON r.drop_key = d.drop_key

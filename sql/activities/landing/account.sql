@@ -5,6 +5,8 @@ SET
     inserted = %(inserted)s,
     updated = %(updated)s,
     unchanged = %(unchanged)s,
+    joined = %(joined)s,
+    taken_out = %(taken_out)s,
     rejected = %(rejected)s,
     first_date = %(first_date)s,
     last_date = %(last_date)s,

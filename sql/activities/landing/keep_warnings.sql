@@ -13,4 +13,16 @@ SELECT
 FROM incoming_warning AS w
 INNER JOIN staging.ic_communication_landing AS l
     ON l.drop_id = %(drop_id)s AND l.line_number = w.line_number
-WHERE l.fate IN ('inserted', 'updated')
+WHERE
+    l.fate IN ('inserted', 'updated')
+    OR (
+        l.fate = 'joined'
+        AND EXISTS (
+            SELECT 1
+            FROM staging.ic_communication_landing AS of_first
+            WHERE
+                of_first.drop_id = l.drop_id
+                AND of_first.comm_communicationid = l.comm_communicationid
+                AND of_first.fate IN ('inserted', 'updated')
+        )
+    )

@@ -6,5 +6,7 @@ SELECT
     coalesce(sum(inserted), 0)::bigint AS inserted,
     coalesce(sum(updated), 0)::bigint AS updated,
     coalesce(sum(unchanged), 0)::bigint AS unchanged,
+    coalesce(sum(joined), 0)::bigint AS joined,
+    coalesce(sum(taken_out), 0)::bigint AS taken_out,
     coalesce(sum(rejected), 0)::bigint AS rejected
 FROM staging.ic_drop

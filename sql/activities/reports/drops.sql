@@ -6,6 +6,7 @@ SELECT
     d.inserted,
     d.updated,
     d.unchanged,
+    d.joined,
     d.rejected,
     coalesce(w.warnings, 0) AS field_warnings,
     d.landed_at::date AS landed_on,

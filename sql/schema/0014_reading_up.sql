@@ -1,5 +1,5 @@
--- How a drop was read, and what is amiss with one that hardly loads. Run once by the schema migration 0010;
--- 0010_reading_down.sql takes it back. No parameters.
+-- How a drop was read, and what is amiss with one that hardly loads. Run once by the schema migration 0014;
+-- 0014_reading_down.sql takes it back. No parameters.
 
 -- words: the first that are not ASCII, as read. reading: the settings under which it was read; under others the same
 -- content is loaded again. trouble: why no row of it, or less than half, was loaded.
@@ -11,14 +11,6 @@ ADD COLUMN trouble jsonb;
 ALTER TABLE staging.ic_communication_landing DROP CONSTRAINT ic_communication_landing_fate_check;
 ALTER TABLE staging.ic_communication_landing ADD CONSTRAINT ic_communication_landing_fate_check CHECK (
     fate IN ('inserted', 'updated', 'unchanged', 'joined', 'superseded_in_drop', 'unreadable_update', 'stale')
-);
-
-ALTER TABLE staging.ic_rejected_row DROP CONSTRAINT ic_rejected_row_reason_check;
-ALTER TABLE staging.ic_rejected_row ADD CONSTRAINT ic_rejected_row_reason_check CHECK (
-    reason IN (
-        'nul_byte', 'damaged_text', 'too_large', 'bad_quote', 'field_count', 'missing_required', 'unreadable_required',
-        'out_of_range', 'deleted_in_source', 'superseded_in_drop', 'unreadable_update', 'stale'
-    )
 );
 
 -- An item may be any text of a drop, a type of a megabyte too, and an index takes 2,700 bytes. A figure of a source is
