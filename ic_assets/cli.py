@@ -7,6 +7,7 @@ import inspect
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -127,11 +128,16 @@ def demo(
 
 
 @app.command()
-def up(port: Port = 3000) -> None:
+def up(
+    port: Port = 3000,
+    link: Annotated[
+        bool, typer.Option("--link", help="Only print a new link that lets a browser into the UI that runs already.")
+    ] = False,
+) -> None:
     """Serve Dagster's UI and daemon, with everything they need, until Ctrl-C."""
     from ic_assets.commands.up import up as run
 
-    raise typer.Exit(run(port=port))
+    raise typer.Exit(run(port=port, link=link))
 
 
 @app.command()
@@ -410,6 +416,19 @@ _USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
 _INTERRUPTED = 130
 
 
+def _say(line: str) -> None:
+    from ic_assets.core.masking import mask
+
+    sys.stderr.write(f"ic-assets: {' '.join(mask(line).split())}\n")
+
+
+def _show_defect(error: Exception) -> None:
+    """Its traceback, as Python shows it, without secrets and rows."""
+    from ic_assets.core.masking import mask, without_rows
+
+    sys.stderr.write(mask("".join(traceback.format_exception(without_rows(error)))))
+
+
 def main() -> None:
     """Exit codes: 0 done; 1 done, and a blocking check or some records failed; 2 refused, with one line that says why."""
     # Python's own answer to SIGTERM skips the clean-up, and the services would stay up.
@@ -425,7 +444,7 @@ def main() -> None:
         sys.stderr.write(f"ic-assets: {' '.join(error.format_message().split())} See --help.\n")
         sys.exit(2)
     except Refused as refused:
-        sys.stderr.write(f"ic-assets: {' '.join(str(refused).split())}\n")
+        _say(str(refused))
         sys.exit(2)
     except KeyboardInterrupt:
         code = _INTERRUPTED
@@ -433,13 +452,14 @@ def main() -> None:
         # Whoever read has seen enough (`| head`). Python's own flush at the end would complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a defect is shown as Python shows it, masked
         from ic_assets.commands.foreseen import explained
 
         line = explained(error)
         if line is None:
-            raise
-        sys.stderr.write(f"ic-assets: {' '.join(line.split())}\n")
+            _show_defect(error)
+            sys.exit(1)
+        _say(line)
         if isinstance(error, OSError):  # standard output itself may be full
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(2)

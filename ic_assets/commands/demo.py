@@ -100,8 +100,9 @@ def _summary(work: Session, seconds: float) -> None:
 def _serve(work: Session, port: int) -> None:
     from ic_assets.resources.dagster_home import serve_ui
 
-    def ready(address: str) -> None:
+    def ready(address: str, link: str) -> None:
         out.print(f"\nDagster's UI:  {address}")
+        out.print(f"Open it with:  {link}\n               (works once, then your browser is known)", soft_wrap=True)
         out.print(f"Local HubSpot: {work.services.hubspot_base_url}")
         out.print(f"Drop folder:   {work.settings.drop_dir}", markup=False)
         out.print("Ctrl-C ends it.")

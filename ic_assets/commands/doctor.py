@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from ic_assets.commands.terminal import counted, emit_json, out
 from ic_assets.core.failures import Refused, Unavailable
-from ic_assets.core.settings import Settings
+from ic_assets.core.settings import Alerts, Settings
 from ic_assets.core.windows import partitions_end, partitions_start
 from ic_assets.resources.services import services
 
@@ -94,6 +94,7 @@ def _examine(found: Doctor, settings: Settings) -> None:
 
     found.look("disk", lambda: _disk(settings))
     found.look("drop folder", lambda: _drop_folder(settings))
+    found.look("UI", lambda: _ui(settings))
     try:
         with services(settings, hubspot=True, looks=True) as up:
             has_schema = found.look("PostgreSQL", lambda: database.server(up, settings)) and found.look(
@@ -174,6 +175,17 @@ def _drop_folder(settings: Settings) -> Found:
             f"{counted(len(closed), 'file')} in {folder} cannot be read, for example {closed[0]!r}; give read rights"
         )
     yield OK, f"{folder}, {counted(len(_files(folder)), 'file')}"
+
+
+def _ui(settings: Settings) -> Found:
+    outside = Alerts.from_env().ui_url
+    key = settings.home / "run" / "ui-key"
+    if key.exists() and key.stat().st_mode & 0o077:
+        raise Refused(f"{key} is readable for others, who can let themselves into the UI; remove it and start again")
+    names = f"this machine and {outside}" if outside else "this machine"
+    yield OK, f"answers to {names}, and to browsers that a link of `ic-assets up` or `ic-assets up --link` has let in"
+    if outside and outside.startswith("http://"):
+        yield NOTE, "IC_UI_URL is plain http: whoever is on the way can take a session over; use https"
 
 
 def _files(folder: Path) -> list[Path]:

@@ -145,7 +145,7 @@ def pushes(up: Services, settings: Settings) -> Found:
 
 def runs(up: Services) -> Found:
     """Runs that Dagster calls started although no process of ours that could be at them is connected."""
-    with session.connect(up.dagster_postgres_url, autocommit=True) as connection:
+    with psycopg.connect(up.dagster_postgres_url, autocommit=True) as connection:
         if connection.execute("SELECT to_regclass('runs')").fetchone() == (None,):
             yield OK, "none yet"
             return
@@ -184,7 +184,7 @@ def runs(up: Services) -> Found:
 
 def daemon(up: Services) -> Found:
     """Whether the sensors are looked at, and the last word of each that failed."""
-    with session.connect(up.dagster_postgres_url, autocommit=True) as connection:
+    with psycopg.connect(up.dagster_postgres_url, autocommit=True) as connection:
         if connection.execute("SELECT to_regclass('daemon_heartbeats')").fetchone() == (None,):
             yield OK, "has never run; `ic-assets up` starts it, and the drop folder is watched from then on"
             return

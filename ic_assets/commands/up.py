@@ -7,7 +7,10 @@ from ic_assets.commands.terminal import out
 from ic_assets.core.settings import Settings
 
 
-def up(*, port: int) -> int:
+def up(*, port: int, link: bool) -> int:
+    """Serves until it is told to stop; with ``link`` it only prints a link to the UI that is served already."""
+    if link:
+        return _print_link(port)
     from ic_assets.commands.runs import session
     from ic_assets.resources.dagster_home import serve_ui
     from ic_assets.resources.dagster_resources import seed_local_hubspot
@@ -19,14 +22,26 @@ def up(*, port: int) -> int:
         if work.services.hubspot_is_local:
             seed_local_hubspot(work.database, work.services)
 
-        def ready(address: str) -> None:
+        def ready(address: str, link: str) -> None:
             out.print(f"Dagster's UI:  {address}")
+            out.print(f"Open it with:  {link}\n               (works once, then your browser is known)", soft_wrap=True)
             out.print(f"HubSpot:       {hubspot}{' (local)' if work.services.hubspot_is_local else ''}")
             out.print(f"Drop folder:   {settings.drop_dir}", markup=False)
             out.print("Ctrl-C ends it.")
 
         out.print("Starting Dagster's UI and daemon …")
         serve_ui(settings, port=port, ready=ready)
+    return 0
+
+
+def _print_link(port: int) -> int:
+    from ic_assets.core.failures import Refused
+    from ic_assets.resources.ui_guard import Keys, answers
+
+    address = f"http://127.0.0.1:{port}"
+    if not answers(address):
+        raise Refused(f"no UI answers at {address}: start `ic-assets up`, or name its --port")
+    out.print(Keys(Settings.from_env().home).link(address), soft_wrap=True, highlight=False)
     return 0
 
 

@@ -12,6 +12,9 @@ SCHEMA = 0x1CA55E75
 LOAD = 0x1CA55E79
 """Held, shared, by `ic-assets load` while it works: it brings its months up to date itself, and the sensors wait."""
 
+DAGSTER_TABLES = 0x1CA55E7D
+"""In Dagster's own database or schema: who makes its tables, and in a database of the user's the schema for them."""
+
 # Two numbers; what the second one is, is said.
 WORKER = 0x1CA55E70
 """The push run's id: its process lives. A session lock, so not through a transaction-pooling proxy."""

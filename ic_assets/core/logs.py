@@ -14,6 +14,8 @@ from typing import Any
 
 import structlog
 
+from ic_assets.core import masking
+
 _NAME = "ic_assets"
 # How a line begins, whoever stored it meanwhile.
 MARK = "event="
@@ -22,6 +24,7 @@ log: Any = structlog.wrap_logger(
     logging.getLogger(_NAME),
     processors=[
         structlog.stdlib.filter_by_level,
+        masking.in_log_line,
         structlog.processors.KeyValueRenderer(key_order=["event"]),
     ],
     wrapper_class=structlog.stdlib.BoundLogger,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from ic_assets.core import locks, session
+from ic_assets.core import locks, masking, session
 from ic_assets.core.failures import Refused
 from ic_assets.core.files import SQL_DIR
 from ic_assets.core.sql import read
@@ -214,7 +214,9 @@ def _locked(postgres_url: str) -> Iterator[Connection]:
     from sqlalchemy import create_engine, text
     from sqlalchemy.pool import NullPool
 
-    engine = create_engine("postgresql+psycopg://", creator=lambda: session.connect(postgres_url), poolclass=NullPool)
-    with engine.begin() as connection:
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: session.connect(postgres_url), poolclass=NullPool, hide_parameters=True
+    )
+    with masking.quiet(), engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.SCHEMA})
         yield connection

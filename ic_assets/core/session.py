@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 
+from ic_assets.core import masking
 from ic_assets.core.failures import Unavailable
 
 # An idle transaction holds locks and keeps dead rows from being cleared away. None of ours idles; a process that was
@@ -52,9 +53,18 @@ _ENVIRONMENT = ("PGOPTIONS", "PGCLIENTENCODING", "PGDATESTYLE", "PGTZ", "PGGEQO"
 _HAS_TRANSACTION_TIMEOUT = 170_000
 
 
+class _Connection(psycopg.Connection[Any]):
+    """What PostgreSQL says in its block leaves that without the rows it is about."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if error is not None:
+            masking.without_rows(error)
+        super().__exit__(kind, error, traceback)
+
+
 def connect(postgres_url: str, **parameters: Any) -> psycopg.Connection[Any]:
     """A connection of ours. ``parameters`` are psycopg's and libpq's. Raises ``psycopg.OperationalError``."""
-    connection = psycopg.connect(pinned(postgres_url), **parameters)
+    connection = _Connection.connect(pinned(postgres_url), **parameters)
     if connection.info.server_version >= _HAS_TRANSACTION_TIMEOUT:
         connection.execute(_NO_TRANSACTION_TIMEOUT)
         if not connection.autocommit:

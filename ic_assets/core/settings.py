@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ic_assets.core.failures import Refused
+from ic_assets.core.masking import checked_secret
 from ic_assets.core.windows import partitions_start
 
 HUBSPOT_URL = "https://api.hubapi.com"
@@ -63,7 +64,7 @@ class Settings:
             keep_zero_ids=_one_of("IC_ZERO_IDS", ZERO_IDS) == "keep",
             own_email=_email(_get("IC_OWN_EMAIL")),
             hubspot_base_url=_base_url(_get("HUBSPOT_BASE_URL")),
-            hubspot_token=_get("HUBSPOT_TOKEN"),
+            hubspot_token=checked_secret("HUBSPOT_TOKEN", _get("HUBSPOT_TOKEN")),
             hubspot_rps=_rps(_get("IC_HUBSPOT_RPS")),
             hubspot_api=_one_of("IC_HUBSPOT_API", HUBSPOT_APIS),
             hubspot_id_property=_id_property(_get("IC_HUBSPOT_ID_PROPERTY") or "ic_communication_id"),
@@ -150,9 +151,14 @@ def _get(name: str) -> str | None:
 def _base_url(url: str | None) -> str | None:
     if url is None:
         return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Refused(f"HUBSPOT_BASE_URL={url!r} is not an address such as {HUBSPOT_URL}; unset it for HubSpot itself")
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or not re.fullmatch(r"[!-~]+", url):
+        # Not repeated: it may hold a password.
+        raise Refused(f"HUBSPOT_BASE_URL is not an address such as {HUBSPOT_URL}; unset it for HubSpot itself")
     return url.rstrip("/")
 
 
@@ -234,7 +240,7 @@ def _id_property(name: str) -> str:
 
 
 def _broker(url: str | None) -> str | None:
-    if url and url.partition("://")[0] not in BROKERS:
+    if url and (url.partition("://")[0] not in BROKERS or not re.fullmatch(r"[!-~]+", url)):
         # Not repeated: it may hold a password.
         raise Refused(f"IC_CELERY_BROKER is not an address that starts with {', '.join(f'{b}://' for b in BROKERS)}")
     return url
@@ -252,7 +258,7 @@ def _takeover(text: str | None) -> float:
 
 def _web_address(name: str) -> str | None:
     value = _get(name)
-    if value and not (value.startswith(("https://", "http://")) and value.partition("://")[2].strip("/")):
+    if value and not (re.fullmatch(r"https?://[!-~]+", value) and value.partition("://")[2].strip("/")):
         # Not repeated: the address of a webhook is a secret.
         raise Refused(f"{name} is not an address that starts with https:// or http://")
     return value

@@ -10,13 +10,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from dagster import AssetExecutionContext, AssetObservation, DagsterEvent, DagsterEventType, EventLogEntry
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.events import DagsterEventBatchMetadata
+from dagster._core.scheduler.instigation import InstigatorTick, TickData
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster_postgres import PostgresEventLogStorage
+from dagster_postgres import PostgresEventLogStorage, PostgresScheduleStorage
+from dagster_shared.error import SerializableErrorInfo
 from sqlalchemy import Connection
+
+from ic_assets.core.masking import mask
 
 _IN_BULK = frozenset(
     {
@@ -31,6 +36,9 @@ class EventLog(PostgresEventLogStorage):
     """``PostgresEventLogStorage`` with batches of asset events in one statement each."""
 
     _found_columns: frozenset[str] = frozenset()
+
+    def store_event(self, event: EventLogEntry) -> None:
+        super().store_event(masked(event))
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         bulk = [event for event in events if event.get_dagster_event().event_type in _IN_BULK]
@@ -65,6 +73,46 @@ class EventLog(PostgresEventLogStorage):
         super()._store_asset_check_evaluation_planned(
             event._replace(dagster_event=planned._replace(event_specific_data=whole)), event_id
         )
+
+
+class Ticks(PostgresScheduleStorage):
+    """``PostgresScheduleStorage`` with errors masked."""
+
+    def create_tick(self, tick_data: TickData) -> InstigatorTick:
+        return super().create_tick(_masked_tick(tick_data))
+
+    def update_tick(self, tick: InstigatorTick) -> InstigatorTick:
+        return super().update_tick(tick._replace(tick_data=_masked_tick(tick.tick_data)))
+
+
+def _masked_tick(data: TickData) -> TickData:
+    return data._replace(error=masked_error(data.error)) if data.error else data
+
+
+def masked(event: EventLogEntry) -> EventLogEntry:
+    """The event with its texts and errors as they may leave (``core/masking.py``)."""
+    changes: dict[str, Any] = {"user_message": mask(event.user_message)} if event.user_message else {}
+    if event.error_info:
+        changes["error_info"] = masked_error(event.error_info)
+    told = event.dagster_event
+    if told is not None:
+        specific: Any = told.event_specific_data
+        error = getattr(specific, "error", None)
+        if isinstance(error, SerializableErrorInfo):
+            specific = specific._replace(error=masked_error(error))
+        message = mask(told.message) if told.message else told.message
+        changes["dagster_event"] = told._replace(event_specific_data=specific, message=message)
+    return event._replace(**changes)
+
+
+def masked_error(error: SerializableErrorInfo) -> SerializableErrorInfo:
+    return SerializableErrorInfo(
+        message=mask(error.message),
+        stack=[mask(line) for line in error.stack],
+        cls_name=error.cls_name,
+        cause=masked_error(error.cause) if error.cause else None,
+        context=masked_error(error.context) if error.context else None,
+    )
 
 
 def observe(context: AssetExecutionContext, observations: Sequence[AssetObservation]) -> None:

@@ -13,7 +13,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,18 +21,19 @@ from types import FrameType
 from typing import Any
 
 import click
-import httpx
+import psycopg
 from dagster import DagsterInstance, Field
 from dagster._config.config_schema import UserConfigSchema
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
-from ic_assets.core import session
+from ic_assets.core import locks, processes
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
-from ic_assets.resources.dagster_events import EventLog
+from ic_assets.resources.dagster_events import EventLog, Ticks
 from ic_assets.resources.embedded_postgres import telling_line
 from ic_assets.resources.services import child_environment, running
+from ic_assets.resources.ui_guard import Keys, answers
 
 DEFINITIONS = "ic_assets.definitions"
 # 9 assets x 178 months in one run, this storage, two busy cores: 0 takes 21 s, 100, 250 and 1000 take 1.4 s.
@@ -116,13 +116,28 @@ class Storage(DagsterPostgresStorage):
         found = running(settings)
         if found is None:
             raise NotUp("Dagster's database is not up: start `ic-assets up`, or set IC_POSTGRES_URL")
-        storage = cls(postgres_url=found.dagster_postgres_url, inst_data=inst_data)
+        with _made_once(found.dagster_postgres_url):
+            storage = cls(postgres_url=found.dagster_postgres_url, inst_data=inst_data)
         storage._event_log_storage = EventLog(found.dagster_postgres_url)
+        storage._schedule_storage = Ticks(found.dagster_postgres_url)
         for part in (storage.event_log_storage, storage.run_storage, storage.schedule_storage):
             # Otherwise each event opens a connection of its own, 32 s of the 53 s of 11 assets x 178 months.
             # Zero: no time-out for statements; the webserver sets its own.
             part.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=20)
+            part._engine.hide_parameters = True  # type: ignore[union-attr]  # noqa: SLF001 - they hold whole events
         return storage
+
+
+@contextmanager
+def _made_once(postgres_url: str) -> Iterator[None]:
+    """While Dagster makes its tables where there are none: whoever comes first makes them, all three parts, and the others
+    wait. Dagster itself looks first and then creates, without a lock, and two that do so together end in
+    ``type "event_logs" already exists``."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        tables = "SELECT to_regclass('runs'), to_regclass('event_logs'), to_regclass('job_ticks')"
+        if None in (connection.execute(tables).fetchone() or (None,)):
+            connection.execute("SELECT pg_advisory_lock(%s)", (locks.DAGSTER_TABLES,))
+        yield
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -162,7 +177,7 @@ def fail_abandoned_runs(settings: Settings) -> list[str]:
     up = running(settings)
     if up is None or dagster_home(settings) != settings.home / "dagster":
         return []
-    with session.connect(up.dagster_postgres_url, autocommit=True) as connection:
+    with psycopg.connect(up.dagster_postgres_url, autocommit=True) as connection:
         if connection.execute("SELECT to_regclass('runs')").fetchone() == (None,):
             return []
         # In this order: a run that starts in between is not in the list.
@@ -198,30 +213,36 @@ def serve_ui(
     settings: Settings,
     *,
     port: int = 3000,
-    ready: Callable[[str], None],
+    ready: Callable[[str, str], None],
     definitions: str = DEFINITIONS,
 ) -> None:
-    """Serves Dagster's UI on the loopback interface, with its daemon, until SIGINT or SIGTERM; calls ``ready`` with
-    the address once it answers. Everything that was started has ended on return. Call it in the main thread, inside
-    ``services``. Raises ``Unavailable`` when the port is taken or one of the two ends by itself."""
+    """Serves Dagster's UI on the loopback interface, behind ``ui_guard``, with its daemon, until SIGINT or SIGTERM; calls
+    ``ready``, once it answers, with its address and a link that lets one browser in. Everything that was started has ended
+    on return. Call it in the main thread, inside ``services``. Raises ``Unavailable`` when the port is taken or one of the
+    two ends by itself."""
     _check_port(port)
     home = dagster_home(settings)
     workspace = home / "workspace.yaml"
     workspace.write_text(_WORKSPACE.format(module=definitions), encoding="utf-8")
-    place = ["-w", str(workspace)]
     address = f"http://127.0.0.1:{port}"
     commands = {
-        "dagster-webserver": ["dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *place],
-        "dagster-daemon": ["dagster._daemon", "run", *place],
+        "dagster-webserver": processes.python(
+            "ic_assets.resources.webserver", "--port", str(port), "--workspace", str(workspace)
+        ),
+        "dagster-daemon": processes.python("dagster._daemon", "run", "-w", str(workspace)),
     }
+    # Dagster reads a .env of the folder that it stands in, and looks for modules there: it gets one of ours.
+    folder = settings.home / "run"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     children: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
     with _until_stopped(), _process_group() as group:
         try:
-            for name, arguments in commands.items():
+            for name, command in commands.items():
                 log = home / f"{name}.log"
                 with log.open("wb") as output:
                     child = subprocess.Popen(
-                        [sys.executable, "-m", *arguments],
+                        command,
+                        cwd=folder,
                         stdin=subprocess.DEVNULL,
                         stdout=output,
                         stderr=output,
@@ -230,13 +251,13 @@ def serve_ui(
                         process_group=group,
                     )
                 children[name] = (child, log)
-            _watch(children, address, ready)
+            _watch(children, address, lambda: ready(address, Keys(settings.home).link(address)))
         finally:
             _end_group(group, [child for child, _ in children.values()])
 
 
 def _watch(
-    children: Mapping[str, tuple[subprocess.Popen[bytes], Path]], address: str, ready: Callable[[str], None]
+    children: Mapping[str, tuple[subprocess.Popen[bytes], Path]], address: str, ready: Callable[[], None]
 ) -> None:
     deadline: float | None = time.monotonic() + _READY_SECONDS
     while True:
@@ -244,9 +265,9 @@ def _watch(
             if child.poll() is not None:
                 why = telling_line(log.read_text(encoding="utf-8", errors="replace"))
                 raise Unavailable(f"{name} ended by itself: {why} (log: {log})")
-        if deadline is not None and _responds(address):
+        if deadline is not None and answers(address):
             deadline = None
-            ready(address)
+            ready()
         if deadline is not None and time.monotonic() > deadline:
             raise Unavailable(f"Dagster's UI did not answer within {_READY_SECONDS:.0f} s (logs beside dagster.yaml)")
         time.sleep(0.25)
@@ -276,7 +297,9 @@ def _until_stopped() -> Iterator[None]:
 @contextmanager
 def _process_group() -> Iterator[int]:
     """The id of a new process group that ends when this process does, be it by SIGKILL."""
-    gate = subprocess.Popen(["/bin/sh", "-c", _GATE], stdin=subprocess.PIPE, process_group=0)
+    gate = subprocess.Popen(
+        ["/bin/sh", "-c", _GATE], stdin=subprocess.PIPE, process_group=0, env=processes.plain_environment()
+    )
     try:
         yield gate.pid
     finally:
@@ -302,11 +325,3 @@ def _check_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise Unavailable(f"port {port} for Dagster's UI: {error.strerror}; choose another one") from error
-
-
-def _responds(address: str) -> bool:
-    try:
-        # Not through a proxy of the environment.
-        return httpx.get(f"{address}/server_info", timeout=5, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False

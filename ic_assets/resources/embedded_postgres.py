@@ -299,7 +299,8 @@ class EmbeddedPostgres:
         if not _alive(pid):
             return False
         if not _LINUX:
-            shown = subprocess.run(["ps", "-o", "comm=", "-p", str(pid)], capture_output=True, text=True)
+            command = ["ps", "-o", "comm=", "-p", str(pid)]
+            shown = subprocess.run(command, capture_output=True, text=True, env=_environment())
             return Path(shown.stdout.strip()).name == "postgres"
         proc = Path(f"/proc/{pid}")
         try:
@@ -475,7 +476,7 @@ def _socket_dir(uid: int) -> str:
 
 
 def _can_reach(folder: str, uid: int) -> bool:
-    listing = subprocess.run(["ls", "-A", folder], capture_output=True, cwd="/", **_run_as(uid))
+    listing = subprocess.run(["ls", "-A", folder], capture_output=True, cwd="/", env=_environment(), **_run_as(uid))
     return listing.returncode == 0
 
 

@@ -20,7 +20,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from ic_assets.core import session
+from ic_assets.core import masking, session
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.logs import log
 from ic_assets.core.settings import Settings
@@ -52,7 +52,11 @@ class Database:
         self.postgres_url = postgres_url
         self.settings = settings
         self.engine: Engine = create_engine(
-            "postgresql+psycopg://", creator=lambda: _open(postgres_url, settings), pool_size=2, pool_pre_ping=True
+            "postgresql+psycopg://",
+            creator=lambda: _open(postgres_url, settings),
+            pool_size=2,
+            pool_pre_ping=True,
+            hide_parameters=True,
         )
 
     @contextmanager
@@ -179,6 +183,9 @@ def _explained() -> Iterator[None]:
         ) from error
     except psycopg.errors.ReadOnlySqlTransaction as error:
         raise Unavailable(f"the database is read-only ({_first_line(error)}); name the primary server") from error
+    except psycopg.Error as error:
+        masking.without_rows(error)
+        raise
 
 
 def _explain(error: BaseException) -> str:

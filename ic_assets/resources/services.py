@@ -18,18 +18,19 @@ import re
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+from urllib.parse import parse_qsl, urlsplit
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
-from ic_assets.core import session
+from ic_assets.core import locks, masking, processes, session
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import HUBSPOT_URL, Settings
 from ic_assets.resources.embedded_postgres import EmbeddedPostgres, keep, telling_line, write_private
@@ -41,13 +42,23 @@ DAGSTER_SCHEMA = "ic_dagster"
 # How long Dagster's transactions last is its own affair; each event is one, and the last half second may be lost.
 _DAGSTER = {"idle_in_transaction_session_timeout": "0", "synchronous_commit": "off"}
 _OLDEST_POSTGRES = 15
-_UNESCAPED = re.compile(r"[/?#@]|%(?![0-9A-Fa-f]{2})")
+_UNESCAPED = re.compile(r"[/?#@\[\]]|%(?![0-9A-Fa-f]{2})")
 _SANDBOX_START_SECONDS = 30.0
+# Parameters and variables of libpq that name files, and other variables that do.
+_FILES = ("sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir", "passfile")
+_PATHS = (
+    *(f"PG{name.upper()}" for name in _FILES),
+    "PGSERVICEFILE",
+    "PGSYSCONFDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
 
 
 @dataclass(frozen=True)
 class Services:
-    """Where the services are. Addresses of PostgreSQL are libpq's (``postgresql://…``) with the password in them."""
+    """Where the services are. Addresses of PostgreSQL are libpq's (``postgresql://…``) with the password in them. Dagster's
+    is ``session.pinned`` already, with its own schema in the search path: ``psycopg.connect`` takes it as it is."""
 
     postgres_url: str = field(repr=False)
     dagster_postgres_url: str = field(repr=False)
@@ -89,9 +100,21 @@ def process_name() -> str:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """The environment for Dagster's processes and others that a command starts: they find the services through
-    ``IC_HOME`` with ``running``, so that no password is in it."""
-    return {**os.environ, "IC_HOME": str(settings.home)}
+    """The environment for Dagster's processes, which do what commands do: the user's own, with every path in it absolute,
+    since they do not stand in the user's folder. They find the services through ``IC_HOME`` with ``running``."""
+    paths = {name: str(Path(os.environ[name]).absolute()) for name in _PATHS if os.environ.get(name)}
+    found = {**os.environ, **paths, "IC_HOME": str(settings.home), "IC_DROP_DIR": str(settings.drop_dir)}
+    if settings.postgres_url:
+        found["IC_POSTGRES_URL"] = _with_absolute_files(settings.postgres_url)
+    return processes.safe(found)
+
+
+def _with_absolute_files(url: str) -> str:
+    for name, value in parse_qsl(urlsplit(url).query):
+        # "system": the certificates of the machine.
+        if name in _FILES and value and not (value == "system" and name == "sslrootcert"):
+            url = session.with_parameter(url, name, str(Path(value).absolute()))
+    return url
 
 
 def _found(settings: Settings) -> Services:
@@ -217,16 +240,16 @@ class _Sandbox:
 
     def _launch(self) -> None:
         self._database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "ic_assets.sandbox", "--database", str(self._database)]
-        command += ["--port", "0", "--ready-file", str(self._ready)]
+        files = ["--database", str(self._database), "--ready-file", str(self._ready)]
         with self._lock.open("ab") as lock, self._log.open("wb") as log:
             fcntl.flock(lock, fcntl.LOCK_EX)
             process = subprocess.Popen(
-                command,
+                processes.python("ic_assets.sandbox", "--port", "0", *files),
+                cwd=self._database.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "IC_SANDBOX_TOKEN": self.token()},
+                env=processes.plain_environment(IC_SANDBOX_TOKEN=self.token()),
                 start_new_session=True,  # Ctrl-C in the terminal is for the command
                 pass_fds=(lock.fileno(),),
             )
@@ -264,11 +287,20 @@ def libpq_url(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.partition("+")[0] not in ("postgresql", "postgres"):
         raise Refused("IC_POSTGRES_URL is not an address of the form postgresql://user:password@host:5432/database")
-    # libpq would take a part of such a password for a host or a port, and quote it in its error.
-    if _UNESCAPED.search(rest.rpartition("@")[0]):
+    # libpq would take a part of such a password for a host or a port, and quote it in its error, or the whole address.
+    if _UNESCAPED.search(rest.rpartition("@")[0]) or "%00" in rest or not re.fullmatch(r"[!-~]*", rest):
         raise Refused(
-            "IC_POSTGRES_URL: write special characters of the user and the password as %XX (@ is %40, / is %2F, % is %25)"
+            "IC_POSTGRES_URL: write special characters of the user and the password as %XX (@ is %40, / is %2F, % is %25, "
+            "a space is %20)"
         )
+    try:
+        urlsplit(f"postgresql://{rest}").port  # noqa: B018 - it raises
+        conninfo_to_dict(f"postgresql://{rest}")
+    except (ValueError, psycopg.Error):
+        raise Refused(
+            "IC_POSTGRES_URL cannot be read; write postgresql://user:password@host:5432/database, and special characters "
+            "of the password as %XX"
+        ) from None
     return f"postgresql://{rest}"
 
 
@@ -304,12 +336,15 @@ def _make_dagster_schema(connection: psycopg.Connection, where: str, *, makes: b
             f"IC_POSTGRES_URL: the role {user} may not create schemas in {where}; let its owner run deploy/grants.sql"
         )
     if makes:
-        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(DAGSTER_SCHEMA)))
+        with connection.transaction():
+            # IF NOT EXISTS alone fails for one of two that look at the same time.
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.DAGSTER_TABLES,))
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(DAGSTER_SCHEMA)))
 
 
 def _reason(error: psycopg.Error) -> str:
     """What libpq says, in one line, and what to do about it. libpq never repeats the password."""
-    said = " ".join(str(error).split())
+    said = masking.mask(" ".join(str(error).split()))
     for sign, advice in (
         ("password authentication failed", "check the user and the password"),
         ("no password supplied", "add the password: postgresql://user:password@host/database"),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ic_assets.core import processes
 from ic_assets.core.failures import Unavailable
 
 START_SECONDS = 30.0
@@ -38,13 +37,15 @@ def running(database: Path, *, token: str | None = None, **options: object) -> I
     token = token or secrets.token_urlsafe(24)
     with tempfile.TemporaryDirectory(prefix="ic-sandbox-") as folder:
         ready, errors = Path(folder) / "ready.json", Path(folder) / "stderr"
-        command = [sys.executable, "-m", "ic_assets.sandbox", "--database", str(database), "--ready-file", str(ready)]
+        files = ["--database", str(database.absolute()), "--ready-file", str(ready)]
+        command = processes.python("ic_assets.sandbox", *files)
         for name, value in options.items():
             command += [f"--{name.replace('_', '-')}", str(value).lower() if isinstance(value, bool) else str(value)]
         with errors.open("wb") as stderr:
             process = subprocess.Popen(
                 command,
-                env={**os.environ, "IC_SANDBOX_TOKEN": token},
+                cwd=folder,
+                env=processes.plain_environment(IC_SANDBOX_TOKEN=token),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,

@@ -24,6 +24,7 @@ import httpx
 import pytest
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.resources.ui_guard import Keys
 from ic_assets_tests.drops import CONTACT, HUBSPOT_CONTACT, row, write_drop
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -47,12 +48,20 @@ class Served:
     """``ic-assets up`` on a home with two communications, both of them in the local HubSpot."""
 
     address: str
+    link: str
     hubspot: str
     home: Path
     alerts: list[dict[str, Any]]
 
     def graphql(self, query: str) -> dict[str, Any]:
-        response = httpx.post(f"{self.address}/graphql", json={"query": query}, timeout=30, trust_env=False)
+        keys = Keys(self.home)
+        response = httpx.post(
+            f"{self.address}/graphql",
+            json={"query": query},
+            headers={"Origin": self.address, "Cookie": f"{keys.cookie}={keys.token('session')}"},
+            timeout=30,
+            trust_env=False,
+        )
         response.raise_for_status()
         data = response.json()["data"]
         assert isinstance(data, dict)
@@ -165,9 +174,9 @@ def served(chromium: str, webhook: tuple[str, list[dict[str, Any]]]) -> Iterator
                 ["report"],
             )
             text = wait_for(lambda: log.read_text(encoding="utf-8"), lambda text: "Ctrl-C ends it." in text, process)
-            found = re.search(r"Dagster's UI:\s+(\S+)\s+HubSpot:\s+(\S+)", text)
+            found = re.search(r"Dagster's UI:\s+(\S+)\s+Open it with:\s+(\S+)[^:]+HubSpot:\s+(\S+)", text)
             assert found, text
-            yield Served(found[1], found[2], home, webhook[1])
+            yield Served(found[1], found[2], found[3], home, webhook[1])
         finally:
             process.send_signal(signal.SIGINT)
             try:
@@ -194,13 +203,20 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(chromium: str) -> Iterator[Any]:
+def page(chromium: str, served: Served) -> Iterator[Any]:
+    """Of a browser that the link of ``ic-assets up`` has let in."""
     from playwright.sync_api import sync_playwright
 
+    # Two names that somebody has pointed at this machine.
+    names = "--host-resolver-rules=MAP evil.example 127.0.0.1, MAP rebound.example 127.0.0.1"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS, headless=True)
-        page = browser.new_page(viewport={"width": 1366, "height": 768})
+        browser = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, names], headless=True)
+        page = browser.new_context(viewport={"width": 1366, "height": 768}).new_page()
         page.set_default_timeout(30_000)
+        page.goto(f"{served.address}/assets")
+        page.get_by_text("This browser has not been let in yet.").wait_for()
+        page.goto(served.link)
+        page.get_by_role("link", name="Runs").first.wait_for()
         yield page
         browser.close()
 
@@ -230,6 +246,100 @@ def test_an_asset_says_what_it_is_and_its_last_run_what_it_did(served: Served, p
     assert "emails" in sample
     assert "Subject 2" not in page.inner_text("body"), "samples are masked"
     page.screenshot(path=screenshots / "run.png")
+
+
+# What a page elsewhere can do to a browser that is let in: each way to send a mutation, with the cookie if it goes along.
+# ``done`` says what became of those that can tell.
+ATTACK = """
+<!doctype html><meta charset="utf-8"><title>waiting</title><body>
+<form id="form" method="post" enctype="text/plain" action="UI/graphql" target="sink"><input name="MUTATION_BODY"></form>
+<form id="get" action="UI/graphql" target="sink2"><input name="query" value="MUTATION"></form>
+<iframe name="sink"></iframe><iframe name="sink2"></iframe><iframe id="framed" src="UI/runs"></iframe>
+<img src="UI/graphql?query=MUTATION"><script src="UI/graphql?query=MUTATION"></script>
+<script>
+const tries = [
+  fetch("UI/graphql?query=MUTATION", {mode: "no-cors", credentials: "include"}),
+  fetch("UI/graphql?query=MUTATION", {credentials: "include"}),
+  fetch("UI/graphql", {method: "POST", mode: "no-cors", credentials: "include", body: JSON.stringify({query: "MUTATION"}),
+    headers: {"Content-Type": "text/plain; application/json"}}),
+  fetch("UI/graphql", {method: "POST", credentials: "include", body: JSON.stringify({query: "MUTATION"}),
+    headers: {"Content-Type": "application/json"}}),
+];
+document.getElementById("form").submit();
+document.getElementById("get").submit();
+navigator.sendBeacon("UI/graphql?query=MUTATION", "{}");
+const socket = new Promise(resolve => {
+  const one = new WebSocket("UI/graphql".replace("http", "ws"), "graphql-ws");
+  one.onopen = () => resolve("open"); one.onerror = () => resolve("closed");
+});
+Promise.allSettled([...tries.map(one => one.then(async answer => answer.type + answer.status + await answer.text())), socket])
+  .then(all => { window.done = all.map(one => one.value ?? "failed"); document.title = "done"; });
+</script>
+"""
+
+
+@pytest.fixture
+def attack(served: Served) -> Iterator[int]:
+    """The port of a server whose every page attacks the UI."""
+    body = ATTACK.replace("UI", served.address).replace("MUTATION", "mutation{setNuxSeen}").encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1"])
+def test_a_page_elsewhere_in_the_same_browser_changes_nothing_and_reads_nothing(
+    served: Served, page: Any, attack: int, host: str
+) -> None:
+    """The second one is on another port of this machine: the browser takes it for the same site, cookie and all."""
+    ran = served.home / "dagster" / ".nux" / "nux.yaml"  # what the mutation writes
+    assert not ran.exists()
+    tab = page.context.new_page()
+    answered: list[tuple[str, int]] = []
+    tab.on("response", lambda answer: answered.append((answer.request.method, answer.status)))
+    tab.goto(f"http://{host}:{attack}/")
+    tab.wait_for_function("document.title === 'done'")
+    tab.wait_for_timeout(500)
+    assert tab.evaluate("window.done") == [*["failed"] * 4, "closed"]
+    assert not tab.frame_locator("#framed").get_by_text("Runs").count()
+    # Of the rest the browser shows no answer to anybody.
+    assert sorted(answered[1:]) == [("GET", 403), ("GET", 403), ("POST", 403)], "the two forms and the frame"
+    tab.close()
+    assert not ran.exists()
+    served.graphql("mutation{setNuxSeen}")
+    assert ran.exists(), "it would have"
+    ran.unlink()
+
+
+def test_a_name_that_was_pointed_at_this_machine_leads_nowhere(served: Served, page: Any) -> None:
+    tab = page.context.new_page()
+    answer = tab.goto(served.address.replace("127.0.0.1", "rebound.example"))
+    assert answer.status == 421
+    assert "IC_UI_URL" in tab.inner_text("body")
+    tab.close()
+
+
+def test_a_link_of_a_chat_leads_to_its_page_in_a_browser_that_is_let_in(served: Served, page: Any) -> None:
+    tab = page.context.new_page()
+    tab.goto("data:text/html,<title>chat</title>")
+    tab.set_content(f'<a href="{served.address}/runs">the run that failed</a>')
+    tab.get_by_role("link").click()
+    tab.get_by_role("link", name="Runs").first.wait_for()
+    assert tab.url == f"{served.address}/runs"
+    tab.close()
 
 
 def test_the_local_hubspot_leads_to_the_timeline_of_a_contact(served: Served, page: Any, screenshots: Path) -> None:

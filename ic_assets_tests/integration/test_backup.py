@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from ic_assets.activities.engine.backup import backup, without_password
 from ic_assets.core import schema
@@ -96,7 +97,27 @@ def test_a_backup_that_fails_is_refused_in_pg_dumps_words_and_leaves_nothing(dat
     assert list((tmp_path / "backups").iterdir()) == []
 
 
-def test_the_password_is_not_on_the_command_line() -> None:
-    url, environment = without_password("postgresql://someone:p%40ss@127.0.0.1:5432/crm?sslmode=require")
-    assert url == "postgresql://someone@127.0.0.1:5432/crm?sslmode=require"
-    assert environment["PGPASSWORD"] == "p@ss"
+def test_the_password_is_not_on_the_command_line_and_no_token_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HUBSPOT_TOKEN", "pat-na1-secret")
+    monkeypatch.setenv("PGSSLMODE", "prefer")
+    for address in (
+        "postgresql://someone:p%40ss@127.0.0.1:5432/crm?sslmode=require",
+        "postgresql://someone@127.0.0.1:5432/crm?sslmode=require&password=p%40ss",
+        "postgresql:///crm?user=someone&host=127.0.0.1&port=5432&sslmode=require&password=p%40ss",
+    ):
+        place, environment = without_password(address)
+        assert "p@ss" not in place
+        assert conninfo_to_dict(place) == {
+            "user": "someone",
+            "host": "127.0.0.1",
+            "port": "5432",
+            "dbname": "crm",
+            "sslmode": "require",
+        }
+        assert environment["PGPASSWORD"] == "p@ss"
+        assert environment["PGSSLMODE"] == "prefer"
+        assert "HUBSPOT_TOKEN" not in environment
+    with pytest.raises(Refused, match="sslpassword"):
+        without_password("postgresql://someone@127.0.0.1/crm?sslpassword=secret")

@@ -43,7 +43,7 @@ from ic_assets.resources.dagster_home import serve_ui
 from ic_assets.resources.services import services
 settings = Settings.from_env()
 with services(settings):
-    serve_ui(settings, port=int(sys.argv[1]), ready=lambda url: print(url, flush=True), definitions="slow_definitions")
+    serve_ui(settings, port=int(sys.argv[1]), ready=lambda url, _: print(url, flush=True), definitions="slow_definitions")
 """
 
 

@@ -24,7 +24,7 @@ from ic_assets.core.files import TEMPLATES_DIR
 
 Row = dict[str, Any]
 local = datetime  # legacy local time has no zone
-SQL_TYPES = {"text": "text", "number": "bigint", "timestamp": "timestamp"}
+SQL_TYPES = {"text": "text", "number": "bigint", "timestamp": "timestamp", "numbers": "bigint[]"}
 
 
 @pytest.fixture(scope="module")
@@ -299,6 +299,8 @@ def random_row(random: random.Random, activity: ActivityType, number: int) -> Ro
         ]
         if kind == "text":
             row[name] = random.choice([*options, None] if options else ODD_TEXTS)
+        elif kind == "numbers":
+            row[name] = random.choice([None, [7], [2**62, 1, 3]])
         elif kind == "number":
             row[name] = random.choice([None, 0, 1, 2**62, random.randrange(10**9)])
         else:
@@ -367,9 +369,11 @@ def test_a_continuation_is_a_note_on_the_same_records_with_an_id_of_its_own(
     [found] = connection.execute(
         sql.SQL(
             "SELECT ({payload})::jsonb AS payload, {error} AS error"
-            " FROM (VALUES (4711, timestamp '2019-01-01', 11::bigint, NULL::bigint, 33::bigint))"
+            " FROM (VALUES (4711, timestamp '2019-01-01', 11::bigint, NULL::bigint, 33::bigint,"
+            " ARRAY[13, 12], NULL::bigint[]))"
             " AS v (comm_communicationid, activity_date, associated_contact_id, associated_company_id,"
-            " associated_deal_id), (VALUES (2, '<p>Part 2 of 2 of “T”</p>end')) AS b (part, html)"
+            " associated_deal_id, further_contact_ids, further_company_ids),"
+            " (VALUES (2, '<p>Part 2 of 2 of “T”</p>end')) AS b (part, html)"
         ).format(payload=compiled.payload, error=compiled.error),
         {"source_timezone": "UTC", "id_property": "legacy_key"},
     ).fetchall()
@@ -380,7 +384,12 @@ def test_a_continuation_is_a_note_on_the_same_records_with_an_id_of_its_own(
                 "hs_note_body": "<p>Part 2 of 2 of “T”</p>end",
                 "legacy_key": "4711/2",
             },
-            "associations": [association("11", 202), association("33", 214)],
+            "associations": [
+                association("11", 202),
+                association("33", 214),
+                association("13", 202),
+                association("12", 202),
+            ],
             "objectWriteTraceId": "4711/2",
         },
         "error": None,
@@ -425,7 +434,9 @@ def test_templates_name_columns_that_the_staging_views_have_with_these_types(dat
                     (activity.view,),
                 ).fetchall()
             )
-            kinds = {"text": "text", "timestamp without time zone": "timestamp"}
+            kinds = {"text": "text", "timestamp without time zone": "timestamp", "ARRAY": "numbers"}
+            # What rendered.sql adds: the records of further people.
+            found |= {"further_contact_ids": "ARRAY", "further_company_ids": "ARRAY"}
             for name, kind in COLUMNS[activity.name].items():
                 assert kinds.get(found[name], "number") == kind, name
 

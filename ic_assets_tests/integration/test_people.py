@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ import psycopg
 import pytest
 
 from ic_assets.activities.engine import slices
-from ic_assets.activities.engine.rules import judge
+from ic_assets.activities.engine.impact import impact
+from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile, what_if
+from ic_assets.activities.engine.rules import judge, resolution_rules
 from ic_assets_tests.drops import HEADER, bring_up_to_date, land, row, write_drop
 
 NEWER = {"Comm_UpdatedDate": "2020-02-01 00:00:00"}
@@ -259,3 +263,152 @@ def test_what_is_rejected_for_another_reason_deletes_nothing(drop: Drops, stagin
     counts = drop(deleted(1, when="1950-01-01", **NEWER), deleted(1, kind="", **NEWER), header=DELETED)
     assert counts == {"rejected": 2, "out_of_range": 1, "missing_required": 1}
     assert query(staging, "SELECT count(*) FROM staging.ic_communication_master") == [(1,)]
+
+
+# -- their references --------------------------------------------------------------------------------
+
+
+def figures(postgres_url: str) -> dict[str, tuple[int, int]]:
+    """Failing and checked of the rules about references."""
+    with psycopg.connect(postgres_url) as connection:
+        verdicts = judge(connection, resolution_rules())
+        again = judge(connection, resolution_rules(), recount=True)
+    assert [(v.failing, v.checked) for v in verdicts] == [(v.failing, v.checked) for v in again]
+    return {v.rule.name: (v.failing, v.checked) for v in verdicts}
+
+
+def meeting(drop: Drops) -> None:
+    """Contacts 1, 2 and 7 (unknown) of companies 1, 1 and 8 (unknown), once with contact 7 twice; and one of contact 7
+    alone."""
+    drop(
+        row(1, kind="Meeting", **person(1, 1)),
+        row(1, kind="Meeting", **person(7, 1)),
+        row(1, kind="Meeting", **person(2, 8)),
+        row(1, kind="Meeting", **person(7, 8)),
+        row(2, **person(7)),
+    )
+
+
+def test_the_rates_count_every_reference_of_a_communication_once(drop: Drops, staging: str) -> None:
+    meeting(drop)
+    # Contacts 1, 7, 2 of the first and 7 of the second; companies 1 and 8.
+    assert figures(staging) == {
+        "contacts_resolved": (2, 4),
+        "companies_resolved": (1, 2),
+        "deals_resolved": (0, 0),
+        "orphans": (1, 2),
+        "every_miss_is_logged": (0, 2),
+    }
+    assert query(
+        staging, "SELECT entity_type, legacy_id, communications_affected FROM staging.reconciliation_log ORDER BY 1, 2"
+    ) == [("company", 8, 1), ("contact", 7, 2)]
+    with psycopg.connect(staging) as connection:
+        found = {one.entity: one for one in impact(connection).entities}
+    assert (found["contacts"].references, found["contacts"].unresolved) == (4, 2)
+    assert [(one.legacy_id, one.name, one.communications) for one in found["companies"].rows] == [(8, "Company 8", 1)]
+
+
+def test_a_communication_is_no_orphan_while_one_of_its_people_leads_to_hubspot(drop: Drops, staging: str) -> None:
+    drop(row(1, **person(7)), row(1, **person(2)), row(2, **person(7)), row(2, **person(8)))
+    assert query(
+        staging, "SELECT comm_communicationid, is_orphaned FROM staging.ic_communication_master ORDER BY 1"
+    ) == [(1, False), (2, True)]
+    drop(row(1, **person(7)), row(1, **person(8)))
+    assert query(staging, "SELECT bool_and(is_orphaned) FROM staging.ic_communication_master") == [(True,)]
+
+
+def test_a_match_for_one_of_the_people_reaches_their_communications(drop: Drops, staging: str, tmp_path: Path) -> None:
+    meeting(drop)
+    file = tmp_path / "contacts.csv"
+    file.write_text("legacy_id,hubspot_id\n7,9007\n2,\n", encoding="utf-8")
+    with psycopg.connect(staging) as connection:
+        gates = {gate.now.rule.name: gate for gate in what_if(connection, ENTITIES["contacts"], file).gates}
+        connection.rollback()
+        assert reconcile(connection, ENTITIES["contacts"], file).months == (date(2019, 3, 1),)
+    assert (gates["contacts_resolved"].now.failing, gates["contacts_resolved"].now.checked) == (2, 4)
+    bring_up_to_date(staging)
+    now = figures(staging)
+    assert now["contacts_resolved"] == (gates["contacts_resolved"].then.failing, 4) == (1, 4)
+    assert now["orphans"] == (gates["orphans"].then.failing, 2) == (0, 2)
+    assert [each[3:] for each in parties(staging)] == [(9007, 9001), (None, None), (9007, None)]
+    with psycopg.connect(staging) as connection:
+        connection.execute("UPDATE staging.contacts_reconciliation SET hubspot_contact_id = NULL")
+        slices.mark_changed(connection, [date(2019, 3, 1)], "reconciliation")
+    bring_up_to_date(staging)
+    assert [each[3] for each in parties(staging)] == [None, None, None]
+    assert figures(staging)["orphans"] == (1, 2)
+
+
+# -- their payloads ----------------------------------------------------------------------------------
+
+
+def payload(postgres_url: str, table: str) -> dict[str, Any]:
+    ((found,),) = query(postgres_url, f"SELECT hubspot_api_payload FROM staging.{table}")
+    return dict(found)
+
+
+def associated(postgres_url: str, table: str) -> list[tuple[int, int]]:
+    """Record and type of association, in the order of the payload."""
+    return [
+        (int(each["to"]["id"]), each["types"][0]["associationTypeId"])
+        for each in payload(postgres_url, table)["associations"]
+    ]
+
+
+def test_a_payload_names_each_record_once_in_the_order_of_the_file(drop: Drops, staging: str) -> None:
+    with psycopg.connect(staging) as connection:
+        connection.execute("INSERT INTO staging.contacts_reconciliation VALUES (4, 9002), (5, 9001)")
+    # Contacts 2 and 4 are one record in HubSpot, 1 and 5 as well; 7 is not known there.
+    drop(
+        row(1, kind="Meeting", Comm_OpportunityId=1, **person(1, 2)),
+        *(
+            row(1, kind="Meeting", Comm_OpportunityId=1, **person(*each))
+            for each in ((3, 1), (7, 2), (4, 3), (2, 1), (5, 9))
+        ),
+    )
+    assert associated(staging, "ic_meetings") == [
+        (9001, 200), (9002, 188), (9001, 212), (9003, 200), (9002, 200), (9001, 188), (9003, 188),
+    ]  # fmt: skip
+    ((contact, status),) = query(staging, "SELECT associated_contact_id, api_push_status FROM staging.ic_meetings")
+    assert (contact, status) == (9001, "pending")
+
+
+def test_a_communication_whose_first_person_is_not_in_hubspot_stands_at_the_others(drop: Drops, staging: str) -> None:
+    drop(row(1, kind="Note", **person(7)), row(1, kind="Note", **person(2)))
+    assert associated(staging, "ic_notes") == [(9002, 202)]
+    assert query(staging, "SELECT associated_contact_id, api_push_status FROM staging.ic_notes") == [(None, "pending")]
+    drop(row(1, kind="Note", **person(7), **NEWER), row(1, kind="Note", **person(8), **NEWER))
+    assert associated(staging, "ic_notes") == []
+    assert query(staging, "SELECT api_push_status FROM staging.ic_notes") == [("held",)]
+
+
+def test_the_continuation_of_a_long_body_stands_at_all_of_them(drop: Drops, staging: str) -> None:
+    note = "word " * 20_000
+    drop(row(1, kind="Note", Comm_Note=note, **person(1)), row(1, kind="Note", Comm_Note=note, **person(2)))
+    ((part,),) = query(staging, "SELECT payload FROM staging.ic_payload_part")
+    assert [each["to"]["id"] for each in part["associations"]] == ["9001", "9002"]
+
+
+@pytest.mark.parametrize(
+    ("action", "clean", "expected"),
+    [
+        ("Out", "", "p1@example.com; P2@example.com; p3@example.com"),
+        ("Out", "first@example.com", "first@example.com; P2@example.com; p3@example.com"),
+        ("Out", "p3@example.com", "p3@example.com; P2@example.com"),
+        ("In", "first@example.com", None),
+    ],
+)
+def test_an_outgoing_email_names_them_all_and_each_address_once(
+    drop: Drops, staging: str, action: str, clean: str, expected: str | None
+) -> None:
+    written = {2: " P2@example.com ", 4: "p2@EXAMPLE.com", 5: "unknown"}
+    drop(
+        *(
+            row(1, kind="Email", Comm_Action=action, Comm_Email_Clean=clean, **{**person(number), **mail})
+            for number in (1, 2, 3, 4, 5)
+            for mail in [{"Person_EmailAddress": written[number]} if number in written else {}]
+        )
+    )
+    assert query(staging, "SELECT email_to_address FROM staging.ic_emails") == [(expected,)]
+    headers = json.loads(payload(staging, "ic_emails")["properties"]["hs_email_headers"])
+    assert headers.get("to") == ([{"email": each} for each in expected.split("; ")] if expected else None)

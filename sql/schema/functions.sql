@@ -25,3 +25,19 @@ RETURN (
     FROM (SELECT 1) AS one
     LEFT JOIN staging.ic_activity_classification AS known ON known.comm_type = staging.ic_norm(p_comm_type)
 );
+
+-- Addresses joined by '; ' and further ones after them, each once: what an e-mail to several people is sent to. NULL
+-- when there are none.
+CREATE OR REPLACE FUNCTION staging.ic_all_addresses(p_addresses text, p_further text[])
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT string_agg(given.address, '; ' ORDER BY given.place)
+    FROM (
+        SELECT DISTINCT ON (lower(one.address))
+            one.address,
+            one.place
+        FROM unnest(string_to_array(p_addresses, '; ') || p_further) WITH ORDINALITY AS one (address, place)
+        ORDER BY lower(one.address), one.place
+    ) AS given
+);

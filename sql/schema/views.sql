@@ -6,6 +6,57 @@
 -- derivative table in its order, then comm_communicationid. Free text is matched trimmed and in lower case.
 -- Blank text never reaches the master (it is NULL there), so coalesce is enough.
 
+-- The HubSpot records and addresses of a communication's people and companies beyond the master row's, each once, in
+-- the order of the file. Grain: one communication that has some.
+CREATE OR REPLACE VIEW staging.v_ic_communication_people AS
+SELECT
+    found.ic_communication_master_id,
+    array_agg(found.value::bigint ORDER BY found.place) FILTER (WHERE found.kind = 'contact') AS contact_ids,
+    array_agg(found.value::bigint ORDER BY found.place) FILTER (WHERE found.kind = 'company') AS company_ids,
+    array_agg(found.value ORDER BY found.place) FILTER (WHERE found.kind = 'address') AS addresses
+FROM (
+    SELECT
+        p.ic_communication_master_id,
+        one.kind,
+        one.value,
+        min(p.position) AS place
+    FROM staging.ic_communication_party AS p
+    INNER JOIN staging.ic_communication_master AS m ON m.id = p.ic_communication_master_id
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            ('contact', p.hubspot_contact_id::text, m.hubspot_contact_id::text),
+            ('company', p.hubspot_company_id::text, m.hubspot_company_id::text),
+            (
+                'address',
+                substring(staging.ic_trim(p.person_emailaddress), '^[^[:space:]@;,<>]+@[^[:space:]@;,<>]+$'),
+                NULL
+            )
+        ) AS one (kind, value, of_master)
+    WHERE one.value IS NOT NULL AND one.value IS DISTINCT FROM one.of_master
+    GROUP BY 1, 2, 3
+) AS found
+GROUP BY found.ic_communication_master_id;
+
+-- The references of parties that their communication does not carry already, each once: what rates, misses and
+-- what-ifs count beside those of the master row.
+CREATE OR REPLACE VIEW staging.v_ic_party_reference AS
+SELECT DISTINCT
+    m.id AS ic_communication_master_id,
+    m.comm_datetime,
+    reference.entity_type,
+    reference.legacy_id,
+    reference.hubspot_id
+FROM staging.ic_communication_party AS p
+INNER JOIN staging.ic_communication_master AS m ON m.id = p.ic_communication_master_id
+CROSS JOIN
+    LATERAL (
+        VALUES
+        ('contact', p.person_id, p.hubspot_contact_id, m.person_id),
+        ('company', p.company_id, p.hubspot_company_id, m.company_id)
+    ) AS reference (entity_type, legacy_id, hubspot_id, of_master)
+WHERE reference.legacy_id IS NOT NULL AND reference.legacy_id IS DISTINCT FROM reference.of_master;
+
 -- What several of the seven need, once. A view, so that only the columns a caller asks for are computed.
 CREATE OR REPLACE VIEW staging.v_ic_communication_normalised AS
 SELECT
@@ -98,7 +149,11 @@ SELECT
     m.comm_note AS email_body,
     m.email_direction,
     CASE WHEN m.email_direction = 'INCOMING' THEN m.counterparty ELSE m.own_email END AS email_from_address,
-    CASE WHEN m.email_direction = 'INCOMING' THEN m.own_email ELSE m.counterparty END AS email_to_address,
+    CASE
+        WHEN m.email_direction = 'INCOMING' THEN m.own_email
+        WHEN people.addresses IS NULL THEN m.counterparty
+        ELSE staging.ic_all_addresses(m.counterparty, people.addresses)
+    END AS email_to_address,
     CASE
         WHEN m.status IN ('sent', 'delivered', 'completed', 'successful') THEN 'SENT'
         WHEN m.status = 'bounced' THEN 'BOUNCED'
@@ -118,6 +173,7 @@ SELECT
     m.hubspot_deal_id AS associated_deal_id,
     m.comm_communicationid
 FROM staging.v_ic_communication_normalised AS m
+LEFT JOIN staging.v_ic_communication_people AS people ON people.ic_communication_master_id = m.id
 WHERE m.derived_activity_type = 'emails';
 
 CREATE OR REPLACE VIEW staging.v_ic_meetings_staging AS
@@ -351,22 +407,3 @@ LEFT JOIN hubspot.push_ledger AS l
         AND l.communication_id = m.comm_communicationid
         AND l.object_type = m.derived_activity_type
         AND l.part = 1;
-
--- The references of parties that their communication does not carry already, each once: what rates, misses and
--- what-ifs count beside those of the master row.
-CREATE OR REPLACE VIEW staging.v_ic_party_reference AS
-SELECT DISTINCT
-    m.id AS ic_communication_master_id,
-    m.comm_datetime,
-    reference.entity_type,
-    reference.legacy_id,
-    reference.hubspot_id
-FROM staging.ic_communication_party AS p
-INNER JOIN staging.ic_communication_master AS m ON m.id = p.ic_communication_master_id
-CROSS JOIN
-    LATERAL (
-        VALUES
-        ('contact', p.person_id, p.hubspot_contact_id, m.person_id),
-        ('company', p.company_id, p.hubspot_company_id, m.company_id)
-    ) AS reference (entity_type, legacy_id, hubspot_id, of_master)
-WHERE reference.legacy_id IS NOT NULL AND reference.legacy_id IS DISTINCT FROM reference.of_master;

@@ -6,13 +6,18 @@ import os
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ic_assets.core.failures import Refused
+from ic_assets.core.masking import mask
+from ic_assets.core.processes import plain_environment
 from ic_assets.resources.embedded_postgres import client_binary
 
 _SCHEMAS = ("staging", "hubspot")
 _KEPT = 3
+# Beside the password.
+_SECRET = frozenset({"sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
 
 
 def backup(postgres_url: str, folder: Path) -> Path:
@@ -35,7 +40,7 @@ def backup(postgres_url: str, folder: Path) -> Path:
     if done.returncode:
         unfinished.unlink(missing_ok=True)
         why = (done.stderr.strip().splitlines() or ["pg_dump failed"])[-1]
-        raise Refused(f"the backup before the push failed, nothing was sent: {why}")
+        raise Refused(f"the backup before the push failed, nothing was sent: {mask(why)}")
     unfinished.replace(target)
     for old in sorted(folder.glob("before-push-*.dump"))[:-_KEPT]:
         old.unlink(missing_ok=True)
@@ -43,12 +48,17 @@ def backup(postgres_url: str, folder: Path) -> Path:
 
 
 def without_password(postgres_url: str) -> tuple[str, dict[str, str]]:
-    """The address for a command line, which other users can read, and the environment with its password."""
-    parts = urlsplit(postgres_url)
-    user, _, host = parts.netloc.rpartition("@")
-    name, _, password = user.partition(":")
-    environment = dict(os.environ)
-    if password:
-        environment["PGPASSWORD"] = unquote(password)
-    netloc = f"{name}@{host}" if name else host
-    return parts._replace(netloc=netloc).geturl(), environment
+    """What to connect to, for a command line, which other users can read, and the environment with its password, wherever
+    in the address that stands. The environment holds nothing else of ours.
+
+    Raises ``Refused`` for a secret that libpq takes in an address alone."""
+    words = conninfo_to_dict(postgres_url)
+    environment = plain_environment(**{name: value for name, value in os.environ.items() if name.startswith("PG")})
+    if password := words.pop("password", None):
+        environment["PGPASSWORD"] = str(password)
+    if others := sorted(_SECRET & {name for name, value in words.items() if value}):
+        raise Refused(
+            f"IC_POSTGRES_URL: pg_dump cannot be given {others[0]} without showing it to other users of this machine; put it "
+            "into a service file (PGSERVICEFILE), or use a key without it"
+        )
+    return make_conninfo("", **words), environment

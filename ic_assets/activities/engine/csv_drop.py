@@ -29,6 +29,7 @@ from ic_assets.activities.engine.csv_rows import (
 )
 from ic_assets.activities.engine.drop_file import DropFile
 from ic_assets.core.failures import DropRefused
+from ic_assets.core.processes import plain_environment, python
 
 DELIMITERS = (",", ";", "\t")
 # What some exports put between columns: read by nobody here, but named.
@@ -72,9 +73,11 @@ def inspect(path: Path, encoding: str | None = None) -> DropInfo:
 
 def inspect_beside(path: Path, encoding: str | None = None) -> DropInfo | None:
     """``inspect`` by a process of its own, while this one does something else; None where that gives no answer."""
-    command = [sys.executable, "-m", __name__, os.fspath(path), *([encoding] if encoding else [])]
     finished = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=csv_processes.environment()
+        python(__name__, os.fspath(path), *([encoding] if encoding else [])),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=plain_environment(),
     )
     info: DropInfo | None = pickle.loads(finished.stdout) if finished.returncode == 0 else None  # noqa: S301 - our own
     return info

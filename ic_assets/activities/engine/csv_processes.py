@@ -28,6 +28,7 @@ from ic_assets.activities.engine.csv_records import Source
 from ic_assets.activities.engine.csv_rows import Block, Converter, Reading, Slashes
 from ic_assets.activities.engine.drop_file import DropFile, refused
 from ic_assets.core.failures import DropRefused
+from ic_assets.core.processes import plain_environment, python
 
 # Below this the processes take longer to start than they save.
 _FROM_BYTES = 32 * 1024 * 1024
@@ -184,20 +185,15 @@ class _Bytes:
         return self._file.changed() if self._file else self.refused("changed")
 
 
-def environment() -> dict[str, str]:
-    """That of this process, and where its modules are."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-
-
 @contextmanager
 def _answering(reading: Reading, processes: int) -> Iterator[Ask]:
     """Gives ``Answers`` in so many processes. A process that dies answers None from then on."""
     children = [
         subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            python(__name__),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment(),
+            env=plain_environment(),
             # An interrupt in the terminal is this process's business, which then ends the others.
             process_group=0,
         )

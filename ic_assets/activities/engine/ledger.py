@@ -21,7 +21,7 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, BY_NAME
-from ic_assets.core import locks, session
+from ic_assets.core import locks, masking, session
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.sql import statement
 from ic_assets.resources.hubspot import Json, Portal, Problem, RequestRecord
@@ -359,6 +359,9 @@ async def open_ledger(postgres_url: str, *, pause: float = 120.0) -> AsyncIterat
             raise Unavailable(
                 f"PostgreSQL went away during the push: {_first_line(error)}; push again to resume"
             ) from error
+        except psycopg.Error as error:
+            masking.without_rows(error)
+            raise
     finally:
         for connection in connections:
             await connection.close()

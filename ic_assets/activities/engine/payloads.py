@@ -28,7 +28,7 @@ from ic_assets.core.failures import Refused
 from ic_assets.core.files import TEMPLATES_DIR
 from ic_assets.core.templates import JsonTemplate, TemplateFault
 
-ColumnKind = Literal["text", "number", "timestamp"]
+ColumnKind = Literal["text", "number", "timestamp", "numbers"]
 
 _KINDS: dict[str, ColumnKind] = {
     "text": "text",
@@ -40,7 +40,10 @@ _KINDS: dict[str, ColumnKind] = {
 # Columns of a derivative table that its view does not have: they say where the push stands.
 _OF_THE_PUSH = frozenset({"id", "api_push_status", "hubspot_engagement_id", "error_message"})
 
-# What a template may name: the columns of the type's staging view that a payload can carry.
+# HubSpot records of a communication's people and companies beyond the first (staging.v_ic_communication_people).
+_FURTHER: Mapping[str, ColumnKind] = {"further_contact_ids": "numbers", "further_company_ids": "numbers"}
+
+# What a template may name: the columns of the type's staging view that a payload can carry, and the further people.
 COLUMNS: Mapping[str, Mapping[str, ColumnKind]] = {
     activity_type: {
         "comm_communicationid": "number",
@@ -49,6 +52,7 @@ COLUMNS: Mapping[str, Mapping[str, ColumnKind]] = {
             for column in columns
             if column.kind in _KINDS and column.name not in _OF_THE_PUSH
         },
+        **_FURTHER,
     }
     for activity_type, columns in DERIVATIVE_COLUMNS.items()
 }
@@ -76,8 +80,8 @@ def payload_sql(activity: ActivityType, *, templates: Path = TEMPLATES_DIR) -> P
 
 def part_sql(*, templates: Path = TEMPLATES_DIR) -> PayloadSql:
     """The continuation of an over-long body: a note on the same records, whose unique value and trace id are
-    ``<communication id>/<part>``. ``v`` has ``comm_communicationid``, ``activity_date`` and the
-    ``associated_*_id``, ``b`` has ``part`` and ``html``."""
+    ``<communication id>/<part>``. ``v`` has ``comm_communicationid``, ``activity_date``, the
+    ``associated_*_id`` and the ``further_*_ids``, ``b`` has ``part`` and ``html``."""
     columns = {
         name: _column(name, kind)
         for name, kind in COLUMNS["notes"].items()
@@ -121,7 +125,7 @@ def render_row(
 
 # --- What a template prints, for all rows -----------------------------------------------------------------------
 
-_Kind = Literal["text", "number", "timestamp", "datetime", "html", "associations"]
+_Kind = Literal["text", "number", "numbers", "timestamp", "datetime", "html", "associations"]
 # What may be put into a property of a type. HTML takes nothing that was not made HTML.
 _FITS: dict[PropertyType, frozenset[_Kind]] = {
     "string": frozenset({"text", "number"}),
@@ -168,6 +172,8 @@ def _literal(value: str | int) -> sql.Composable:
 
 def _column(name: str, kind: ColumnKind) -> _Expression:
     column = sql.Identifier("v", name)
+    if kind == "numbers":
+        return _Expression(column, kind, column, name=name)
     if kind == "text":
         # An empty property would clear what HubSpot holds; absent is what is meant.
         return _Expression(sql.SQL("nullif({}, '')").format(column), kind, column, _too_long(column), name=name)
@@ -257,16 +263,31 @@ class _Recorder:
         text = sql.SQL("CASE {} {} END").format(column.present, cases)
         return _Expression(text, "text", text, choices=frozenset(choices.values()), name=column.name)
 
-    def associations(self, contact: object, company: object, deal: object) -> _Expression:
+    def associations(
+        self, contact: object, company: object, deal: object, contacts: object, companies: object
+    ) -> _Expression:
         # Written as text, since the ids are numbers: half the cost of building jsonb, and NULLs drop out.
-        items = sql.SQL(", ").join(
-            sql.SQL("""'{{"to":{{"id":"' || {} || {}""").format(
-                _of_kind(record, "number", "associations").text,
-                _literal('"},"types":' + json.dumps(_types(type_id), separators=(",", ":")) + "}"),
+        opening = _literal('{"to":{"id":"')
+
+        def closing(type_id: int) -> str:
+            return '"},"types":' + json.dumps(_types(type_id), separators=(",", ":")) + "}"
+
+        items = [
+            sql.SQL("{} || {} || {}").format(
+                opening, _of_kind(record, "number", "associations").text, _literal(closing(type_id))
             )
             for record, type_id in _association_types(self._activity, contact, company, deal)
-        )
-        text = sql.SQL("concat_ws(',', {})").format(items)
+        ]
+        items += [
+            sql.SQL("{} || array_to_string({}, {}) || {}").format(
+                opening,
+                _of_kind(records, "numbers", "associations").text,
+                _literal(closing(type_id) + ',{"to":{"id":"'),
+                _literal(closing(type_id)),
+            )
+            for records, type_id in ((contacts, self._activity.to_contact), (companies, self._activity.to_company))
+        ]
+        text = sql.SQL("concat_ws(',', {})").format(sql.SQL(", ").join(items))
         return _Expression(text, "associations", text)
 
     def email_headers(self, *, from_email: object, to_email: object) -> _Expression:
@@ -274,7 +295,8 @@ class _Recorder:
         recipient = _of_kind(to_email, "text", "email_headers")
         text = sql.SQL(
             """nullif('{{' || concat_ws(',', '"from":{{"email":' || to_json({}) || '}}',"""
-            """ '"to":[{{"email":' || to_json({}) || '}}]') || '}}', '{{}}')"""
+            # Several are joined by '; ', which no address holds.
+            """ '"to":[{{"email":' || replace(to_json({})::text, '; ', '"}},{{"email":"') || '}}]') || '}}', '{{}}')"""
         ).format(sender.text, recipient.text)
         return _Expression(text, "text", text, _too_long(text), name="email_headers")
 
@@ -321,7 +343,9 @@ def _compile(activity: ActivityType, columns: Mapping[str, _Expression], templat
             f"{where}: objectWriteTraceId has to be {{{{ comm_communicationid }}}}, by which results are settled"
         )
     if not (isinstance(associations, _Expression) and associations.kind == "associations"):
-        raise Refused(f"{where}: associations has to be {{{{ associations(contact, company, deal) }}}}")
+        raise Refused(
+            f"{where}: associations has to be {{{{ associations(contact, company, deal, contacts, companies) }}}}"
+        )
 
     members: list[sql.Composable] = []
     has_id = False
@@ -481,13 +505,19 @@ def _mapped(value: str, choices: Mapping[str, str]) -> str | None:
 
 
 def _row_associations(
-    activity: ActivityType, contact: int | None, company: int | None, deal: int | None
+    activity: ActivityType,
+    contact: int | None,
+    company: int | None,
+    deal: int | None,
+    contacts: Sequence[int] | None,
+    companies: Sequence[int] | None,
 ) -> list[dict[str, object]]:
-    return [
-        {"to": {"id": str(record)}, "types": _types(type_id)}
-        for record, type_id in _association_types(activity, contact, company, deal)
-        if record is not None
+    records = [
+        *_association_types(activity, contact, company, deal),
+        *((further, activity.to_contact) for further in contacts or ()),
+        *((further, activity.to_company) for further in companies or ()),
     ]
+    return [{"to": {"id": str(record)}, "types": _types(type_id)} for record, type_id in records if record is not None]
 
 
 def _row_email_headers(*, from_email: str | None, to_email: str | None) -> str | None:
@@ -495,7 +525,7 @@ def _row_email_headers(*, from_email: str | None, to_email: str | None) -> str |
     if from_email:
         headers["from"] = {"email": from_email}
     if to_email:
-        headers["to"] = [{"email": to_email}]
+        headers["to"] = [{"email": address} for address in to_email.split("; ")]
     return json.dumps(headers, ensure_ascii=False, separators=(",", ":")) if headers else None
 
 

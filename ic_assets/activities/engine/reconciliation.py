@@ -200,7 +200,7 @@ def _difference(connection: psycopg.Connection, entity: Entity) -> Reconciled:
     changed = connection.execute(statement("activities/reconciliation/changed", **identifiers(entity))).fetchall()
     months = connection.execute(
         statement("activities/reconciliation/affected_months", reference=sql.Identifier(entity.reference)),
-        {"legacy_ids": [row[0] for row in changed]},
+        {"legacy_ids": [row[0] for row in changed], "entity_type": entity.singular},
     ).fetchall()
     return Reconciled(
         entity.name,

@@ -9,7 +9,15 @@ SELECT
     v.comm_communicationid,
     b.part,
     ({payload})::jsonb
-FROM staging.{view} AS v
+FROM (
+    SELECT
+        given.*, -- noqa: AM04
+        people.contact_ids AS further_contact_ids,
+        people.company_ids AS further_company_ids
+    FROM staging.{view} AS given
+    LEFT JOIN staging.v_ic_communication_people AS people
+        ON people.ic_communication_master_id = given.ic_communication_master_id
+) AS v
 INNER JOIN ic_rendered_body AS b ON b.ic_communication_master_id = v.ic_communication_master_id
 WHERE b.part > 1 AND {slice}
 ON CONFLICT (ic_communication_master_id, part) DO UPDATE

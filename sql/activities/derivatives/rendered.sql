@@ -6,7 +6,14 @@ SELECT
     CASE WHEN r.payload_error IS NULL THEN r.rendered END AS payload,
     CASE
         WHEN r.payload_error IS NOT NULL THEN 'failed'
-        WHEN num_nonnulls(r.associated_contact_id, r.associated_company_id, r.associated_deal_id) = 0
+        WHEN
+            num_nonnulls(
+                r.associated_contact_id,
+                r.associated_company_id,
+                r.associated_deal_id,
+                r.further_contact_ids,
+                r.further_company_ids
+            ) = 0
             THEN 'held'
         ELSE 'pending'
     END AS push_status
@@ -16,7 +23,17 @@ FROM (
         ({payload})::{as_type} AS rendered,
         {error} AS payload_error
     -- A level of its own as well: flattened, each of the view's columns would be worked out wherever it is named.
-    FROM (SELECT v.* FROM staging.{view} AS v WHERE {slice} OFFSET 0) AS v -- noqa: AM04, AM09, LT14
+    FROM (
+        SELECT
+            v.*,
+            people.contact_ids AS further_contact_ids,
+            people.company_ids AS further_company_ids
+        FROM staging.{view} AS v
+        LEFT JOIN staging.v_ic_communication_people AS people
+            ON people.ic_communication_master_id = v.ic_communication_master_id
+        WHERE {slice}
+        OFFSET 0 -- noqa: AM09
+    ) AS v
     LEFT JOIN ic_rendered_body AS b
         ON b.ic_communication_master_id = v.ic_communication_master_id AND b.part = 1
     -- Keeps the planner from flattening this level, which would render each payload up to four times.

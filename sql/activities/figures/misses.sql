@@ -7,7 +7,7 @@ SELECT
     count(*) FILTER (WHERE log.id IS NULL) AS failing,
     count(*) AS checked
 FROM (
-    SELECT DISTINCT
+    SELECT
         date_trunc('month', m.comm_datetime)::date AS comm_month,
         reference.entity_type,
         reference.legacy_id
@@ -28,6 +28,13 @@ FROM (
             OR (m.comm_opportunityid IS NOT NULL AND m.hubspot_deal_id IS NULL)
         )
         AND reference.legacy_id IS NOT NULL
+    UNION -- each once
+    SELECT
+        date_trunc('month', comm_datetime)::date AS comm_month,
+        entity_type,
+        legacy_id
+    FROM staging.v_ic_party_reference
+    WHERE hubspot_id IS NULL AND comm_datetime >= %(window_start)s AND comm_datetime < %(window_end)s
 ) AS miss
 LEFT JOIN staging.reconciliation_log AS log
     ON log.month = miss.comm_month AND log.entity_type = miss.entity_type AND log.legacy_id = miss.legacy_id
