@@ -87,7 +87,8 @@ def told(troubles: Sequence[dict[str, Any]]) -> str:
     column = f", {first['column']}" if first["column"] else ""
     value = f" `{first['value']}`" if first["value"] else ""
     example = f", for example {where}{column}{value}" if where else ""
-    others = f" (and {len(troubles) - 1} other drops)" if len(troubles) > 1 else ""
+    more = len(troubles) - 1
+    others = f" (and {more} other drop{'s' if more > 1 else ''})" if more else ""
     return (
         f"{first['drop']}: {first['rows']:,} of {first['rows_in']:,} rows are rejected as {first['reason']}"
         f" ({words}){example}{others}. {first['advice']}"
