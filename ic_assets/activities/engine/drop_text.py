@@ -14,6 +14,8 @@ _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _MOST_WORDS = 3
 _LONGEST_WORD = 40
+# A file whose characters beyond ASCII are all dashes is not searched to its end.
+_MOST_LOOKS = 10_000
 
 
 class Decoder(Protocol):
@@ -64,12 +66,16 @@ class Words:
 
     def __init__(self) -> None:
         self.found: tuple[str, ...] = ()
+        self._looks = 0
 
     def see(self, text: str) -> None:
-        if len(self.found) == _MOST_WORDS or text.isascii():
+        if len(self.found) == _MOST_WORDS or self._looks > _MOST_LOOKS or text.isascii():
             return
         seen = 0
         for match in _NOT_ASCII.finditer(text):
+            self._looks += 1
+            if self._looks > _MOST_LOOKS:
+                return
             if match.start() < seen:
                 continue
             start, end = match.start(), match.end()

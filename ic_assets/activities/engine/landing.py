@@ -25,10 +25,11 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ic_assets.activities.contract import COLUMNS
-from ic_assets.activities.engine import refill
+from ic_assets.activities.engine import drop_folder, refill
 from ic_assets.activities.engine.csv_drop import DropReader, inspect, inspect_beside, raw_rows, read
 from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject, Slashes
 from ic_assets.activities.engine.drop_file import Identity
+from ic_assets.activities.engine.drop_folder import file_name
 from ic_assets.activities.engine.drop_trouble import Examples, trouble
 from ic_assets.activities.engine.landing_fates import Fates, decide
 from ic_assets.activities.engine.slices import mark_changed
@@ -120,11 +121,6 @@ def drop_key(path: Path, content_sha256: str) -> str:
     return f"{name}@{content_sha256[:8]}"
 
 
-def file_name(path: Path) -> str:
-    """The name as text that PostgreSQL can hold: bytes that are no UTF-8 are escaped."""
-    return path.name.encode("utf-8", "backslashreplace").decode()
-
-
 def inspected(path: Path, encoding: str | None = None) -> DropInfo:
     """``inspect``, once for a file that stays as it is: a command names the drop before its run lands it."""
     try:
@@ -151,14 +147,6 @@ _looking = threading.Lock()
 @lru_cache(maxsize=8)
 def _inspected(path: Path, encoding: str | None, size: int, _mtime_ns: int, _inode: int) -> DropInfo:
     return (inspect_beside(path, encoding) if size >= _BESIDE_FROM_BYTES else None) or inspect(path, encoding)
-
-
-def landed_before(connection: psycopg.Connection, settings: Settings, content_sha256: str) -> str | None:
-    """The drop that loaded this content, read as these settings say. One of which no row was loaded does not count."""
-    row = connection.execute(
-        statement("activities/landing/before"), {"content_sha256": content_sha256, "reading": settings.reading}
-    ).fetchone()
-    return row[0] if row else None
 
 
 def record_refusal(connection: psycopg.Connection, path: Path, refusal: DropRefused) -> None:
@@ -198,15 +186,21 @@ def land(
 
     def once(connection: psycopg.Connection) -> Landed:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.LANDING,))
-        if before := landed_before(connection, settings, info.content_sha256):
-            return Landed(before, file_name(path), already_landed=True)
-        return _Landing(connection, settings, path, info, key, progress).run()
+        before = drop_folder.landed_before(connection, info.content_sha256, settings.reading)
+        landed = (
+            Landed(before, file_name(path), already_landed=True)
+            if before
+            else _Landing(connection, settings, path, info, key, progress).run()
+        )
+        drop_folder.remember(connection, file_name(path), info.identity, drop_key=key, is_settled=True)
+        return landed
 
     try:
         return database.repeated("landing", once)
     except DropRefused as refusal:
         with database.transaction() as connection:
             _record_refusal(connection, {**_description(path, info, key), "reading": settings.reading}, refusal)
+            drop_folder.remember(connection, file_name(path), info.identity, drop_key=key, refused=str(refusal))
         raise
 
 
