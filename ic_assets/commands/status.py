@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from ic_assets.activities.engine import classification, not_done
-from ic_assets.activities.engine.landing import read_as
+from ic_assets.activities.engine.drop_text import read_as
 from ic_assets.activities.engine.rules import judge, landing_rules
 from ic_assets.activities.engine.slices import out_of_date
 from ic_assets.commands.looking import looking

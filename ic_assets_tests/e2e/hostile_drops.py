@@ -59,6 +59,9 @@ NOTES = (
     "a < b && b > c",
     "Mail from <ann@example.com>, see \\\\server\\new",
     "R&amp;D &lt;kept&gt;",
+    "L&#39;offre, &eacute;t&eacute; &copying &unknown; &amp;lt;",
+    "{\\rtf1\\ansi{\\fonttbl{\\f0 Arial;}}\\f0\\fs20 Called the \\b customer\\b0 .\\par}",
+    "<p>Photo:</p><img src='data:image/png;base64,iVBORw0KGgo='><p>after it</p>",
     "<p>Hello <b>Bob</b></p>",
     "<div>ok<script>alert(1)</script><br>next &amp; last</div>",
     "<HTML><HEAD><TITLE>no text</TITLE><style>p{color:red}</style></HEAD>\r\n<BODY><P>Dear Ann,</P></BODY></HTML>",
@@ -106,6 +109,16 @@ COMPANIES = ("Example GmbH & Co. KG", 'O\'Brien "Quotes", Inc', "株式会社例
 FIRST_NAMES = ("Ann", " Zoë ", "Jean-Luc", "\u00a0José\t", "李")
 LAST_NAMES = ("Example", "O'Neill", " van der Berg", "Łukasz\n")
 ADDRESSES = ("ann@example.com", "BOB@Example.ORG", '"Bob, B." <bob@example.com>', "zoe@mail.test")
+NO_ADDRESSES = (
+    "ann@example.com;bob@example.com",
+    "ann@example.com, Bob <bob@example.com>",
+    "N/A",
+    "mailto:ann@example.com",
+    "n/a\nbob@example.com",
+    "ann @example.com",
+    "<p>Dear Ann,</p><p>please find our quote</p>",
+    "Dear Ann, " + "please call us back. " * 20,
+)
 MISSING = ("", "", "NULL", "NaN", "  ", "\u00a0", "\u2003\u3000\n")
 NEARLY_MISSING = (" NULL ", "\u00a0NaN", "null", "nan", "None")
 UNSEEN = ("\u200b", "\ufeff", "\u2060", "\x07", "\x1f")
@@ -471,7 +484,7 @@ class _Generator:
             "comm_todatetime": end_text if ends else rng.choice(MISSING),
             "comm_note": self.some(NOTES),
             "comm_subject": self.some(SUBJECTS, blank=0.5),
-            "comm_email_clean": self.some(ADDRESSES, blank=0.5),
+            "comm_email_clean": self.some(ADDRESSES + NO_ADDRESSES, blank=0.5),
             "comm_createddate": self.time(start - timedelta(days=2), fine=True),
             "comm_updateddate": self.time(changed, fine=True) if rng.random() < 0.8 else rng.choice(MISSING),
             "comm_originaldatetime": self.time(rng.choice((start, changed))),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from typing import Protocol
 
 # Half a surrogate pair passes: it rejects its row, not the file.
@@ -93,3 +94,8 @@ class Words:
 
 def _is_of_word(character: str) -> bool:
     return character.isalnum() or (character > "\x7f" and not character.isspace())
+
+
+def read_as(encoding: str, words: Sequence[str]) -> str:
+    """``windows-1252 (Grüße, Köln)``."""
+    return f"{encoding} ({', '.join(words)})" if words else encoding

@@ -4,7 +4,6 @@ No database."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from ic_assets.activities.contract import BY_NAME
@@ -77,19 +76,3 @@ def _advice(reason: str, value: str | None, slashes: Slashes, *, is_date: bool) 
             "`IC_PARTITIONS_START` names the first month that is taken; set it to an earlier one, or correct the dates."
         )
     return REJECTS[reason][1]
-
-
-def told(troubles: Sequence[dict[str, Any]]) -> str:
-    """The first of the troubles in a sentence or two."""
-    first = troubles[0]
-    words = REJECTS[first["reason"]][0]
-    where = f"line {first['line']}" if first["line"] else ""
-    column = f", {first['column']}" if first["column"] else ""
-    value = f" `{first['value']}`" if first["value"] else ""
-    example = f", for example {where}{column}{value}" if where else ""
-    more = len(troubles) - 1
-    others = f" (and {more} other drop{'s' if more > 1 else ''})" if more else ""
-    return (
-        f"{first['drop']}: {first['rows']:,} of {first['rows_in']:,} rows are rejected as {first['reason']}"
-        f" ({words}){example}{others}. {first['advice']}"
-    )

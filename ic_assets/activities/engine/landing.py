@@ -10,7 +10,7 @@ import hashlib
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -30,6 +30,7 @@ from ic_assets.activities.engine.csv_drop import DropReader, inspect, inspect_be
 from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject, Slashes
 from ic_assets.activities.engine.drop_file import Identity
 from ic_assets.activities.engine.drop_folder import file_name
+from ic_assets.activities.engine.drop_text import read_as
 from ic_assets.activities.engine.drop_trouble import Examples, trouble
 from ic_assets.activities.engine.landing_fates import Fates, decide
 from ic_assets.activities.engine.slices import mark_changed
@@ -108,11 +109,6 @@ class Progress:
     rows: int
     bytes_read: int
     bytes_total: int
-
-
-def read_as(encoding: str, words: Sequence[str]) -> str:
-    """``windows-1252 (Grüße, Köln)``."""
-    return f"{encoding} ({', '.join(words)})" if words else encoding
 
 
 def drop_key(path: Path, content_sha256: str) -> str:

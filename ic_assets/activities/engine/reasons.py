@@ -1,5 +1,10 @@
 """The reason codes of rejected rows and field warnings in words, with what to do about each."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 # Code -> what it means, what to do.
 REJECTS = {
     "nul_byte": ("the row holds a NUL byte", "Export it again without the byte."),
@@ -36,5 +41,24 @@ HARMLESS = ("deleted_in_source", "superseded_in_drop", "stale")
 WARNINGS = {
     "unreadable": "the value cannot be read as its column's type; the field is empty",
     "null_date": "the date is one that systems write for none; the field is empty",
+    "not_an_address": "what is no e-mail address in it is not used as one; the rest of it is",
+    "content_left_out": "HubSpot cannot show a part of it (such as an image inside the text); a placeholder says so",
+    "html_as_text": "its HTML is too large or too entangled to be read safely; it is shown as text, tags included",
     "end_before_start": "the meeting ends before it begins; one hour was assumed",
 }
+
+
+def told(troubles: Sequence[dict[str, Any]]) -> str:
+    """The first of the troubles of drops (``drop_trouble``) in a sentence or two."""
+    first = troubles[0]
+    words = REJECTS[first["reason"]][0]
+    where = f"line {first['line']}" if first["line"] else ""
+    column = f", {first['column']}" if first["column"] else ""
+    value = f" `{first['value']}`" if first["value"] else ""
+    example = f", for example {where}{column}{value}" if where else ""
+    more = len(troubles) - 1
+    others = f" (and {more} other drop{'s' if more > 1 else ''})" if more else ""
+    return (
+        f"{first['drop']}: {first['rows']:,} of {first['rows_in']:,} rows are rejected as {first['reason']}"
+        f" ({words}){example}{others}. {first['advice']}"
+    )

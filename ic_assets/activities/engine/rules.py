@@ -14,7 +14,6 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
-from ic_assets.activities.engine.drop_trouble import told
 from ic_assets.activities.engine.figures import (
     NOTHING_FRESH,
     OF_MASTER,
@@ -27,6 +26,7 @@ from ic_assets.activities.engine.figures import (
     of_derivative,
     total,
 )
+from ic_assets.activities.engine.reasons import told
 from ic_assets.activities.engine.slices import MASTER, RESOLVED
 from ic_assets.core.sql import statement
 

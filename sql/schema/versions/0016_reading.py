@@ -2,13 +2,13 @@
 
 from ic_assets.core.schema import run_file
 
-revision = "0014"
-down_revision = "0013"
+revision = "0016"
+down_revision = "0015"
 
 
 def upgrade() -> None:
-    run_file("0014_reading_up")
+    run_file("0016_reading_up")
 
 
 def downgrade() -> None:
-    run_file("0014_reading_down")
+    run_file("0016_reading_down")
