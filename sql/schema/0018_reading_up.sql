@@ -1,5 +1,5 @@
--- How a drop was read, and what is amiss with one that hardly loads. Run once by the schema migration 0016;
--- 0016_reading_down.sql takes it back. No parameters.
+-- How a drop was read, and what is amiss with one that hardly loads. Run once by the schema migration 0018;
+-- 0018_reading_down.sql takes it back. No parameters.
 
 -- words: the first that are not ASCII, as read. reading: the settings under which it was read; under others the same
 -- content is loaded again. trouble: why no row of it, or less than half, was loaded.

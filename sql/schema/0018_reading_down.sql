@@ -1,4 +1,4 @@
--- Takes back 0016_reading_up.sql. What the earlier tables cannot hold is counted anew or forgotten. No parameters.
+-- Takes back 0018_reading_up.sql. What the earlier tables cannot hold is counted anew or forgotten. No parameters.
 DROP INDEX staging.ic_figure_of_source;
 DELETE FROM staging.ic_figure;
 DELETE FROM staging.ic_figure_month;
