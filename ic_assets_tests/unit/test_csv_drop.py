@@ -576,6 +576,13 @@ class TestChanged:
         with pytest.raises(DropRefused, match=self.CHANGED):
             list(csv_drop.raw_rows(path, info, iter([5])))
 
+    def test_a_file_that_was_cut_is_refused_where_its_lines_are_missed(self, path: Path) -> None:
+        info, blocks = self.start(path)
+        assert sum(block.accepted for block in blocks()) == 9000
+        os.truncate(path, info.byte_size // 2)
+        with pytest.raises(DropRefused, match=self.CHANGED):
+            list(csv_drop.raw_rows(path, info, iter([8999])))
+
     def test_a_file_that_grows_while_it_is_inspected_is_refused(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

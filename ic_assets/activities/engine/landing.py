@@ -33,9 +33,8 @@ from ic_assets.activities.engine.drop_folder import file_name
 from ic_assets.activities.engine.drop_text import read_as
 from ic_assets.activities.engine.drop_trouble import Examples, trouble
 from ic_assets.activities.engine.landing_fates import Fates, decide
-from ic_assets.activities.engine.slices import mark_changed
+from ic_assets.activities.engine.slices import mark_changed, wait_for_turn
 from ic_assets.activities.engine.stages import analyze
-from ic_assets.core import locks
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import column_list, statement
@@ -181,7 +180,7 @@ def land(
     key = drop_key(path, info.content_sha256)
 
     def once(connection: psycopg.Connection) -> Landed:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.LANDING,))
+        wait_for_turn(connection)
         before = drop_folder.landed_before(connection, info.content_sha256, settings.reading)
         landed = (
             Landed(before, file_name(path), already_landed=True)
