@@ -22,6 +22,7 @@ from ic_assets.core.windows import partitions_start
 HUBSPOT_URL = "https://api.hubapi.com"
 DATE_ORDERS = ("YMD", "DMY", "MDY")
 HUBSPOT_APIS = ("v3", "2026-03", "2026-09")
+TASK_DUE = ("end", "datetime")
 MISSING_ASSOCIATION = ("fail", "drop")
 EXECUTORS = ("in_process", "celery", "k8s")
 BROKERS = ("redis", "rediss", "amqp", "amqps")
@@ -38,6 +39,7 @@ class Settings:
     reference_time: datetime = field(default_factory=lambda: datetime.now(UTC))
     date_order: str = "YMD"
     own_email: str | None = None
+    task_due: str = "end"
     hubspot_base_url: str | None = None
     hubspot_token: str | None = field(default=None, repr=False)
     hubspot_rps: float = 10.0
@@ -49,7 +51,7 @@ class Settings:
     @classmethod
     def from_env(cls) -> Settings:
         partitions_start()
-        home = Path(_get("IC_HOME") or ".ic_assets").expanduser().absolute()
+        home = home_folder()
         return cls(
             home=home,
             postgres_url=_get("IC_POSTGRES_URL"),
@@ -58,6 +60,7 @@ class Settings:
             reference_time=_instant(_get("IC_REFERENCE_TIME")),
             date_order=_one_of("IC_DATE_ORDER", DATE_ORDERS),
             own_email=_get("IC_OWN_EMAIL"),
+            task_due=_one_of("IC_TASK_DUE", TASK_DUE),
             hubspot_base_url=_base_url(_get("HUBSPOT_BASE_URL")),
             hubspot_token=checked_secret("HUBSPOT_TOKEN", _get("HUBSPOT_TOKEN")),
             hubspot_rps=_rps(_get("IC_HUBSPOT_RPS")),
@@ -127,6 +130,11 @@ def https_proxy() -> str | None:
         # Not repeated: it may hold a password.
         raise Refused("IC_HTTPS_PROXY is not the address of a proxy such as http://user:password@proxy.example:3128")
     return url
+
+
+def home_folder() -> Path:
+    """``IC_HOME``: the embedded server, the drop folder, and files of one's own that go before the packaged ones."""
+    return Path(_get("IC_HOME") or ".ic_assets").expanduser().absolute()
 
 
 def _get(name: str) -> str | None:
