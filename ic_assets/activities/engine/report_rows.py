@@ -13,7 +13,7 @@ from ic_assets.activities.engine.report import Section, counted, read_frame
 from ic_assets.activities.engine.report_flow import Flow
 from ic_assets.activities.engine.rules import percent
 from ic_assets.activities.engine.unrecognised import KINDS, unrecognised
-from ic_assets.resources.hubspot import masked
+from ic_assets.resources.hubspot_replies import masked
 
 _GROUPS, _LINES, REFERENCES = 40, 8, 10
 
