@@ -18,7 +18,6 @@ from ic_assets.activities.engine.rules import (
     derivative_rules,
     judge,
     master_rules,
-    push_rules,
     resolution_rules,
 )
 from ic_assets.activities.engine.schema_check import schema_problems
@@ -150,10 +149,6 @@ derivative_checks = [
     _checks(f"{activity.name}_checks", keys.derivative(activity), derivative_rules(activity))
     for activity in ACTIVITY_TYPES
 ]
-push_checks = [
-    _checks(f"{activity.name}_push_checks", keys.engagement(activity), push_rules(activity))
-    for activity in ACTIVITY_TYPES
-]
 ALL_CHECKS = [
     schema_is_complete,
     master_contract,
@@ -161,5 +156,4 @@ ALL_CHECKS = [
     resolution_checks,
     derivative_contract,
     *derivative_checks,
-    *push_checks,
 ]

@@ -13,7 +13,7 @@ from ic_assets.activities.partitions import csv_drops, months
 from ic_assets.activities.run_metadata import bar
 from ic_assets.core.failures import Refused
 from ic_assets.core.windows import month_key
-from ic_assets.resources.dagster_events import observe
+from ic_assets.resources.dagster_events import record
 from ic_assets.resources.dagster_resources import PostgresResource, Reporter
 
 DATA_VERSION_TAG = "dagster/data_version"
@@ -90,7 +90,7 @@ def ic_communication_landing(
     )
     reporter.finished("load", landed)
     version = {DATA_VERSION_TAG: info.content_sha256[:16]}
-    observe(
+    record(
         context, [dg.AssetObservation(keys.MONTHS, partition=month_key(month), tags=version) for month in landed.months]
     )
     with postgres.database.transaction() as connection:
