@@ -2,13 +2,13 @@
 
 from ic_assets.core.schema import run_file
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 
 
 def upgrade() -> None:
-    run_file("0016_mapping_up")
+    run_file("0017_mapping_up")
 
 
 def downgrade() -> None:
-    run_file("0016_mapping_down")
+    run_file("0017_mapping_down")
