@@ -41,8 +41,7 @@ def _spec(activity: ActivityType) -> dg.AssetSpec:
             "activities/derivatives/apply_parts",
             "activities/derivatives/rendered",
             "activities/derivatives/remove_departed",
-            "schema/views",
-            "schema/functions",
+            views=[f"staging.{activity.view}"],
             extra="".join(
                 [template_fingerprint(activity), *(file.path.read_text(encoding="utf-8") for file in _WORDS)]
             ),

@@ -28,9 +28,8 @@ from ic_assets.activities.engine.csv_drop import DropReader, inspect, inspect_be
 from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject
 from ic_assets.activities.engine.drop_folder import file_name
 from ic_assets.activities.engine.landing_fates import Fates, decide
-from ic_assets.activities.engine.slices import mark_changed
+from ic_assets.activities.engine.slices import mark_changed, wait_for_turn
 from ic_assets.activities.engine.stages import analyze
-from ic_assets.core import locks
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import column_list, statement
@@ -148,7 +147,7 @@ def land(
     key = drop_key(path, info.content_sha256)
 
     def once(connection: psycopg.Connection) -> Landed:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.LANDING,))
+        wait_for_turn(connection)
         before = connection.execute(
             "SELECT drop_key FROM staging.ic_drop WHERE content_sha256 = %s AND state = 'landed'",
             (info.content_sha256,),

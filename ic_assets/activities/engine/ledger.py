@@ -27,6 +27,7 @@ from ic_assets.core.failures import Unavailable
 from ic_assets.core.logs import log
 from ic_assets.core.sql import statement
 from ic_assets.resources.hubspot import Json, Portal, Problem, RequestRecord
+from ic_assets.resources.postgres import again_async
 
 _CONNECTIONS = 3
 # A client that vanished, or a connection that a firewall or a proxy dropped, shows within two minutes on both ends.
@@ -301,8 +302,13 @@ class Ledger:
     async def settle(self, object_type: str, outcomes: Sequence[Outcome], *, in_doubt: bool = False) -> None:
         """Writes outcomes of rows of one object type; the derivatives follow in the same transaction. ``in_doubt``: what
         was sent may come through once more within the pause."""
-        async with self.connection() as connection:
-            await self.settle_in(connection, object_type, outcomes, in_doubt=in_doubt)
+
+        async def once() -> None:
+            async with self.connection() as connection:
+                await self.settle_in(connection, object_type, outcomes, in_doubt=in_doubt)
+
+        # A stage that writes the same derivative rows may have them in another order.
+        await again_async("settle", once)
         if len(self.requests) > 50:
             await self.flush_requests()
 
