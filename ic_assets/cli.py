@@ -4,10 +4,12 @@ when one is called, so that ``--help`` is instant."""
 import functools
 import gc
 import inspect
+import io
 import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -454,8 +456,17 @@ def _show_defect(error: Exception) -> None:
     sys.stderr.write(mask("".join(traceback.format_exception(without_rows(error)))))
 
 
+def _ready_to_speak() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a character that a terminal cannot show ends no command
+            stream.reconfigure(errors="backslashreplace")
+    if not sys.warnoptions:  # libraries' warnings are for developers, and would bury the one line that counts
+        warnings.simplefilter("ignore")
+
+
 def main() -> None:
     """Exit codes: 0 done; 1 done, and a blocking check or some records failed; 2 refused, with one line that says why."""
+    _ready_to_speak()
     # Python's own answer to SIGTERM skips the clean-up, and the services would stay up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Imports make objects that stay: looking them through after each 700 takes half a second of Dagster's start.

@@ -41,7 +41,7 @@ def result(verdict: Verdict, asset: dg.AssetKey) -> dg.AssetCheckResult:
     if verdict.sample:
         metadata["sample"] = dg.MetadataValue.json(verdict.sample)
     if not verdict.passed:
-        metadata["what_to_do"] = dg.MetadataValue.text(verdict.rule.next_step)
+        metadata["what_to_do"] = dg.MetadataValue.text(verdict.next_step)
     return dg.AssetCheckResult(
         passed=verdict.passed,
         asset_key=asset,

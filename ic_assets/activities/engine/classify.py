@@ -49,7 +49,7 @@ class Classified:
 def classify(path: Path, settings: Settings) -> Classified:
     """Raises ``DropRefused`` for a file that the landing would refuse, ``Refused`` for a mapping that cannot stand."""
     mapping, found = Mapping(), Classified()
-    info = inspect(path)
+    info = inspect(path, settings.encoding)
     kinds: Counter[tuple[str, str, str, str, bool]] = Counter()
     reader = read(
         path,
@@ -61,6 +61,7 @@ def classify(path: Path, settings: Settings) -> Classified:
         end=at_midnight(partitions_end()),
         on_reject=lambda reject: found.rejected.update([reject.reason]),
         on_warning=lambda _warning: None,
+        keep_zero_ids=settings.keep_zero_ids,
     )
     for block in reader:
         for row in _rows(block, info):
