@@ -1,4 +1,4 @@
--- Takes back 0017_mapping_up.sql.
+-- Takes back 0019_mapping_up.sql.
 ALTER TABLE staging.ic_rule_file DROP COLUMN is_own;
 DROP TABLE staging.ic_priority_rule;
 DROP TABLE staging.ic_status_rule;

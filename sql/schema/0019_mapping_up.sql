@@ -1,7 +1,7 @@
 -- What the CRM's words mean, as data: the action beside the type, and directions, statuses and priorities. Each table
 -- holds one file of sql/activities, or of $IC_HOME, and is brought in line with it before a stage runs. The words are
 -- trimmed and in lower case; '(blank)' stands for no value, '*' for any that no other line names.
--- Run once by the schema migration 0017; 0017_mapping_down.sql takes it back. No parameters.
+-- Run once by the schema migration 0019; 0019_mapping_down.sql takes it back. No parameters.
 
 -- It takes the action as well now (functions.sql), and two of one name would leave a call with three arguments open.
 DROP FUNCTION IF EXISTS staging.classify_activity_type(text, text, bigint);

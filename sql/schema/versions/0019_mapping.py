@@ -2,13 +2,13 @@
 
 from ic_assets.core.schema import run_file
 
-revision = "0017"
-down_revision = "0016"
+revision = "0019"
+down_revision = "0018"
 
 
 def upgrade() -> None:
-    run_file("0017_mapping_up")
+    run_file("0019_mapping_up")
 
 
 def downgrade() -> None:
-    run_file("0017_mapping_down")
+    run_file("0019_mapping_down")
