@@ -282,6 +282,7 @@ def test_a_run_from_outside_can_name_no_file_no_database_no_approver_and_no_vari
             ("mode", "PushMode"),
             ("limit", "Int"),
             ("include_orphans", "Bool"),
+            ("overwrite_edits", "Bool"),
             ("all_months", "Bool"),
         )
     }
@@ -295,7 +296,13 @@ def test_a_run_from_outside_can_name_no_file_no_database_no_approver_and_no_vari
 def test_a_push_is_a_dry_run_unless_it_is_told_otherwise(definitions: dg.Definitions) -> None:
     schema = definitions.resolve_job_def("push_to_hubspot").run_config_schema
     config = process_config(schema.config_type, {}).value["ops"]["hubspot_engagements"]["config"]  # type: ignore[index]
-    assert config == {"mode": "dry-run", "limit": None, "include_orphans": False, "all_months": False}
+    assert config == {
+        "mode": "dry-run",
+        "limit": None,
+        "include_orphans": False,
+        "overwrite_edits": False,
+        "all_months": False,
+    }
 
 
 def test_months_run_from_the_start_to_24_months_past_the_current_one() -> None:
@@ -397,7 +404,7 @@ def test_an_edited_template_statement_or_classification_marks_exactly_what_rests
 
     before = versions()
     edit("templates/hubspot/calls.json.j2", "{{ call_notes | html }}", "{{ call_title | html }}")
-    edit("sql/activities/classification.csv", "voip,calls", "voip,notes")
+    edit("sql/activities/classification.csv", "voip,*,calls", "voip,*,notes")
     first = versions()
     edit("sql/activities/derivatives/apply.sql", "MERGE INTO", "MERGE  INTO")
     edit("sql/activities/resolution/apply.sql", "UPDATE staging", "UPDATE  staging")
