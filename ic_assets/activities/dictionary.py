@@ -50,7 +50,7 @@ TABLES = {
     "staging.v_ic_communication_normalised": "One communication with what several types need of it, worked out once.",
     "staging.v_ic_derivative_coverage": "One activity type: derivative rows beside master rows.",
     "staging.v_ic_month_ready": "One month and stage that stands at what the master holds; the gates judge these.",
-    "staging.v_ic_communication_people": "One communication with several people: the records and addresses of the further ones.",
+    "staging.v_ic_communication_people": "One communication with several people: records and addresses of the further ones.",
     "staging.v_ic_party_reference": "One reference of a communication beyond those of its master row.",
     "staging.v_ic_push_status": "One communication and where its push stands in the portal that was pushed to last.",
     **{f"staging.{a.view}": f"The mapping rules of {a.name}: one communication each." for a in ACTIVITY_TYPES},
