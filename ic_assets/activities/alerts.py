@@ -14,9 +14,11 @@ import httpx
 from dagster import AssetCheckEvaluation, DagsterEventType
 from tenacity import Retrying, retry_if_result, stop_after_attempt, stop_after_delay, wait_exponential
 
-from ic_assets.core.failures import Refused, Unavailable
+from ic_assets.core.failures import DropRefused, Unavailable
 from ic_assets.core.logs import MARK
 from ic_assets.core.settings import Alerts
+from ic_assets.operations import run_errors
+from ic_assets.operations.sensors import ATTEMPT_TAG
 from ic_assets.resources.hubspot import masked
 
 # A tick may have five runs to tell of, and Dagster ends it after 60 s.
@@ -29,6 +31,7 @@ _HISTORY = 50
 _LOG_LINES, _LOG_LENGTH, _LOG_EVENTS = 5, 300, 500
 
 _AGAIN = {
+    "inspect_drop": "Mend what the message names, then drop the file again.",
     "land_drop": "Mend what the message names, then drop the file again.",
     "bring_months_up_to_date": "Mend the cause; `ic-assets load` then goes on where this stopped.",
     "push_to_hubspot": "Mend the cause, then push again with the same command: nothing is sent twice.",
@@ -46,6 +49,9 @@ _AGAIN = {
     "that stays red at the same figure is posted once.",
 )
 def failed_runs(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+    number, most = _number(context.dagster_run)
+    if 1 < number < most:
+        return None  # told at the first attempt, and at the last
     failed = _failed(context)
     news = [evaluation for evaluation in failed if _is_news(context, evaluation)]
     red = [evaluation for evaluation in failed if evaluation.blocking]
@@ -89,7 +95,11 @@ def alert(
     run = context.dagster_run
     findings = [_finding(evaluation) for evaluation in checks]
     stopped_by_check = any(evaluation.blocking for evaluation in checks)
-    error = None if event == "checks_failed" or stopped_by_check else masked(_error(context))
+    error = (
+        None
+        if event == "checks_failed" or stopped_by_check
+        else masked(run_errors.reason(context.instance, run.run_id))
+    )
     what = _what(run)
     fields = {
         "event": event,
@@ -101,12 +111,28 @@ def alert(
         "error": error,
         "checks": findings,
         "log": _last_lines(context),
-        "next_step": findings[0]["next_step"]
-        if findings
-        else _AGAIN.get(run.job_name, "Mend the cause and run it again."),
+        "next_step": findings[0]["next_step"] if findings else _next_step(context, run),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return {"text": html.escape("\n".join(_lines(what, event, fields)), quote=False), **fields}
+
+
+def _next_step(context: dg.RunStatusSensorContext, run: dg.DagsterRun) -> str:
+    """What a person has to do, which is nothing while a sensor tries again by itself."""
+    again = _AGAIN.get(run.job_name, "Mend the cause and run it again.")
+    number, most = _number(run)
+    is_final = any(error.cls_name == DropRefused.__name__ for error in run_errors.causes(context.instance, run.run_id))
+    if not most or is_final:
+        return again
+    if number < most:
+        return f"It is tried again by itself, up to {most} times; `ic-assets status` says how it stands."
+    return f"Given up after {most} attempts. {again}"
+
+
+def _number(run: dg.DagsterRun) -> tuple[int, int]:
+    """The number of a sensor's attempt and of how many; zeros for a run that a person started."""
+    number, _, most = run.tags.get(ATTEMPT_TAG, "").partition(" of ")
+    return (int(number), int(most)) if number.isdigit() and most.isdigit() else (0, 0)
 
 
 def _lines(what: str, event: str, fields: dict[str, Any]) -> Iterator[str]:
@@ -130,6 +156,8 @@ def _what(run: dg.DagsterRun) -> str:
     name = "materialization" if run.job_name.startswith("__") else run.job_name
     if run.job_name == "land_drop":
         return f"{name} of {run.tags.get('dagster/partition', 'a drop')}"
+    if "file" in run.tags:
+        return f"{name} of {run.tags['file']}"
     return f"{name} of {months}" if months else name
 
 
@@ -182,21 +210,6 @@ def _finding(evaluation: AssetCheckEvaluation) -> dict[str, Any]:
     }
 
 
-def _error(context: dg.RunStatusSensorContext) -> str:
-    """Why the run failed, in one line. An exception that this project did not word is named and not quoted: its message
-    may hold values of the data."""
-    failure = context.for_run_failure()
-    events = [*failure.get_step_failure_events(), failure.failure_event]
-    errors = [error for event in events for error in _causes(getattr(event.event_specific_data, "error", None))]
-    worded = {"Failure", *(cls.__name__ for cls in _family(Refused))}
-    for error in errors:
-        if error.cls_name in worded:
-            return " ".join((error.message.partition(": ")[2] or error.message).split())
-    if errors:
-        return f"{errors[-1].cls_name}; the run's log has the rest."
-    return " ".join((failure.failure_event.message or "The run failed.").split())
-
-
 def _last_lines(context: dg.RunStatusSensorContext) -> list[str]:
     """The last lines that the work wrote to the run's log (``core/logs``), oldest first. They hold no content of rows."""
     newest = context.instance.get_records_for_run(
@@ -205,18 +218,6 @@ def _last_lines(context: dg.RunStatusSensorContext) -> list[str]:
     words = (record.event_log_entry.user_message for record in newest if not record.event_log_entry.dagster_event)
     lines = [masked(" ".join(line.split()))[:_LOG_LENGTH] for line in words if line.startswith(MARK)]
     return lines[:_LOG_LINES][::-1]
-
-
-def _family(cls: type[Exception]) -> Iterator[type[Exception]]:
-    yield cls
-    for subclass in cls.__subclasses__():
-        yield from _family(subclass)
-
-
-def _causes(error: Any) -> Iterator[Any]:
-    while error is not None:
-        yield error
-        error = error.cause
 
 
 def post(url: str, body: dict[str, Any]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.inspection import inspect_drop
 
 # Landing reads a file and the reports write files: with distributed steps (IC_EXECUTOR) these two stay where the run is.
 land_drop = dg.define_asset_job(
@@ -33,4 +36,4 @@ refresh_reports = dg.define_asset_job(
     selection=dg.AssetSelection.assets(keys.DATA_QUALITY, keys.PUSH_COMPLETION),
     description="Writes both reports.",
 )
-JOBS = [land_drop, bring_months_up_to_date, push_to_hubspot, refresh_reports]
+JOBS: list[Any] = [inspect_drop, land_drop, bring_months_up_to_date, push_to_hubspot, refresh_reports]

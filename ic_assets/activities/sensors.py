@@ -1,23 +1,22 @@
 """What starts by itself: new files land, and the months that they, a reconciliation or the classification put out of
-date are brought up to date. Nothing is pushed to HubSpot unless someone switches the schedule on."""
+date are brought up to date. Nothing is pushed to HubSpot unless someone switches the schedule on.
 
-import contextlib
-import hashlib
+Each sensor says what is not done; ``operations.sensors`` says what of it may start."""
+
 import json
 import time
 from collections.abc import Sequence
-from datetime import date
-from pathlib import Path
-from typing import Any
+from datetime import date, timedelta
 
 import dagster as dg
 import psycopg
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import classification, slices
+from ic_assets.activities.engine import classification, drop_folder, slices
 from ic_assets.activities.engine.approval import Scope, require
-from ic_assets.activities.engine.drop_file import BLOCK_BYTES, DropFile
-from ic_assets.activities.engine.landing import drop_key
+from ic_assets.activities.engine.drop_folder import File, LookedInto
+from ic_assets.activities.engine.rules import judge
+from ic_assets.activities.inspection import inspect_drop
 from ic_assets.activities.jobs import bring_months_up_to_date, land_drop, push_to_hubspot
 from ic_assets.activities.partitions import csv_drops
 from ic_assets.core import locks
@@ -25,90 +24,123 @@ from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 from ic_assets.core.windows import month_key
+from ic_assets.operations.attempts import Work
+from ic_assets.operations.sensors import Turn, turn, unfinished
 from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource
 
-# A file counts as complete when nobody wrote to it for so long and two looks found it the same.
-_QUIET_SECONDS = 3.0
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
+# Looks into files at a time: two of gigabytes leave the place of a landing free (dagster.yaml).
+_LOOKS = 2
+# Of rows with equal dates the later drop wins, so a file waits for an older one that is looked into; not for long, since
+# that may be of any size.
+_PATIENCE = timedelta(seconds=60)
+# A tick has 60 seconds. Whoever waits longer for a lock comes back with the next one.
+_LOCK_TIMEOUT = "10s"
 
 
 @dg.sensor(
-    job=land_drop,
+    jobs=[inspect_drop, land_drop],
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Lands each new file of the drop folder (IC_DROP_DIR), oldest first, one after the other.",
+    description="Looks into each new file of the drop folder (IC_DROP_DIR) and lands it, oldest first, one after the other. "
+    "A file whose run failed is tried again; one that is put back, touched or replaced begins anew.",
 )
 def csv_drop(context: dg.SensorEvaluationContext, postgres: PostgresResource) -> dg.SensorResult:
-    """The cursor holds size, modification time and whether it was dealt with, for each file of the folder."""
-    before: dict[str, list[Any]] = json.loads(context.cursor or "{}")
-    now: dict[str, list[Any]] = {}
-    waiting: list[tuple[Path, Any]] = []
-    for path, stat in _files(Settings.from_env().drop_dir):
-        known = before.get(path.name)
-        same = known is not None and known[:2] == [stat.st_size, stat.st_mtime_ns]
-        now[path.name] = [stat.st_size, stat.st_mtime_ns, bool(same and known and known[2])]
-        if same and not now[path.name][2] and time.time() - stat.st_mtime > _QUIET_SECONDS:
-            waiting.append((path, stat))
-    if context.instance.get_runs_count(dg.RunsFilter(job_name=land_drop.name, statuses=_UNFINISHED)):
-        return dg.SensorResult(skip_reason="A drop is landing; the next one follows.", cursor=json.dumps(now))
-    for path, stat in waiting:
-        now[path.name][2] = True
-        sha256 = _digest(context, path, stat)
-        with postgres.database.transaction() as connection:
-            if _has_landed(connection, sha256):
-                context.log.info(f"{path.name}: the same content has landed before; nothing to load.")
-                continue
-        key = drop_key(path, sha256)
-        return dg.SensorResult(
-            run_requests=[
-                dg.RunRequest(
-                    run_key=f"{key}:{stat.st_mtime_ns}",
-                    partition_key=key,
-                )
-            ],
-            dynamic_partitions_requests=[csv_drops.build_add_request([key])],
-            cursor=json.dumps(now),
+    """The cursor holds what the last look at the folder saw, by name: a file is complete when two looks are equal. What is
+    to be done is in the database."""
+    before = json.loads(context.cursor or "{}")
+    found = drop_folder.listing(Settings.from_env().drop_dir)
+    cursor = json.dumps({file.name: file.state for file in found.files})
+    unready = {
+        file.name: why
+        for file in found.files
+        if (
+            why := file.unready(time.time()) or (None if before.get(file.name) == file.state else "seen first just now")
         )
-    return dg.SensorResult(skip_reason="No new complete file in the drop folder.", cursor=json.dumps(now))
+    }
+    landing = unfinished(context.instance, land_drop.name)
+    unfinished(context.instance, inspect_drop.name)
+    requests: list[dg.RunRequest] = []
+    with postgres.database.transaction() as connection:
+        known = drop_folder.looked_into(connection, found.files)
+        open_files = {_work(file, known): file for file in found.files if _is_open(file, known)}
+        state = turn(context, connection, csv_drop.name, list(open_files))
+        ready = {work: open_files[work] for work in state.due if open_files[work].name not in unready}
+        looks = {work: file for work, file in ready.items() if file.name not in known}
+        places = _LOOKS - sum(1 for name in state.under_way if name not in known)
+        looks = dict(sorted(looks.items(), key=lambda item: item[1].identity.size)[: max(places, 0)])
+        requests += [_look(connection, state, work, file) for work, file in looks.items()]
+        landable = [work for work in ready if open_files[work].name in known]
+        if landable and not landing and not _waits_for_older(open_files[landable[0]], open_files, looks, state):
+            requests.append(_landing(connection, state, landable[0], known[open_files[landable[0]].name]))
+    waiting = {name: why for name, why in unready.items() if any(file.name == name for file in open_files.values())}
+    refused = {name: looked.refused for name, looked in known.items() if looked.refused and not looked.is_settled}
+    return dg.SensorResult(
+        run_requests=requests,
+        dynamic_partitions_requests=[
+            csv_drops.build_add_request([str(request.partition_key)]) for request in requests if request.partition_key
+        ],
+        skip_reason=None if requests else _nothing_to_land(bool(landing), waiting, state, refused, found.left_alone),
+        cursor=cursor,
+    )
 
 
-def _digest(context: dg.SensorEvaluationContext, path: Path, stat: Any) -> str:
-    try:
-        with DropFile(path) as file:
-            while file.read(BLOCK_BYTES):
-                pass
-            return file.content_sha256
-    except Refused as refusal:
-        # The run says the same, where people look for it.
-        context.log.warning(str(refusal))
-        return hashlib.sha256(f"{path.name}{stat.st_size}{stat.st_mtime_ns}".encode()).hexdigest()
+def _is_open(file: File, known: dict[str, LookedInto]) -> bool:
+    looked = known.get(file.name)
+    return looked is None or not (looked.is_settled or looked.refused)
 
 
-def _files(folder: Path) -> list[tuple[Path, Any]]:
-    """Candidates, oldest modification first, then by name."""
-    if not folder.is_dir():
-        return []
-    found = []
-    for path in folder.iterdir():
-        if path.name.startswith(".") or path.suffix in (".part", ".tmp"):
-            continue
-        # A file may vanish between the listing and this look; the next tick sees what is there.
-        with contextlib.suppress(OSError):
-            if path.is_file():
-                found.append((path, path.stat()))
-    return sorted(found, key=lambda item: (item[1].st_mtime_ns, item[0].name))
+def _work(file: File, known: dict[str, LookedInto]) -> Work:
+    return Work(file.name, f"{'land' if file.name in known else 'look'} {file.state}")
 
 
-def _has_landed(connection: psycopg.Connection, sha256: str) -> bool:
-    row = connection.execute(
-        "SELECT 1 FROM staging.ic_drop WHERE content_sha256 = %s AND state = 'landed'", (sha256,)
-    ).fetchone()
-    return row is not None
+def _look(connection: psycopg.Connection, state: Turn, work: Work, file: File) -> dg.RunRequest:
+    run_key, tags = state.start(connection, [work], f"look:{file.name}")
+    return dg.RunRequest(
+        run_key=run_key,
+        job_name=inspect_drop.name,
+        run_config={"ops": {"look_into_file": {"config": {"name": file.name}}}},
+        tags={**tags, "file": file.name},
+    )
+
+
+def _landing(connection: psycopg.Connection, state: Turn, work: Work, looked: LookedInto) -> dg.RunRequest:
+    run_key, tags = state.start(connection, [work], f"land:{looked.drop_key}")
+    return dg.RunRequest(run_key=run_key, job_name=land_drop.name, partition_key=looked.drop_key, tags=tags)
+
+
+def _waits_for_older(file: File, open_files: dict[Work, File], looks: dict[Work, File], state: Turn) -> bool:
+    """Whether an older file is just being looked into for the first time."""
+    for work, other in open_files.items():
+        if other is file:
+            return False
+        attempt = state.under_way.get(work.subject)
+        if work in looks and state.due[work] == 1:
+            return True
+        if attempt and attempt.attempts == 1 and attempt.age < _PATIENCE:
+            return True
+    return False
+
+
+def _nothing_to_land(
+    landing: bool, unready: dict[str, str], state: Turn, refused: dict[str, str], left_alone: dict[str, str]
+) -> str:
+    parts = [
+        "A drop is landing; the next one follows." if landing else "No new complete file in the drop folder.",
+        _listed("Waiting", unready),
+        _listed("Under way", {name: str(attempt) for name, attempt in state.under_way.items()}),
+        _listed("Tried again later", {name: str(attempt) for name, attempt in state.waiting.items()}),
+        _listed("Given up", {name: str(attempt) for name, attempt in state.given_up.items()} | refused),
+        _listed("Left alone", left_alone),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _listed(title: str, found: dict[str, str], most: int = 5) -> str:
+    """``Title: name (why), name (why) and 3 more.``; empty for nothing."""
+    if not found:
+        return ""
+    names = ", ".join(f"{name} ({why.rstrip('.')})" for name, why in list(found.items())[:most])
+    return f"{title}: {names}{f' and {len(found) - most} more' if len(found) > most else ''}."
 
 
 def _months_sensor(name: str, causes: Sequence[str], description: str) -> dg.SensorDefinition:
@@ -120,28 +152,66 @@ def _months_sensor(name: str, causes: Sequence[str], description: str) -> dg.Sen
         description=description,
     )
     def months(context: dg.SensorEvaluationContext, postgres: PostgresResource) -> dg.SensorResult | dg.SkipReason:
-        if context.instance.get_runs_count(dg.RunsFilter(job_name=bring_months_up_to_date.name, statuses=_UNFINISHED)):
+        if unfinished(context.instance, bring_months_up_to_date.name):
             return dg.SkipReason("Months are being brought up to date.")
         with postgres.database.transaction() as connection:
+            classification.sync_classification(connection)
+        with postgres.database.transaction() as connection:
+            connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
             free = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (locks.LOAD,)).fetchone()
             if not (free and free[0]):
                 return dg.SkipReason("`ic-assets load` is at work and brings its months up to date itself.")
-            classification.sync_classification(connection)
-            waiting = [row for row in slices.out_of_date(connection) if row[2] in causes]
-        if not waiting:
-            return dg.SkipReason("Every month is up to date.")
-        numbers = {month: number for month, number, _ in waiting}
-        return dg.SensorResult(run_requests=[_request(window, numbers) for window in slices.windows(numbers)])
+            problem = classification.problem(connection)
+            numbers, behind_gate = _not_done(connection, causes)
+            works = {Work(f"{month:%Y-%m}", cause): month for month, cause in numbers.items()}
+            state = turn(context, connection, name, list(works))
+            due = {works[work]: work for work in state.due}
+            # A bridge must not lead over months that are not to run now.
+            bridge = 3 if len(due) == len(works) else 0
+            requests = [
+                _request(connection, state, window, [due[month] for month in window.months if month in due])
+                for window in slices.windows(due, bridge)
+            ]
+        if requests:
+            return dg.SensorResult(run_requests=requests)
+        parts = [
+            "Every month is up to date." if not numbers and not behind_gate else "No month may start now.",
+            behind_gate,
+            _listed("Under way", {subject: str(attempt) for subject, attempt in state.under_way.items()}),
+            _listed("Tried again later", {subject: str(attempt) for subject, attempt in state.waiting.items()}),
+            _listed("Given up", {subject: str(attempt) for subject, attempt in state.given_up.items()}),
+            problem or "",
+        ]
+        return dg.SkipReason(" ".join(part for part in parts if part))
 
     return months
 
 
-def _request(window: slices.Window, numbers: dict[date, int]) -> dg.RunRequest:
-    """One run for the window. The same state is asked for once: a gate that stays red does not start it again."""
-    state = repr(sorted((month, number) for month, number in numbers.items() if month in window.months))
-    return dg.RunRequest(
-        run_key=f"{window.start}:{hashlib.sha256(state.encode()).hexdigest()[:16]}", tags=range_tags(window)
-    )
+def _not_done(connection: psycopg.Connection, causes: Sequence[str]) -> tuple[dict[date, str], str]:
+    """Months that a run can bring forward, with the state that asks for it, and a sentence about those that a red gate
+    keeps where they are: they start when it turns green, whatever turned it."""
+    early = {month for month, _, _ in slices.out_of_date(connection, (slices.MASTER, slices.RESOLVED))}
+    waiting = [(month, number) for month, number, cause in slices.out_of_date(connection) if cause in causes]
+    behind = [(month, number) for month, number in waiting if month not in early]
+    red = _red_gates(connection) if behind else []
+    if red:
+        waiting = [(month, number) for month, number in waiting if month in early]
+    told = f"{len(behind)} months wait for a gate: {', '.join(red)}." if red else ""
+    return {month: f"{number} {'master' if month in early else 'derivatives'}" for month, number in waiting}, told
+
+
+def _red_gates(connection: psycopg.Connection) -> list[str]:
+    """What a run of months would stop at, before the derivatives."""
+    before = (slices.MASTER, slices.RESOLVED)
+    wanted = judge(connection, want=lambda rule: rule.blocking and rule.on in before, recount=False, keeps=False)
+    return [verdict.rule.name for verdict in wanted if not verdict.passed]
+
+
+def _request(
+    connection: psycopg.Connection, state: Turn, window: slices.Window, works: Sequence[Work]
+) -> dg.RunRequest:
+    run_key, tags = state.start(connection, works, f"{window.start}")
+    return dg.RunRequest(run_key=run_key, tags={**range_tags(window), **tags})
 
 
 def range_tags(window: slices.Window) -> dict[str, str]:

@@ -80,6 +80,8 @@ def bring_up_to_date(work: Session, months: tuple[date, date] | None = None) -> 
     how many there were and the blocking checks that failed."""
     with work.database.transaction() as connection:
         classification.sync_classification(connection)
+        if problem := classification.problem(connection):
+            say(problem)
         waiting = {month for month, _, _ in slices.out_of_date(connection)}
     if months:
         waiting |= set(slices.Window(months[0], slices.next_month(months[1])).months)

@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 
+from ic_assets.activities.engine import classification, not_done
 from ic_assets.activities.engine.rules import judge
 from ic_assets.activities.engine.slices import out_of_date
 from ic_assets.commands.looking import looking
@@ -20,10 +21,17 @@ _EMPTY: dict[str, Any] = {
     "types": [],
     "months_out_of_date": [],
     "out_of_date_by_cause": {},
+    "months_failed": [],
+    "files_waiting": [],
+    "files_given_up": [],
+    "files_left_alone": [],
+    "rules_not_applied": [],
     "gates": [],
     "portal_id": None,
     "hubspot": {},
 }
+# More are in the JSON.
+_MOST_SHOWN = 10
 _RESOLUTION_GATES = {"contacts_resolved", "companies_resolved", "deals_resolved", "orphans"}
 
 
@@ -32,7 +40,7 @@ def status(*, as_json: bool) -> int:
     settings = Settings.from_env()
     try:
         with looking(settings) as connection:
-            found = _found(connection)
+            found = {**_found(connection), **_not_done(connection, settings)}
     except NothingYet:
         found = _EMPTY
     found = {**found, "next": _next(found)}
@@ -41,6 +49,15 @@ def status(*, as_json: bool) -> int:
     else:
         _show(found)
     return 0 if all(gate["passed"] for gate in found["gates"]) else 1
+
+
+def _not_done(connection: psycopg.Connection, settings: Settings) -> dict[str, Any]:
+    problems = [classification.problem(connection)]
+    return {
+        **not_done.files(connection, settings.drop_dir),
+        "months_failed": not_done.months(connection),
+        "rules_not_applied": [problem for problem in problems if problem],
+    }
 
 
 def _found(connection: psycopg.Connection) -> dict[str, Any]:
@@ -85,6 +102,7 @@ def _show(found: dict[str, Any]) -> None:
     out.print(
         table("Activities", [c.replace("_", " ") for c in columns], [[r[c] for c in columns] for r in found["types"]])
     )
+    _show_not_done(found)
     if not found["drops_landed"]:
         out.print(found["next"])
         return
@@ -112,6 +130,25 @@ def _show(found: dict[str, Any]) -> None:
     else:
         out.print("HubSpot: nothing was pushed yet.")
     out.print(f"Next: {found['next']}")
+
+
+def _show_not_done(found: dict[str, Any]) -> None:
+    """Names are those of files: shown as they are, and few."""
+    for title, name, key in (
+        ("In the drop folder, waiting", "file", "files_waiting"),
+        ("In the drop folder, given up until the file is mended and put back", "file", "files_given_up"),
+        ("In the drop folder, left alone", "file", "files_left_alone"),
+        ("Months that failed", "month", "months_failed"),
+    ):
+        lines = [f"  {one[name]}: {one['why']}" for one in found[key]]
+        if lines:
+            out.print(f"{title}:")
+        for line in lines[:_MOST_SHOWN]:
+            out.print(line, markup=False)
+        if len(lines) > _MOST_SHOWN:
+            out.print(f"  and {len(lines) - _MOST_SHOWN} more")
+    for problem in found["rules_not_applied"]:
+        out.print(f"Not applied: {problem}", markup=False)
 
 
 def _next(found: dict[str, Any]) -> str:

@@ -44,7 +44,8 @@ _STOP_SECONDS = 15.0
 # the command died, ends the process group that it leads and the children are in.
 _GATE = "trap '' TERM INT HUP; read -r _; kill -TERM 0; sleep 15; kill -KILL 0"
 
-# One landing at a time decides the fate of rows; one push at a time keeps the order of a record's changes.
+# One landing at a time decides the fate of rows; one push at a time keeps the order of a record's changes. Looks into new
+# files have places of their own: two of gigabytes keep nothing else waiting.
 _YAML = """\
 # Written by ic-assets; a change here is overwritten. Set DAGSTER_HOME to use settings of your own.
 storage:
@@ -59,6 +60,8 @@ concurrency:
     tag_concurrency_limits:
       - key: ic_assets/landing
         limit: 1
+      - key: ic_assets/looking
+        limit: 2
   pools:
     default_limit: 1
 run_monitoring:
@@ -149,7 +152,7 @@ def dagster_home(settings: Settings) -> Path:
     if theirs and Path(theirs) != ours:
         return Path(theirs)
     text = _YAML.format(
-        home=json.dumps(str(settings.home), ensure_ascii=False), runs=max(2, min(4, os.cpu_count() or 2))
+        home=json.dumps(str(settings.home), ensure_ascii=False), runs=2 + max(2, min(4, os.cpu_count() or 2))
     )
     path = ours / "dagster.yaml"
     try:

@@ -96,7 +96,17 @@ def running(settings: Settings) -> Services | None:
 
 def process_name() -> str:
     """The name under which this process is connected to Dagster's database, on whatever machine it is."""
-    return f"{PROGRAM}-{platform.node()[:36]}-{os.getpid()}"  # PostgreSQL cuts it off after 63 bytes
+    return f"{_processes()}{os.getpid()}"
+
+
+def process_of(name: str) -> int | None:
+    """The process with this name, when it is one of this machine."""
+    number = name.removeprefix(_processes())
+    return int(number) if number != name and number.isdigit() else None
+
+
+def _processes() -> str:
+    return f"{PROGRAM}-{platform.node()[:36]}-"  # PostgreSQL cuts the whole off after 63 bytes
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

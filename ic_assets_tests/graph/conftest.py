@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,25 @@ class Graph:
         }
         return self._run("bring_months_up_to_date", must=must, tags=tags)
 
-    def _run(self, job: str, *, must: bool, **options: Any) -> dg.ExecuteInProcessResult:
+    def run_request(
+        self, sensor: dg.SensorDefinition, request: dg.RunRequest, *, must: bool
+    ) -> dg.ExecuteInProcessResult:
+        """As the daemon launches it, in this process."""
+        self.reporter.file = None
+        return self._run(
+            request.job_name or sensor.job_name,
+            must=must,
+            config=request.run_config,
+            partition_key=request.partition_key,
+            tags={**request.tags, "dagster/run_key": str(request.run_key)},
+        )
+
+    def _run(
+        self, job: str, *, must: bool, config: Mapping[str, Any] | None = None, **options: Any
+    ) -> dg.ExecuteInProcessResult:
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         result = self.definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance, raise_on_error=must, run_config=quiet, **options
+            instance=self.instance, raise_on_error=must, run_config={**(config or {}), **quiet}, **options
         )
         assert result.success or not must, [c for c in result.get_asset_check_evaluations() if not c.passed]
         return result
@@ -72,6 +87,60 @@ class Graph:
             " WHERE coalesce(d.change_number, 0) < m.change_number ORDER BY 1"
         )
         return [f"{month:%Y-%m}" for (month,) in rows]
+
+
+class Ticks:
+    """A sensor tick after tick: the cursor goes from one to the next, as the daemon hands it on."""
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        self.graph = graph
+        self.sensor = graph.definitions.resolve_sensor_def(name)
+        self.cursor: str | None = None
+
+    def tick(self) -> list[dg.RunRequest]:
+        with dg.build_sensor_context(
+            instance=self.graph.instance,
+            cursor=self.cursor,
+            resources={"postgres": self.graph.postgres},
+            definitions=self.graph.definitions,
+        ) as context:
+            # Not evaluate_tick: with an instance in memory that does not see partitions which the tick itself adds.
+            found = self.sensor(context)
+        if isinstance(found, dg.SkipReason):
+            self.skipped = found.skip_message
+            return []
+        assert isinstance(found, dg.SensorResult)
+        self.cursor = found.cursor or self.cursor
+        self.skipped = found.skip_reason and found.skip_reason.skip_message
+        for request in found.dynamic_partitions_requests or []:
+            self.graph.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
+        return list(found.run_requests or [])
+
+    def asked(self) -> list[str]:
+        """``look a.csv`` and ``land a.csv``: what the tick asks for."""
+        return [asked_for(request) for request in self.tick()]
+
+    def run(self, request: dg.RunRequest, *, must: bool = True) -> dg.ExecuteInProcessResult:
+        """The run of a request, in this process."""
+        return self.graph.run_request(self.sensor, request, must=must)
+
+    def settle(self, most: int = 20) -> list[str]:
+        """Ticks and runs what they ask for until a tick asks for nothing, and returns what that was."""
+        done: list[str] = []
+        for _ in range(most):
+            requests = self.tick()
+            if not requests:
+                return done
+            for request in requests:
+                done.append(asked_for(request))
+                self.run(request, must=False)
+        raise AssertionError(f"no end: {done}")
+
+
+def asked_for(request: dg.RunRequest) -> str:
+    if request.partition_key:
+        return f"land {str(request.partition_key).rpartition('@')[0]}"
+    return f"look {request.tags['file']}"
 
 
 def digest(path: Path) -> str:

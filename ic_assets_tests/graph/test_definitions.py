@@ -240,6 +240,7 @@ def test_sensors_run_by_default_and_nothing_is_pushed_until_someone_switches_the
         "nightly_push": "STOPPED"
     }
     assert {target.job_name for sensor in repository.sensor_defs for target in sensor.targets} == {
+        "inspect_drop",
         "land_drop",
         "bring_months_up_to_date",
     }

@@ -51,6 +51,11 @@ def sync_classification(connection: psycopg.Connection) -> list[str]:
     return changed
 
 
+def problem(connection: psycopg.Connection) -> str | None:
+    """Why the file as it is now is not going to be applied, in one line for people. Changes nothing."""
+    return rules_data.problem(connection, CLASSIFICATION)
+
+
 def _write(connection: psycopg.Connection, rows: Sequence[Classified]) -> list[str]:
     standing = {
         row[0]: row

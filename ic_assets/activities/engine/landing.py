@@ -23,9 +23,10 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.contract import COLUMNS
-from ic_assets.activities.engine import refill
+from ic_assets.activities.engine import drop_folder, refill
 from ic_assets.activities.engine.csv_drop import DropReader, inspect, inspect_beside, raw_rows, read
 from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject
+from ic_assets.activities.engine.drop_folder import file_name
 from ic_assets.activities.engine.landing_fates import Fates, decide
 from ic_assets.activities.engine.slices import mark_changed
 from ic_assets.activities.engine.stages import analyze
@@ -102,11 +103,6 @@ def drop_key(path: Path, content_sha256: str) -> str:
     return f"{name}@{content_sha256[:8]}"
 
 
-def file_name(path: Path) -> str:
-    """The name as text that PostgreSQL can hold: bytes that are no UTF-8 are escaped."""
-    return path.name.encode("utf-8", "backslashreplace").decode()
-
-
 def inspected(path: Path) -> DropInfo:
     """``inspect``, once for a file that stays as it is: a command names the drop before its run lands it."""
     try:
@@ -157,9 +153,13 @@ def land(
             "SELECT drop_key FROM staging.ic_drop WHERE content_sha256 = %s AND state = 'landed'",
             (info.content_sha256,),
         ).fetchone()
-        if before:
-            return Landed(before[0], file_name(path), already_landed=True)
-        return _Landing(connection, settings, path, info, key, progress).run()
+        landed = (
+            Landed(before[0], file_name(path), already_landed=True)
+            if before
+            else _Landing(connection, settings, path, info, key, progress).run()
+        )
+        drop_folder.remember(connection, file_name(path), info.identity, drop_key=key, is_settled=True)
+        return landed
 
     try:
         return database.repeated("landing", once)
@@ -169,6 +169,7 @@ def land(
                 statement("activities/landing/refuse"),
                 {**_description(path, info, key), "error_message": str(refusal)},
             )
+            drop_folder.remember(connection, file_name(path), info.identity, drop_key=key, refused=str(refusal))
         raise
 
 
