@@ -1,8 +1,8 @@
 -- Takes up to row_limit rows of one object type and action for one worker and commits the intent with the
 -- hash of what will be sent. Rows whose payload is not in staging now stay pending. A removal waits until
--- the communication's new record stands. sent_hash becomes the zero uuid when an earlier attempt, never
--- answered, sent something else: a record found later may then hold either. Grain: one ledger row. {table}:
--- the derivative table of object_type. Parameters: portal_id, object_type, action, types, month_start,
+-- the communication's new record stands, unless the source deleted it. sent_hash becomes the zero uuid when an
+-- earlier attempt, never answered, sent something else: a record found later may then hold either. Grain: one ledger
+-- row. {table}: the derivative table of object_type. Parameters: portal_id, object_type, action, types, month_start,
 -- month_end (excluded), after_id, row_limit, worker. Index: push_ledger_pending.
 WITH picked AS (
     SELECT
@@ -35,6 +35,11 @@ WITH picked AS (
         AND (
             l.action <> 'remove'
             OR l.part > 1
+            OR EXISTS (
+                SELECT 1
+                FROM staging.ic_deleted_communication AS gone
+                WHERE gone.comm_communicationid = l.communication_id
+            )
             OR EXISTS (
                 SELECT 1
                 FROM hubspot.push_ledger AS successor
