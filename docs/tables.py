@@ -14,6 +14,7 @@ import psycopg
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.dictionary import described, origins
 from ic_assets.activities.engine.classification import CLASSIFICATION
+from ic_assets.activities.lookups import lookups
 from ic_assets.core import schema
 from ic_assets.core.catalog import Catalog, Column, Table
 from ic_assets.core.erd import graphml, mermaid, png
@@ -68,6 +69,7 @@ def dictionary(catalog: Catalog) -> str:
         "",
         "Written from the database's catalog by `make docs`. How the tables hang together: [erd.md](erd.md).",
         "PK: primary key. UK: unique. FK: foreign key. Times without a zone are the legacy system's local time.",
+        "An index finds what stands beside it by its condition, with values for `:id`, `:since` and the like.",
         "",
     ]
     made_of = origins()
@@ -98,6 +100,11 @@ def _table_lines(table: Table, catalog: Catalog, made_of: dict[str, str]) -> lis
     lines.append("")
     if table.checks:
         lines += [*(f"- `{check}`" for check in table.checks), ""]
+    indexes = [lookup for lookup in lookups() if f"staging.{lookup.table}" == table.full_name]
+    if indexes:
+        lines += ["| index | finds | by |", "|---|---|---|"]
+        lines += [f"| `{one.index}` | {one.asks} | `{one.where}` |" for one in indexes]
+        lines.append("")
     return lines
 
 

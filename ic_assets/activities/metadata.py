@@ -47,7 +47,6 @@ _MASTER_COLUMNS = (
     ("last_updated", "timestamptz", "When this row was last written", False),
     ("source_drop", "text", "The drop that its current version came with", False),
     ("source_line", "bigint", "The line in that drop", False),
-    ("row_hash", "bigint", "Hash of the 22 columns of the drop", False),
 )
 
 

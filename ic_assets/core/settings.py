@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ic_assets.core.failures import Refused
+from ic_assets.core.hosts import is_loopback
 from ic_assets.core.masking import checked_secret
 from ic_assets.core.windows import partitions_start
 
@@ -144,6 +145,8 @@ def _base_url(url: str | None) -> str | None:
     if not is_address or not re.fullmatch(r"[!-~]+", url):
         # Not repeated: it may hold a password.
         raise Refused(f"HUBSPOT_BASE_URL is not an address such as {HUBSPOT_URL}; unset it for HubSpot itself")
+    if parts.scheme == "http" and not is_loopback(str(parts.hostname)):
+        raise Refused("HUBSPOT_BASE_URL is http:// to another machine: the token would go in clear; use https://")
     return url.rstrip("/")
 
 

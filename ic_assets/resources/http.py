@@ -8,7 +8,6 @@ alone. Redirects are not followed. Every exception is an ``httpx.HTTPError``.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import ssl
 import zlib
@@ -18,6 +17,8 @@ from functools import lru_cache
 from typing import Any
 
 import httpx
+
+from ic_assets.core.hosts import is_loopback
 
 _SENDING = "http11.send_request_headers.started"
 
@@ -166,16 +167,6 @@ class _Blocking(httpx.BaseTransport):
                 await transport.aclose()
 
         return asyncio.run(once())
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host of a URL is this machine itself, which is never behind a proxy."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_to_proxy(info: Mapping[str, Any]) -> bool:

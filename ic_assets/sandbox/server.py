@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,6 +19,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ic_assets.core.failures import Refused
+from ic_assets.core.hosts import is_loopback
+from ic_assets.core.serving import ServerLimits, configuration
 from ic_assets.sandbox.api import Sandbox
 from ic_assets.sandbox.chaos import Chaos
 from ic_assets.sandbox.errors import ApiError
@@ -81,13 +82,11 @@ def serve(
     with listener:
         app = create_app(database, token=token, chaos=chaos, modes=modes, limits=limits)
         server = _Server(
-            uvicorn.Config(
+            configuration(
                 app,
+                ServerLimits(),
                 log_level="warning",
-                access_log=False,
-                server_header=False,
                 lifespan="on",
-                timeout_keep_alive=75,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             ),
             lambda: ready(listener.getsockname()[1]),
@@ -109,7 +108,7 @@ class _Server(uvicorn.Server):
 class LoopbackOnly:
     """Refuses what a web page in the user's browser could send here: foreign host names, and foreign origins.
 
-    The controls and pages ask for no token, so a page elsewhere must not be able to reach them.
+    The pages ask for no token, so a page elsewhere must not be able to reach them.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -118,8 +117,7 @@ class LoopbackOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = dict(scope["headers"])
-            name = urlsplit("//" + headers.get(b"host", b"").decode("latin-1")).hostname or ""
-            if not _is_loopback(name) or b"origin" in headers:
+            if not is_loopback(_host_name(headers.get(b"host", b""))) or b"origin" in headers:
                 refusal = Response("The local HubSpot answers to this machine's own programs only.", 403)
                 await refusal(scope, receive, send)
                 return
@@ -127,7 +125,7 @@ class LoopbackOnly:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise Refused(f"the local HubSpot listens on this machine only: {host!r} is no loopback address")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -138,17 +136,15 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _is_loopback(name: str) -> bool:
-    if name == "localhost":
-        return True
+def _host_name(host: bytes) -> str:
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return urlsplit("//" + host.decode("latin-1")).hostname or ""
     except ValueError:
-        return False
+        return ""
 
 
 def _control_routes(sandbox: Sandbox) -> Iterator[Route]:
-    """``/_sandbox``: what tests and tools use to look inside and to cause trouble. No token."""
+    """``/_sandbox``: what tests and tools use to look inside and to cause trouble, with the API's token."""
 
     async def state(_: Request) -> Response:
         return _json(_state(sandbox))
@@ -191,11 +187,15 @@ def _control_routes(sandbox: Sandbox) -> Iterator[Route]:
         ("reset", "POST", reset),
         ("seed", "POST", seed),
     ):
-        yield Route(f"/_sandbox/{path}", _guarded(handler), methods=[method])
+        yield Route(f"/_sandbox/{path}", _guarded(sandbox, handler), methods=[method])
 
 
-def _guarded(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+def _guarded(
+    sandbox: Sandbox, handler: Callable[[Request], Awaitable[Response]]
+) -> Callable[[Request], Awaitable[Response]]:
     async def guarded(request: Request) -> Response:
+        if not sandbox.knows(request):
+            return _json({"message": "the controls ask for the token of the local HubSpot"}, 401)
         try:
             return await handler(request)
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -15,10 +15,10 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile
+from ic_assets.core import session
 from ic_assets.core.schema import upgrade
 from ic_assets.core.settings import Settings
 from ic_assets.resources.embedded_postgres import SUPERUSER, EmbeddedPostgres
-from ic_assets.resources.postgres import connected
 from ic_assets.resources.services import services
 from ic_assets_tests.bench.data import Drop
 
@@ -78,7 +78,7 @@ class Server:
                 self.command("load")
                 self._replace(connection, "bench_dagster", "dagster")
             for name, entity in ENTITIES.items():
-                with connected(self.url("ic_assets"), self.settings) as staging:
+                with session.connect(self.url("ic_assets")) as staging:
                     reconcile(staging, entity, drop.reconciliation(name))
             with self.connect("ic_assets") as staging:
                 # Not the empty tables: after a VACUUM the planner would take them for known to be empty.

@@ -109,6 +109,13 @@ def test_the_missing_records_are_handed_over_filled_in_tried_and_taken_back(mach
     assert machine.json("unresolved")["rows"] == []
 
 
+def control(up: Services, name: str, body: dict[str, object]) -> None:
+    """Tells the local HubSpot what to hold or how to misbehave."""
+    headers = {"Authorization": f"Bearer {up.hubspot_token}"}
+    address = f"{up.hubspot_base_url}/_sandbox/{name}"
+    httpx.post(address, json=body, headers=headers, trust_env=False).raise_for_status()
+
+
 def test_a_table_is_refreshed_from_hubspot_and_dagster_is_told(place: tuple[Machine, Services]) -> None:
     machine, up = place
     records = [
@@ -116,7 +123,7 @@ def test_a_table_is_refreshed_from_hubspot_and_dagster_is_told(place: tuple[Mach
         {"id": "9501", "properties": {"legacy_deal_id": "501"}},
         {"id": "9502", "properties": {"legacy_deal_id": "501"}},
     ]
-    httpx.post(f"{up.hubspot_base_url}/_sandbox/seed", json={"deals": records}, trust_env=False).raise_for_status()
+    control(up, "seed", {"deals": records})
     done = machine.run("reconcile", "deals", "--from-hubspot")
     assert done.returncode == 1, "somebody must decide about 501"
     assert "3 deals listed, 3 of them carry a legacy id in legacy_deal_id" in done.stdout
@@ -364,7 +371,7 @@ def test_a_second_push_says_which_run_it_waits_for_and_can_be_stopped(place: tup
         machine.done("reconcile", entity, str(file))
     machine.done("load")
     chaos = {"latency": 1500}
-    httpx.post(f"{up.hubspot_base_url}/_sandbox/chaos", json=chaos, trust_env=False).raise_for_status()
+    control(up, "chaos", chaos)
     environment = {**os.environ, "IC_HOME": str(machine.home)}
     push = [COMMAND, "push", "--mode", "test", "--json"]
     first = subprocess.Popen(push, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -395,7 +402,7 @@ def test_a_second_push_says_which_run_it_waits_for_and_can_be_stopped(place: tup
             if process is not None and process.poll() is None:
                 process.kill()
                 process.communicate()
-        httpx.post(f"{up.hubspot_base_url}/_sandbox/chaos", json={}, trust_env=False).raise_for_status()
+        control(up, "chaos", {})
 
 
 def test_a_load_that_is_stopped_says_so_in_one_line_and_goes_on_with_the_same_command(

@@ -129,8 +129,8 @@ def stage(database: str, activities: Iterable[Activity]) -> None:
     with psycopg.connect(database) as connection, connection.cursor() as cursor:
         cursor.executemany(
             """INSERT INTO staging.ic_communication_master AS m (comm_communicationid, comm_type, comm_datetime,
-            comm_createddate, derived_activity_type, is_task_eligible, is_orphaned, source_drop, source_line,
-            row_hash) VALUES (%s, 'x', %s, %s, %s, false, %s, 'd', 1, 1)
+            comm_createddate, derived_activity_type, is_task_eligible, is_orphaned, source_drop, source_line)
+            VALUES (%s, 'x', %s, %s, %s, false, %s, 'd', 1)
             ON CONFLICT (comm_communicationid) DO UPDATE SET derived_activity_type = excluded.derived_activity_type,
             is_orphaned = excluded.is_orphaned""",
             [(one.id, one.date, one.date, one.type, one.is_orphan) for one in rows],

@@ -43,7 +43,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox
             "companies": [{"id": "201", "properties": {"name": "Example Ltd"}}],
             "deals": [{"id": "301", "properties": {"dealname": "Renewal"}}],
         }
-        httpx.post(f"{started.base_url}/_sandbox/seed", json=seed).raise_for_status()
+        headers = {"Authorization": f"Bearer {started.token}"}
+        httpx.post(f"{started.base_url}/_sandbox/seed", json=seed, headers=headers).raise_for_status()
         yield started
 
 
@@ -272,7 +273,8 @@ def test_property_definitions_say_what_the_portal_takes(client: Any, keyed: str)
 
 def test_a_list_is_paged_to_its_end_without_gaps_or_repeats(client: Any, sandbox: RunningSandbox) -> None:
     seed = {"companies": [{"id": str(900_000 + n), "properties": {"name": f"Company {n}"}} for n in range(25)]}
-    httpx.post(f"{sandbox.base_url}/_sandbox/seed", json=seed).raise_for_status()
+    headers = {"Authorization": f"Bearer {sandbox.token}"}
+    httpx.post(f"{sandbox.base_url}/_sandbox/seed", json=seed, headers=headers).raise_for_status()
     seen, after = [], None
     while True:
         page = client.crm.objects.basic_api.get_page("companies", limit=10, after=after, properties=["name"])

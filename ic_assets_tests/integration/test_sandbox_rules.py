@@ -404,7 +404,21 @@ def test_an_unknown_object_type_path_or_malformed_body_is_an_error_in_json(http:
     assert (broken.status_code, broken.json()["category"]) == (400, "VALIDATION_ERROR")
 
 
-@pytest.mark.parametrize("headers", [{"Host": "evil.test"}, {"Origin": "http://evil.test"}])
+@pytest.mark.parametrize(
+    ("method", "name"), [("GET", "state"), ("GET", "requests"), ("POST", "chaos"), ("POST", "reset"), ("POST", "seed")]
+)
+@pytest.mark.parametrize("token", [None, "Bearer guess", "Bearer", ""])
+def test_the_controls_ask_for_the_token(http: httpx.Client, method: str, name: str, token: str | None) -> None:
+    before = http.get("/_sandbox/state").json()
+    headers = {} if token is None else {"Authorization": token}
+    response = httpx.request(method, str(http.base_url.join(f"/_sandbox/{name}")), headers=headers, trust_env=False)
+    assert response.status_code == 401
+    assert http.get("/_sandbox/state").json() == before
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.test"}, {"Origin": "http://evil.test"}, {"Host": "[::1"}, {"Host": ""}]
+)
 def test_a_web_page_elsewhere_cannot_use_the_controls(http: httpx.Client, headers: dict[str, str]) -> None:
     assert http.post("/_sandbox/reset", headers=headers).status_code == 403
     assert _live(http, "contacts") > 0

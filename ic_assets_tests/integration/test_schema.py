@@ -142,10 +142,11 @@ def test_a_database_of_an_earlier_version_keeps_all_that_is_in_it(older_database
     with psycopg.connect(older_database) as connection:
         assert schema_problems(connection) == []
         after = {table: contents(connection, table) for table in tables}
-        # A later revision may add columns.
+        # A later revision may add columns, and took away one that nothing read.
         for table in tables:
-            kept = [{name: row[name] for name in old} for row, old in zip(after[table], before[table], strict=True)]
-            assert kept == before[table], table
+            wanted = [{name: value for name, value in old.items() if name != "row_hash"} for old in before[table]]
+            kept = [{name: row[name] for name in old} for row, old in zip(after[table], wanted, strict=True)]
+            assert kept == wanted, table
 
 
 def contents(connection: psycopg.Connection, table: str) -> list[dict[str, object]]:
@@ -333,7 +334,6 @@ def test_the_master_has_the_columns_of_the_data_dictionary(database: str) -> Non
         "last_updated",
         "source_drop",
         "source_line",
-        "row_hash",
     ]
 
 

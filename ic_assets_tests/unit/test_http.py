@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from ic_assets.core.failures import Refused
-from ic_assets.core.settings import https_proxy
+from ic_assets.core.settings import Settings, https_proxy
 from ic_assets.resources import http
 from ic_assets.resources.http import Bounds, UnreadableReply
 from ic_assets_tests.raw_server import raw_server, reply
@@ -90,6 +90,19 @@ def test_a_proxy_that_is_no_address_is_refused_without_being_repeated(
 def test_a_proxy_may_have_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IC_HTTPS_PROXY", " http://user:pass%20word@proxy.example:3128 ")
     assert https_proxy() == "http://user:pass%20word@proxy.example:3128"
+
+
+@pytest.mark.parametrize("host", ["api.hubapi.com", "10.0.0.1", "localhost.evil.test", "127.0.0.1.evil.test"])
+def test_a_token_does_not_go_in_clear_to_another_machine(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("HUBSPOT_BASE_URL", f"http://{host}:8080")
+    with pytest.raises(Refused, match="use https"):
+        Settings.from_env()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_this_machine_needs_no_tls(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("HUBSPOT_BASE_URL", f"http://{host}:8080/")
+    assert Settings.from_env().hubspot_base_url == f"http://{host}:8080"
 
 
 def test_a_packed_reply_is_unpacked() -> None:

@@ -43,7 +43,6 @@ MASTER_COLUMNS = (
     "is_orphaned",
     "source_drop",
     "source_line",
-    "row_hash",
 )
 
 
@@ -114,7 +113,8 @@ def _incoming(
     names = ("types", "priorities", "cases", "activity_types")
     columns = zip(*kinds, strict=True) if kinds else ((),) * len(names)
     arrays = {name: list(column) for name, column in zip(names, columns, strict=True)}
-    return statement("activities/master/incoming", slice=condition), {**parameters, **arrays}
+    landed = column_list([column.name for column in COLUMNS], "l")
+    return statement("activities/master/incoming", slice=condition, columns=landed), {**parameters, **arrays}
 
 
 def _apply_parties(

@@ -1,31 +1,10 @@
 -- What the master holds of the current version of each communication: typed columns as landed, the activity type by its
 -- kind, the HubSpot ids looked up on the way (a rewrite afterwards costs more than the load).
--- Grain: one communication. Parameters: those of {slice}, a condition on l; the columns of master/kinds.sql as arrays,
--- types, priorities, cases and activity_types: what reads a WITH query is read on one core. Uses
--- ic_communication_landing_datetime.
+-- Grain: one communication. {columns} are those of the drop, of l. Parameters: those of {slice}, a condition on l; as
+-- arrays the columns of master/kinds.sql, types, priorities, cases and activity_types: what reads a WITH query is read
+-- on one core. Uses ic_communication_landing_datetime.
 SELECT
-    l.comm_communicationid,
-    l.comm_opportunityid,
-    l.comm_caseid,
-    l.comm_type,
-    l.comm_action,
-    l.comm_status,
-    l.comm_priority,
-    l.comm_datetime,
-    l.comm_todatetime,
-    l.comm_note,
-    l.comm_subject,
-    l.comm_email_clean,
-    l.comm_createddate,
-    l.comm_updateddate,
-    l.comm_originaldatetime,
-    l.comm_originaltodatetime,
-    l.person_id,
-    l.person_firstname,
-    l.person_lastname,
-    l.person_emailaddress,
-    l.company_id,
-    l.company_name,
+    {columns},
     typed.derived_activity_type,
     typed.derived_activity_type = 'tasks' AS is_task_eligible,
     contact.hubspot_contact_id,
@@ -33,34 +12,7 @@ SELECT
     deal.hubspot_deal_id,
     num_nonnulls(contact.hubspot_contact_id, company.hubspot_company_id, deal.hubspot_deal_id) = 0 AS is_orphaned,
     d.drop_key AS source_drop,
-    l.line_number AS source_line,
-    hash_record_extended(
-        row(
-            l.comm_communicationid,
-            l.comm_opportunityid,
-            l.comm_caseid,
-            l.comm_type,
-            l.comm_action,
-            l.comm_status,
-            l.comm_priority,
-            l.comm_datetime,
-            l.comm_todatetime,
-            l.comm_note,
-            l.comm_subject,
-            l.comm_email_clean,
-            l.comm_createddate,
-            l.comm_updateddate,
-            l.comm_originaldatetime,
-            l.comm_originaltodatetime,
-            l.person_id,
-            l.person_firstname,
-            l.person_lastname,
-            l.person_emailaddress,
-            l.company_id,
-            l.company_name
-        ),
-        0
-    ) AS row_hash
+    l.line_number AS source_line
 FROM staging.ic_communication_landing AS l
 INNER JOIN staging.ic_drop AS d ON d.drop_id = l.drop_id
 -- Outer joins: the planner takes an inner one for a filter, hashes what is left of the rows instead of the few kinds,
