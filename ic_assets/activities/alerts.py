@@ -4,7 +4,6 @@ run on record, those of the command line too; an alert that cannot be delivered 
 from __future__ import annotations
 
 import html
-import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,9 +15,11 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt, stop_after_d
 
 from ic_assets.core.failures import DropRefused, Unavailable
 from ic_assets.core.logs import MARK
-from ic_assets.core.settings import Alerts
+from ic_assets.core.masking import mask_json
+from ic_assets.core.settings import Alerts, https_proxy
 from ic_assets.operations import run_errors
 from ic_assets.operations.sensors import ATTEMPT_TAG
+from ic_assets.resources import http
 from ic_assets.resources.hubspot import masked
 
 # A tick may have five runs to tell of, and Dagster ends it after 60 s.
@@ -223,15 +224,14 @@ def _last_lines(context: dg.RunStatusSensorContext) -> list[str]:
 def post(url: str, body: dict[str, Any]) -> None:
     """Posts JSON; where the webhook certainly has not got it (no connection, 429, 5xx) again, for a few seconds. Raises
     ``Unavailable`` without the address, which is a secret."""
-    # httpx logs the address of every request at this level.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    with httpx.Client(timeout=_TIMEOUT_SECONDS) as client:
+    bounds = http.Bounds(seconds=_TIMEOUT_SECONDS, connect_seconds=_TIMEOUT_SECONDS)
+    with http.client(proxy=https_proxy(), bounds=bounds) as client:
         failure = Retrying(
             stop=stop_after_attempt(3) | stop_after_delay(_GIVE_UP_SECONDS),
             wait=wait_exponential(multiplier=0.5, max=2),
             retry=retry_if_result(lambda found: found in (_UNREACHED, "429") or str(found).startswith("5")),
             retry_error_callback=lambda state: state.outcome and state.outcome.result(),
-        )(_attempt, client, url, body)
+        )(_attempt, client, url, mask_json(body))
     if failure:
         raise Unavailable(f"the webhook of IC_ALERT_WEBHOOK_URL did not take the alert: {failure}")
 

@@ -37,6 +37,7 @@ TABLES = {
     "staging.ic_communication_party": "One person and company of a communication beyond the first.",
     "staging.ic_deleted_communication": "One communication that the source has deleted.",
     "staging.reconciliation_log": "One legacy id of one month that leads to no HubSpot record.",
+    "staging.ic_address_text": "One text that stood where an e-mail address was asked for, and what it was read as.",
     "staging.ic_payload_part": "One note that continues a body over HubSpot's limit.",
     "staging.ic_rollback": "One roll-back of staging and what it removed.",
     "staging.ic_schema_version": "The revision of `sql/schema` that the database is at.",
@@ -203,6 +204,13 @@ _BOOKS: dict[str, dict[str, str]] = {
         "source_drop": "The drop that gave it as deleted",
         "source_line": "The line in that drop",
         "deleted_at": "When that drop landed",
+    },
+    "staging.ic_address_text": {
+        "written": "MD5 of the text, which is in the master",
+        "addresses": "The valid addresses in it, joined by `; `",
+        "is_all": "Whether all of it is addresses",
+        "is_text": "Whether it is no list of addresses but what a person wrote",
+        "read_by": "Which version of the reader read it",
     },
     "staging.ic_payload_part": {
         "activity_type": "Type of the communication",

@@ -47,6 +47,15 @@ def mask(text: str) -> str:
     return _ROWS.sub("", text)
 
 
+def mask_json(value: Any) -> Any:
+    """``mask`` over every text in what JSON can hold."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, list | tuple):
+        return [mask_json(one) for one in value]
+    return {name: mask_json(one) for name, one in value.items()} if isinstance(value, dict) else value
+
+
 def _known() -> Iterator[str]:
     """The secrets of this process's environment, longest first, as written and as meant."""
     found = {os.environ.get(name, "").strip() for name in _SECRETS}

@@ -94,15 +94,20 @@ def masked(event: EventLogEntry) -> EventLogEntry:
     changes: dict[str, Any] = {"user_message": mask(event.user_message)} if event.user_message else {}
     if event.error_info:
         changes["error_info"] = masked_error(event.error_info)
-    told = event.dagster_event
-    if told is not None:
-        specific: Any = told.event_specific_data
-        error = getattr(specific, "error", None)
-        if isinstance(error, SerializableErrorInfo):
-            specific = specific._replace(error=masked_error(error))
-        message = mask(told.message) if told.message else told.message
-        changes["dagster_event"] = told._replace(event_specific_data=specific, message=message)
+    if event.dagster_event:
+        changes["dagster_event"] = _masked_event(event.dagster_event)
     return event._replace(**changes)
+
+
+def _masked_event(event: DagsterEvent) -> DagsterEvent:
+    specific: Any = event.event_specific_data
+    error = getattr(specific, "error", None)
+    if isinstance(error, SerializableErrorInfo):
+        specific = specific._replace(error=masked_error(error))
+    first = getattr(specific, "first_step_failure_event", None)  # of a failed run
+    if isinstance(first, DagsterEvent):
+        specific = specific._replace(first_step_failure_event=_masked_event(first))
+    return event._replace(event_specific_data=specific, message=mask(event.message) if event.message else event.message)
 
 
 def masked_error(error: SerializableErrorInfo) -> SerializableErrorInfo:

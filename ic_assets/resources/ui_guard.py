@@ -30,6 +30,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ic_assets.resources import http
+
 ENTRANCE = "/enter/"
 _LINK_SECONDS = 12 * 3600
 _SESSION_SECONDS = 30 * 24 * 3600
@@ -94,8 +96,8 @@ def _secret(path: Path) -> bytes:
 def answers(address: str) -> bool:
     """Whether a UI is served there."""
     try:
-        # Not through a proxy of the environment.
-        return httpx.get(f"{address}/server_info", timeout=5, trust_env=False).is_success
+        with http.client(bounds=http.Bounds(seconds=5.0)) as client:
+            return client.get(f"{address}/server_info").is_success
     except httpx.HTTPError:
         return False
 

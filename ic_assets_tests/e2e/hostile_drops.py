@@ -59,6 +59,9 @@ NOTES = (
     "a < b && b > c",
     "Mail from <ann@example.com>, see \\\\server\\new",
     "R&amp;D &lt;kept&gt;",
+    "L&#39;offre, &eacute;t&eacute; &copying &unknown; &amp;lt;",
+    "{\\rtf1\\ansi{\\fonttbl{\\f0 Arial;}}\\f0\\fs20 Called the \\b customer\\b0 .\\par}",
+    "<p>Photo:</p><img src='data:image/png;base64,iVBORw0KGgo='><p>after it</p>",
     "<p>Hello <b>Bob</b></p>",
     "<div>ok<script>alert(1)</script><br>next &amp; last</div>",
     "<HTML><HEAD><TITLE>no text</TITLE><style>p{color:red}</style></HEAD>\r\n<BODY><P>Dear Ann,</P></BODY></HTML>",
@@ -106,6 +109,16 @@ COMPANIES = ("Example GmbH & Co. KG", 'O\'Brien "Quotes", Inc', "株式会社例
 FIRST_NAMES = ("Ann", " Zoë ", "Jean-Luc", "\u00a0José\t", "李")
 LAST_NAMES = ("Example", "O'Neill", " van der Berg", "Łukasz\n")
 ADDRESSES = ("ann@example.com", "BOB@Example.ORG", '"Bob, B." <bob@example.com>', "zoe@mail.test")
+NO_ADDRESSES = (
+    "ann@example.com;bob@example.com",
+    "ann@example.com, Bob <bob@example.com>",
+    "N/A",
+    "mailto:ann@example.com",
+    "n/a\nbob@example.com",
+    "ann @example.com",
+    "<p>Dear Ann,</p><p>please find our quote</p>",
+    "Dear Ann, " + "please call us back. " * 20,
+)
 MISSING = ("", "", "NULL", "NaN", "  ", "\u00a0", "\u2003\u3000\n")
 NEARLY_MISSING = (" NULL ", "\u00a0NaN", "null", "nan", "None", "\u200b")
 PADDING = ("", "", "", "", "", " ", "\t", "\u00a0", "\u2003", "\u3000\u202f", " \n", "\r", "\x0b\x0c", "\x85")
@@ -327,6 +340,13 @@ class _Generator:
         second = self.corrections(base) + [self.row(at) for at in range(self.rows // 10)] + self.faulty()
         second += self.other_people(base) + self.deleted(base)
         self.rng.shuffle(second)
+        # Of what every encoding can write, so that it is the same in each.
+        same = self.row(1)
+        same.fields |= dict.fromkeys(("comm_action", "comm_status", "comm_priority", "comm_email_clean"), "")
+        same.fields |= {"comm_type": "call", "comm_note": "the same", "comm_subject": "", "company_name": "Same Ltd"}
+        same.fields |= {"person_firstname": "Ann", "person_lastname": "Same", "person_emailaddress": "ann@example.com"}
+        first.append(same)
+        second.append(same)
         first_data = self.write(first, self.variant.first)
         second_data = self.write(second, replace(self.variant.second, has_deleted=True))
         plain = gzip.decompress(first_data) if self.variant.first.compressed else first_data
@@ -448,7 +468,7 @@ class _Generator:
             "comm_todatetime": end_text if ends else rng.choice(MISSING),
             "comm_note": self.some(NOTES),
             "comm_subject": self.some(SUBJECTS, blank=0.5),
-            "comm_email_clean": self.some(ADDRESSES, blank=0.5),
+            "comm_email_clean": self.some(ADDRESSES + NO_ADDRESSES, blank=0.5),
             "comm_createddate": self.time(start - timedelta(days=2), fine=True),
             "comm_updateddate": self.time(changed, fine=True) if rng.random() < 0.8 else rng.choice(MISSING),
             "comm_originaldatetime": self.time(rng.choice((start, changed))),

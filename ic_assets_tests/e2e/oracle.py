@@ -24,6 +24,9 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from email_validator import EmailNotValidError, validate_email
+from striprtf.striprtf import rtf_to_text
+
 ID = "comm_communicationid"
 INTEGERS = (ID, "comm_opportunityid", "comm_caseid", "person_id", "company_id")
 TIMESTAMPS = (
@@ -728,6 +731,21 @@ class Oracle:
             return False
         return bool(values["comm_todatetime"] < values["comm_datetime"])
 
+    def text_warnings(self, comm_id: int) -> set[tuple[str, int, str, str]]:
+        """(drop, line, column, reason) of what a communication's texts are warned of."""
+        row = self.master[comm_id]
+        v, kind = row.values, self.activity_type(row.values)
+        found, column, body = set(), "comm_note", v["comm_note"] or ""
+        if kind == "emails" and v["comm_email_clean"]:
+            _, is_text, has_others = _addresses(v["comm_email_clean"])
+            if is_text and not body:
+                column, body = "comm_email_clean", v["comm_email_clean"]
+            elif has_others:
+                found.add((row.drop_key, row.line, "comm_email_clean", "not_an_address"))
+        if "[image left out]" in str(as_html(body)):
+            found.add((row.drop_key, row.line, column, "content_left_out"))
+        return found
+
     def _calls(self, v: dict[str, Any]) -> dict[str, Any]:
         start, end = v["comm_datetime"], v["comm_todatetime"]
         return {
@@ -744,11 +762,12 @@ class Oracle:
 
     def _emails(self, v: dict[str, Any]) -> dict[str, Any]:
         incoming = _word(v["comm_action"]) in INBOUND_WORDS
-        them, us = v["comm_email_clean"] or v["person_emailaddress"], self.settings.own_email
+        found, is_text, _ = _addresses(v["comm_email_clean"] or "")
+        them, us = "; ".join(found) or v["person_emailaddress"], self.settings.own_email
         zeros = dict.fromkeys(("number_of_email_opens", "number_of_email_clicks", "number_of_email_replies"), 0)
         return zeros | {
             "email_subject": v["comm_subject"] or "Email - No Subject",
-            "email_body": v["comm_note"],
+            "email_body": v["comm_note"] or (v["comm_email_clean"] if is_text else None),
             "email_direction": "INCOMING" if incoming else "OUTGOING",
             "email_from_address": them if incoming else us,
             "email_to_address": us if incoming else them,
@@ -779,8 +798,7 @@ class Oracle:
         }
 
     def _notes(self, v: dict[str, Any]) -> dict[str, Any]:
-        parts = [part for part in (v["comm_subject"], v["comm_note"]) if part]
-        return {"note_body": "\n\n".join(parts) or "Note (no content)"}
+        return {"note_body": _subject_and_note(v) or "Note (no content)"}
 
     def _tasks(self, v: dict[str, Any]) -> dict[str, Any]:
         start, original, case = v["comm_datetime"], v["comm_originaldatetime"], v["comm_caseid"]
@@ -803,13 +821,13 @@ class Oracle:
 
     def _communications(self, v: dict[str, Any]) -> dict[str, Any]:
         return {
-            "communication_body": v["comm_note"] or v["comm_subject"] or "Message",
+            "communication_body": _subject_and_note(v) or "Message",
             "channel_type": CHANNEL_WORDS[_word(v["comm_type"])],
             "logged_from": "CRM",
         }
 
     def _postal_mail(self, v: dict[str, Any]) -> dict[str, Any]:
-        body = v["comm_note"] or v["comm_subject"] or "Postal mail sent"
+        body = _subject_and_note(v) or "Postal mail sent"
         return {"postal_mail_body": body, "body_preview": body[:500]}
 
     # -- HubSpot ----------------------------------------------------------------------------------
@@ -867,7 +885,7 @@ class Oracle:
         return {
             "hs_email_subject": row["email_subject"],
             "hs_email_html": as_html(row["email_body"]),
-            "hs_email_text": None if row["email_body"] is None else Plain(row["email_body"]),
+            "hs_email_text": None if row["email_body"] is None else Plain(readable(row["email_body"])),
             "hs_email_direction": "INCOMING_EMAIL" if row["email_direction"] == "INCOMING" else "EMAIL",
             "hs_email_status": row["email_send_status"],
             "hs_email_headers": json.dumps(headers) if headers else None,
@@ -915,8 +933,10 @@ def as_html(text: str | None) -> Text | Html | None:
     """A body for HubSpot: text escaped with ``<br>`` for line breaks, HTML as it is."""
     if text is None:
         return None
+    text = readable(text)
     if TAG.search(text):
-        return Html(text)
+        # What only the mail itself held cannot be shown.
+        return Html(re.sub(r"<img[^<>]*src=['\"]?(?:data|cid):[^<>]*>", "[image left out]", text))
     return Text(re.sub(r"\r\n|\r|\n", "<br>", html.escape(text, quote=False)))
 
 
@@ -959,6 +979,38 @@ def _same(person: dict[str, Any], old: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _unordered(people: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
     return {tuple(person[name] for name in PEOPLE) for person in people}
+
+
+def readable(text: str) -> str:
+    """What a text says: RTF read, control characters left out, character references decoded where there are no tags."""
+    before, rtf, rest = text.partition("{\\rtf")
+    if rtf and (not before.strip() or before.endswith("\n\n")):
+        text = before + rtf_to_text(rtf + rest, errors="ignore").strip()
+    text = "".join(c for c in text if c in "\t\n\r" or ord(c) > 31)
+    if not TAG.search(text):
+        text = re.sub(r"&#?\w+;", lambda found: html.unescape(found[0]), text)
+    return text
+
+
+def _subject_and_note(values: dict[str, Any]) -> str:
+    return "\n\n".join(part for part in (values["comm_subject"], values["comm_note"]) if part)
+
+
+def _addresses(text: str) -> tuple[list[str], bool, bool]:
+    """The valid addresses of a text, whether it is a text that a person wrote, and whether it holds what is no address."""
+    found, others = [], 0
+    for written in re.findall(r'(?:"[^"]*"|[^;,\r\n"])+', text):
+        piece = written.strip()
+        if piece.endswith(">") and "<" in piece:
+            piece = piece[piece.index("<") + 1 : -1].strip()
+        try:
+            validate_email(piece, check_deliverability=False)
+        except EmailNotValidError:
+            others += bool(piece)
+        else:
+            found.append(piece)
+    is_text = others > 0 and (len(text) > 320 or bool(TAG.search(text)))
+    return list(dict.fromkeys(found)), is_text, others > 0
 
 
 def _word(text: str | None) -> str:

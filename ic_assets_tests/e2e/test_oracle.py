@@ -233,11 +233,18 @@ def compare_rejects(oracle: Oracle, connection: psycopg.Connection[Row], differe
             differences.expect(place, (*key, "column_name"), expected.columns, actual["column_name"])
 
 
+TEXT_WARNINGS = ("not_an_address", "content_left_out", "html_as_text")
+
+
 def compare_warnings(oracle: Oracle, connection: psycopg.Connection[Row], differences: Differences) -> None:
     place = "ic_field_warning"
     found = {}
     ends: set[int] = set()
+    of_texts: set[tuple[str, int, str, str]] = set()
     for row in connection.execute("select * from staging.ic_field_warning").fetchall():
+        if row["reason"] in TEXT_WARNINGS:
+            of_texts.add((row["drop_key"], row["line_number"], row["column_name"], row["reason"]))
+            continue
         found[(row["drop_key"], row["line_number"], row["column_name"])] = row
         if row["column_name"] == "comm_todatetime":
             ends.add(row["comm_communicationid"])
@@ -252,6 +259,10 @@ def compare_warnings(oracle: Oracle, connection: psycopg.Connection[Row], differ
     for key in found.keys() - wanted.keys():
         if key[:2] in written and key[2] != "comm_todatetime":
             differences.add(place, f"{key}: not in the contract's result ({found[key]['raw_value']!r})")
+    of_the_master = {(row.drop_key, row.line) for row in oracle.master.values()}
+    expected_of_texts = {each for comm_id in oracle.master for each in oracle.text_warnings(comm_id)}
+    for each in expected_of_texts ^ {one for one in of_texts if one[:2] in of_the_master}:
+        differences.add(place, f"{each}: {'missing' if each in expected_of_texts else 'not called for'}")
     for comm_id in oracle.master:
         if oracle.meeting_ends_too_early(comm_id) and comm_id not in ends:
             differences.add(place, f"communication {comm_id}: no warning that the meeting ends before it starts")

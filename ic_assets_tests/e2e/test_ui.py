@@ -96,7 +96,7 @@ COMMANDS = (
 
 def run_commands(home: Path, *commands: list[str], code: int = 0) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", COMMANDS, json.dumps(commands)],
+        [sys.executable, "-P", "-c", COMMANDS, json.dumps(commands)],
         env={**os.environ, "IC_HOME": str(home)},
         cwd=home.parent,
         capture_output=True,
@@ -154,11 +154,17 @@ def served(chromium: str, webhook: tuple[str, list[dict[str, Any]]]) -> Iterator
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    # The folder that everything is started in. Each of these would say that it was executed, and end what did that.
+    for name in ("uvicorn", "ic_assets", "dagster", "dagster_webserver", "csv", "json", "starlette", "psycopg"):
+        (folder / f"{name}.py").write_text(
+            f"open({str(folder / 'executed')!r}, 'a').write(__file__)\nraise SystemExit(7)\n"
+        )
+    (folder / ".env").write_text("IC_PARTITIONS_START=2021-01-01\n")
     log = folder / "up.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ic_assets", "up", "--port", str(port)],
-            env={**os.environ, "IC_HOME": str(home), "PYTHONUNBUFFERED": "1", "IC_ALERT_WEBHOOK_URL": webhook[0]},
+            [str(Path(sys.executable).with_name("ic-assets")), "up", "--port", str(port)],
+            env={**os.environ, "IC_HOME": "home", "PYTHONUNBUFFERED": "1", "IC_ALERT_WEBHOOK_URL": webhook[0]},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -219,6 +225,17 @@ def page(chromium: str, served: Served) -> Iterator[Any]:
         page.get_by_role("link", name="Runs").first.wait_for()
         yield page
         browser.close()
+
+
+def test_no_code_of_the_working_directory_is_executed(served: Served, page: Any) -> None:
+    """By none of its processes: the page is served, the code servers have answered, commands have run beside them."""
+    found = served.graphql("{workspaceOrError {... on Workspace {locationEntries {loadStatus}}}}")
+    assert found["workspaceOrError"]["locationEntries"] == [{"loadStatus": "LOADED"}]
+    first = served.graphql(
+        '{assetNodeOrError(assetKey: {path: ["staging", "ic_calls"]}) {... on AssetNode {partitionKeys}}}'
+    )
+    assert first["assetNodeOrError"]["partitionKeys"][0] == "2000-01-01", "not that of the .env"
+    assert not (served.home.parent / "executed").exists()
 
 
 def test_the_asset_graph_shows_every_stage_in_its_group(served: Served, page: Any, screenshots: Path) -> None:

@@ -7,7 +7,10 @@ from typing import Any
 import dagster as dg
 import psycopg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import TickData, TickStatus
 from dagster._core.test_utils import instance_for_test
+from dagster_shared.error import SerializableErrorInfo
 
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_events import EventLog, observe
@@ -138,3 +141,65 @@ def test_observations_of_a_step_are_stored_in_one_batch_each_with_its_month_and_
     assert stored == [("ASSET_OBSERVATION", "observer", '["months"]', f"2020-0{month}-01") for month in range(1, 8)]
     assert 7 in batches
     assert len(_rows(url, f"{TAGS} WHERE e.run_id = %s AND t.value = 'v7'", done.run_id)) == 7
+
+
+# -- what leaves -------------------------------------------------------------------------------------
+
+TOKEN = "a-token-of-no-known-shape"
+# As a defect would bring them: an error of the driver that nobody foresaw, and one with a token in it.
+
+
+@dg.op(config_schema=str)
+def fails(context: dg.OpExecutionContext) -> None:
+    with psycopg.connect(context.op_config) as connection:
+        connection.execute("CREATE TEMP TABLE letters (n int, letter text CHECK (letter <> 'Dear ' || 'Ada'))")
+        try:
+            connection.execute("INSERT INTO pg_temp.letters VALUES (1, 'Dear ' || 'Ada')")
+        except psycopg.Error as error:
+            context.log.info(f"Bearer {TOKEN}, postgresql://crm:pass word@db/crm")
+            raise ValueError(f"Illegal header value b'Bearer {TOKEN}\\n'") from error
+
+
+@dg.job
+def failing() -> None:
+    fails()
+
+
+def leaks(url: str, table: str) -> list[str]:
+    """What is in a table of Dagster's of the things that must not be."""
+    words = ("Dear Ada", TOKEN, "pass word")
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(f"SELECT t::text FROM {table} AS t".encode()).fetchall()
+    return [f"{word}: {text}" for word in words for (text,) in rows if word in text]
+
+
+def test_no_row_and_no_secret_gets_into_the_event_log(
+    ours: tuple[dg.DagsterInstance, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance, url = ours
+    monkeypatch.setenv("HUBSPOT_TOKEN", TOKEN)
+    config = {"ops": {"fails": {"config": url}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    done = failing.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
+    assert not done.success
+    assert "Dear Ada" in str(done.all_events), "it is in the process; what is stored is what counts"
+    assert leaks(url, "event_logs") == []
+    failure = next(e for e in instance.all_logs(done.run_id) if e.dagster_event and e.dagster_event.is_step_failure)
+    causes = failure.get_dagster_event().step_failure_data.error
+    assert causes
+    assert causes.cause
+    assert causes.cause.cause
+    assert 'violates check constraint "letters_letter_check"' in causes.cause.cause.message, "what helps is still there"
+
+
+def test_no_row_and_no_secret_gets_into_the_ticks_of_a_sensor(
+    ours: tuple[dg.DagsterInstance, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance, url = ours
+    monkeypatch.setenv("HUBSPOT_TOKEN", TOKEN)
+    said = f"ValueError: {TOKEN}\nDETAIL:  Failing row contains (Dear Ada)."
+    error = SerializableErrorInfo(said, [said], "ValueError", cause=SerializableErrorInfo(said, [], "ValueError"))
+    tick = instance.create_tick(
+        TickData("origin", "sensor", InstigatorType.SENSOR, TickStatus.FAILURE, 1.0, error=error)
+    )
+    instance.update_tick(tick.with_status(TickStatus.FAILURE, error=error))
+    assert leaks(url, "job_ticks") == []

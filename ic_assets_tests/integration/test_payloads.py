@@ -60,8 +60,9 @@ def rendered(
             )
         )
         for found in cursor.fetchall():
-            first = render_body(found["body"], title="T")[0]
-            text = None if len(found["body"]) <= 65_536 else first.text
+            body_as_shown = render_body(found["body"], title="T")
+            first = body_as_shown.parts[0]
+            text = body_as_shown.readable if len(body_as_shown.readable) <= 65_536 else first.text
             cursor.execute("INSERT INTO b VALUES (%s, %s, %s)", (found["id"], first.html, text))
         compiled = payload_sql(activity)
         cursor.execute(

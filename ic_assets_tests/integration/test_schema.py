@@ -162,7 +162,7 @@ def other_text(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
     monkeypatch.setattr(schema, "read", lambda name: changed if name == "schema/views" else sql_files.read(name))
 
 
-NOTES = "    ) AS note_body,\n"
+NOTES = " AS note_body,\n"
 MINE = "CREATE VIEW public.mine AS SELECT note_body FROM staging.v_ic_notes_staging"
 
 

@@ -46,6 +46,12 @@ class Reader(HTMLParser):
         self.text += data
 
 
+def cleaned(text: str) -> str:
+    sanitized = sanitize(text)
+    assert sanitized is not None, "too much for the parser"
+    return sanitized.html
+
+
 def units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
@@ -103,7 +109,7 @@ def test_text_with_elements_that_html_knows_is_html(text: str) -> None:
         "meet at <address> on <time>",
         "<order><id>5</id></order>",
         "<<< >>>",
-        "AT&amp;T",
+        "AT&T",
         "</p>",
         "<p",
         "<!-- remark -->",
@@ -113,7 +119,7 @@ def test_text_with_elements_that_html_knows_is_html(text: str) -> None:
 )
 def test_text_with_angle_brackets_is_not_html(text: str) -> None:
     assert not is_html(text)
-    [part] = render_body(text, title="T")
+    [part] = render_body(text, title="T").parts
     assert (part.html, part.text) == (html.escape(text, quote=False), text)
 
 
@@ -145,14 +151,21 @@ def test_text_with_angle_brackets_is_not_html(text: str) -> None:
         ('<p>cut off <a href="https://exa', '<p>cut off &lt;a href="https://exa</p>'),
         ("<p>a</p><!-- never closed b", "<p>a</p>&lt;!-- never closed b"),
         ("<p>a</p><script>never closed", "<p>a</p>&lt;script&gt;never closed"),
-        ("<form><input value=x>a</form><iframe src=x>b</iframe>", "a"),
+        ("<form><input value=x>a</form><iframe src=x>b</iframe>", "a[embedded page left out]"),
+        ("<p>a<img src='data:image/png;base64,iVBO'>b</p>", "<p>a[image left out]b</p>"),
+        ("<p>a<img alt=x src=cid:7@example.com>b</p>", "<p>a[image left out]b</p>"),
+        ("<p>a<object data=x><embed src=y>z</object>b</p>", "<p>a[attachment left out]b</p>"),
+        ("<p>a<svg><g></g></svg>b</p>", "<p>a[image left out]b</p>"),
+        ("<p>a</p><video src=x>never closed", "<p>a</p>&lt;video src=x&gt;never closed"),
+        ("> quoted\n>> twice\n<br>tail", "&gt; quoted<br>&gt;&gt; twice<br><br>tail"),
+        ("one<br>\ntwo<br>\nthree", "one<br>\ntwo<br>\nthree"),
         ("<b>one</b>\r\ntwo\nthree", "<b>one</b><br>two<br>three"),
         ("<p>one\ntwo</p>", "<p>one\ntwo</p>"),
         ("<b>é 漢 😀 \u00a0</b>", "<b>é 漢 😀 &nbsp;</b>"),
     ],
 )
 def test_formatting_stays_and_what_runs_or_loads_goes(text: str, clean: str) -> None:
-    assert sanitize(text) == clean
+    assert cleaned(text) == clean
 
 
 TAGS = re.findall(
@@ -163,15 +176,17 @@ TAGS = re.findall(
     <tbody> < > & &amp; &lt; &lt;script&gt; &#60; &nbsp; ' " = / onload=x javascript:""",
 )
 SPACED = ["<a href='x'>", "<a href=javascript:x>", "<img src=x onerror=y>", "<font color=red>", " ", "\n", "\r\n"]
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
+CONTROLS = "".join(chr(code) for code in range(32) if chr(code) not in "\t\n\r")
+# Without ";" nothing is a character reference.
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=CONTROLS + ";"), max_size=30)
 MARKUP = st.lists(st.sampled_from(TAGS) | st.sampled_from(SPACED) | TEXT, max_size=25).map("".join)
 
 
 @given(MARKUP)
 @settings(max_examples=400, deadline=None)
 def test_sanitizing_twice_changes_nothing_and_leaves_nothing_that_runs(text: str) -> None:
-    clean = sanitize(text)
-    assert sanitize(clean) == clean
+    clean = cleaned(text)
+    assert cleaned(clean) == clean
     read = Reader(clean)
     assert not {"script", "style", "iframe", "svg", "math", "form", "input", "object"} & set(read.tags)
     for tag, name, value in read.attributes:
@@ -184,7 +199,7 @@ def test_sanitizing_twice_changes_nothing_and_leaves_nothing_that_runs(text: str
 @settings(max_examples=200, deadline=None)
 def test_text_between_tags_is_never_lost(text: str) -> None:
     shown = html.escape(text)
-    assert words(Reader(sanitize(f"<p>{shown}</p><div>{shown}</div>")).text) == words(text) * 2
+    assert words(Reader(cleaned(f"<p>{shown}</p><div>{shown}</div>")).text) == words(text) * 2
 
 
 # --- Splitting ------------------------------------------------------------------------------------------------
@@ -198,7 +213,7 @@ PROSE = st.lists(st.sampled_from(LINES) | st.just("word " * 150) | TEXT, min_siz
 def test_the_parts_of_a_plain_text_give_the_whole_text_back(text: str, limit: int) -> None:
     if is_html(text):
         return
-    parts = render_body(text, title="A & B", limit=limit)
+    parts = render_body(text, title="A & B", limit=limit).parts
     assert "".join(part.text for part in parts) == text
     assert [part.part for part in parts] == list(range(1, len(parts) + 1))
     assert max(units(part.html) for part in parts) <= limit
@@ -233,31 +248,31 @@ ELEMENTS = [
 @settings(max_examples=150, deadline=None)
 def test_the_parts_of_html_are_whole_html_each_and_hold_all_of_its_text(body: str, limit: int) -> None:
     text = f"<div>{body}</div>"
-    parts = render_body(text, title="T", limit=limit)
+    parts = render_body(text, title="T", limit=limit).parts
     assert max(units(part.html) for part in parts) <= limit
     shown = [Reader(part).text for part in without_openings([part.html for part in parts], "T")]
-    assert words("".join(shown)) == words(Reader(sanitize(text)).text)
+    assert words("".join(shown)) == words(Reader(cleaned(text)).text)
     assert words("".join(part.text for part in parts)) == words("".join(shown))
 
 
 def test_a_part_ends_after_a_paragraph_where_it_can() -> None:
     paragraph = "A sentence of some words. " * 20 + "\n" + "Another line.\n\n"
-    parts = render_body(paragraph * 20, title="T", limit=4_000)
+    parts = render_body(paragraph * 20, title="T", limit=4_000).parts
     assert len(parts) > 2
     assert all(part.text.endswith("\n\n") for part in parts)
-    html_parts = render_body("".join(f"<p>{'word ' * 100}</p>" for _ in range(20)), title="T", limit=4_000)
+    html_parts = render_body("".join(f"<p>{'word ' * 100}</p>" for _ in range(20)), title="T", limit=4_000).parts
     assert all(part.html.endswith("</p>") and "<p></p>" not in part.html for part in html_parts)
 
 
 def test_a_part_ends_after_a_word_where_there_is_no_line() -> None:
     word = "long" * 30 + " "
-    parts = render_body(word * 100, title="T", limit=4_000)
+    parts = render_body(word * 100, title="T", limit=4_000).parts
     assert len(parts) > 2
     assert all(part.text.endswith(word) for part in parts)
 
 
 def test_an_element_that_is_open_at_the_end_of_a_part_goes_on_in_the_next() -> None:
-    parts = render_body('<ul dir="ltr"><li><b>' + "word " * 1_000 + "</b></li></ul>", title="A <b>", limit=4_000)
+    parts = render_body('<ul dir="ltr"><li><b>' + "word " * 1_000 + "</b></li></ul>", title="A <b>", limit=4_000).parts
     first, second = parts[0].html, parts[1].html
     assert first.startswith('<ul dir="ltr"><li><b>word')
     assert first.endswith("</b></li></ul>")
@@ -265,17 +280,77 @@ def test_an_element_that_is_open_at_the_end_of_a_part_goes_on_in_the_next() -> N
 
 
 def test_a_body_at_the_limit_is_one_part_and_one_character_more_makes_two() -> None:
-    assert len(render_body("x" * 65_536, title="T")) == 1
-    assert len(render_body("x" * 65_537, title="T")) == 2
+    assert len(render_body("x" * 65_536, title="T").parts) == 1
+    assert len(render_body("x" * 65_537, title="T").parts) == 2
     # An astral character is two UTF-16 units, by which HubSpot may count.
-    assert len(render_body("😀" * 32_768, title="T")) == 1
-    assert len(render_body("😀" * 32_769, title="T")) == 2
+    assert len(render_body("😀" * 32_768, title="T").parts) == 1
+    assert len(render_body("😀" * 32_769, title="T").parts) == 2
 
 
 def test_a_long_title_is_cut_in_the_opening_line() -> None:
-    parts = render_body("x" * 5_000, title="long\ntitle " * 50, limit=4_000)
+    parts = render_body("x" * 5_000, title="long\ntitle " * 50, limit=4_000).parts
     assert parts[1].html.startswith("<p>Part 2 of 2 of “long title long title ")
     assert "…”</p>" in parts[1].html
+
+
+# --- What a text says -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "readable"),
+    [
+        ("L&#39;offre &amp; la r&eacute;ponse, 5 &lt; 6", "L'offre & la réponse, 5 < 6"),
+        ("AT&T, R&D; &copying &unknown; &amp;lt;", "AT&T, R&D; &copying &unknown; &lt;"),
+        ("bell\x07 vt\x0b ff\x0c esc\x1b us\x1f&#7;\ttab\nline", "bell vt ff esc us\ttab\nline"),
+        (
+            r"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}\f0\fs20 Called the \b customer\b0 .\par\'e9\u8364?}",
+            "Called the customer.\né€",
+        ),
+        ("Subject\n\n{\\rtf1 note}", "Subject\n\nnote"),
+        ("in a text {\\rtf1 is no document}", "in a text {\\rtf1 is no document}"),
+        ("{\\rtf1 \\u" + "9" * 400 + "}", "{\\rtf1 \\u" + "9" * 400 + "}"),
+    ],
+)
+def test_references_rtf_and_control_characters_become_what_they_say(text: str, readable: str) -> None:
+    body = render_body(text, title="T")
+    assert body.readable == readable
+    assert html.unescape(body.parts[0].html.replace("<br>", "\n")) == readable
+    assert body.warning is None
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("<p>a<img src='data:x'><img src=cid:1><embed src=x></p>", "1 x [attachment left out], 2 x [image left out]"),
+        (r"{\rtf1 a {\*\shppict{\pict\pngblip 89}}{\nonshppict{\pict 01}} b}", "1 x [image left out]"),
+        (r"{\rtf1 a {\pict\pngblip 89} b {\object\objemb x}}", "1 x [attachment left out], 1 x [image left out]"),
+    ],
+)
+def test_what_is_left_out_leaves_a_placeholder_and_is_counted(text: str, warning: str) -> None:
+    body = render_body(text, title="T")
+    assert body.warning == ("content_left_out", warning)
+    for counted in warning.split(", "):
+        number, words_left_out = counted.split(" x ")
+        assert body.parts[0].html.count(words_left_out) == int(number)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        # 0.8 MB that took 42 s and made 40 MB: each paragraph opens again what the first left open.
+        "<p>" + "".join(f"<font color=c{n}>" for n in range(16)) + "x</p>" + "<p>x</p>" * 100_000,
+        "<p>x</p>" * 60_000,
+        "<p>" + "y" * 2_200_000 + "</p>",
+        "<div>" * 3_000 + "</div>" * 3_000,
+    ],
+    ids=["formatting left open", "tags", "size", "depth"],
+)
+def test_html_that_would_exhaust_the_parser_is_shown_as_text_and_counted(hostile: str) -> None:
+    started = time.perf_counter()
+    body = render_body(hostile, title="T")
+    assert time.perf_counter() - started < 10
+    assert body.warning == ("html_as_text", f"{len(hostile):,} characters")
+    assert body.parts[0].html.startswith(html.escape(hostile[:200], quote=False))
 
 
 @pytest.mark.parametrize(

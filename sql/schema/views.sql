@@ -75,7 +75,7 @@ SELECT
         WHEN staging.ic_norm(m.comm_action) IN ('inbound', 'incoming', 'received', 'in') THEN 'INCOMING'
         ELSE 'OUTGOING'
     END AS email_direction,
-    coalesce(m.comm_email_clean, m.person_emailaddress) AS counterparty,
+    coalesce(m.comm_subject || E'\n\n' || m.comm_note, m.comm_subject, m.comm_note) AS subject_and_note,
     nullif(current_setting('ic_assets.own_email', TRUE), '') AS own_email,
     coalesce(m.comm_todatetime, m.comm_datetime + interval '1 day') AS due_date,
     CASE
@@ -146,13 +146,13 @@ SELECT
     m.comm_createddate AS create_date,
     m.comm_updateddate AS last_modified_date,
     coalesce(m.comm_subject, 'Email - No Subject') AS email_subject,
-    m.comm_note AS email_body,
+    coalesce(m.comm_note, CASE WHEN typed.is_text THEN m.comm_email_clean END) AS email_body,
     m.email_direction,
-    CASE WHEN m.email_direction = 'INCOMING' THEN m.counterparty ELSE m.own_email END AS email_from_address,
+    CASE WHEN m.email_direction = 'INCOMING' THEN theirs.address ELSE m.own_email END AS email_from_address,
     CASE
         WHEN m.email_direction = 'INCOMING' THEN m.own_email
-        WHEN people.addresses IS NULL THEN m.counterparty
-        ELSE staging.ic_all_addresses(m.counterparty, people.addresses)
+        WHEN people.addresses IS NULL THEN theirs.address
+        ELSE staging.ic_all_addresses(theirs.address, people.addresses)
     END AS email_to_address,
     CASE
         WHEN m.status IN ('sent', 'delivered', 'completed', 'successful') THEN 'SENT'
@@ -173,6 +173,17 @@ SELECT
     m.hubspot_deal_id AS associated_deal_id,
     m.comm_communicationid
 FROM staging.v_ic_communication_normalised AS m
+-- What is not plainly an address was read before (activities/engine/addresses.py).
+LEFT JOIN staging.ic_address_text AS typed
+    ON NOT staging.ic_is_address(m.comm_email_clean) AND typed.written = md5(m.comm_email_clean)::uuid
+CROSS JOIN
+    LATERAL (
+        SELECT
+            coalesce(
+                CASE WHEN staging.ic_is_address(m.comm_email_clean) THEN m.comm_email_clean ELSE typed.addresses END,
+                m.person_emailaddress
+            ) AS address
+    ) AS theirs
 LEFT JOIN staging.v_ic_communication_people AS people ON people.ic_communication_master_id = m.id
 WHERE m.derived_activity_type = 'emails';
 
@@ -217,9 +228,7 @@ SELECT
     NULL::text AS activity_created_by,
     m.comm_createddate AS create_date,
     m.comm_updateddate AS last_modified_date,
-    coalesce(
-        m.comm_subject || E'\n\n' || m.comm_note, m.comm_subject, m.comm_note, 'Note (no content)'
-    ) AS note_body,
+    coalesce(m.subject_and_note, 'Note (no content)') AS note_body,
     m.hubspot_contact_id AS associated_contact_id,
     m.hubspot_company_id AS associated_company_id,
     m.hubspot_deal_id AS associated_deal_id,
@@ -268,7 +277,7 @@ SELECT
     NULL::text AS activity_created_by,
     m.comm_createddate AS create_date,
     m.comm_updateddate AS last_modified_date,
-    coalesce(m.comm_note, m.comm_subject, 'Message') AS communication_body,
+    coalesce(m.subject_and_note, 'Message') AS communication_body,
     known.channel_type,
     'CRM' AS logged_from,
     m.hubspot_contact_id AS associated_contact_id,
@@ -288,8 +297,8 @@ SELECT
     NULL::text AS activity_created_by,
     m.comm_createddate AS create_date,
     m.comm_updateddate AS last_modified_date,
-    coalesce(m.comm_note, m.comm_subject, 'Postal mail sent') AS postal_mail_body,
-    left(coalesce(m.comm_note, m.comm_subject, 'Postal mail sent'), 500) AS body_preview,
+    coalesce(m.subject_and_note, 'Postal mail sent') AS postal_mail_body,
+    left(coalesce(m.subject_and_note, 'Postal mail sent'), 500) AS body_preview,
     m.hubspot_contact_id AS associated_contact_id,
     m.hubspot_company_id AS associated_company_id,
     m.hubspot_deal_id AS associated_deal_id,

@@ -14,12 +14,10 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.activity_types import ActivityType
-from ic_assets.activities.engine import figures, refill
-from ic_assets.activities.engine.bodies import needs_python, render_body
+from ic_assets.activities.engine import addresses, figures, refill, slice_bodies
 from ic_assets.activities.engine.payloads import part_sql, payload_sql
 from ic_assets.activities.engine.slices import Window, begin, finish
 from ic_assets.activities.engine.stages import Written, analyze
-from ic_assets.activities.hubspot_properties import MAX_LENGTH
 from ic_assets.core.logs import log
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import assignments, column_list, statement
@@ -171,6 +169,8 @@ def _settle_derivative(
     connection.execute(statement("activities/derivatives/mark_processed", table=table), parameters)
     if activity.name == "meetings":
         connection.execute(statement("activities/derivatives/meeting_warnings"), window.parameters)
+    if activity.name == "emails":
+        connection.execute(statement("activities/derivatives/address_warnings"), window.parameters)
     connection.execute(
         statement("activities/push/adopt_from_ledger", table=sql.Identifier("staging", activity.table)),
         {**parameters, "object_type": activity.name},
@@ -282,7 +282,9 @@ def _rendered(
     """The query for the rows of the slice, good in this transaction of this connection: the bodies that it needs are in a
     temporary table there. Continuations of bodies are brought up to date here."""
     names = {"view": sql.Identifier(activity.view), "slice": condition}
-    has_parts = _render_bodies(connection, activity, condition, parameters)
+    if activity.name == "emails":
+        addresses.read_unknown(connection, condition, dict(parameters))
+    has_parts = slice_bodies.render(connection, activity, condition, parameters)
     connection.execute(statement("activities/derivatives/forget_parts", **names), parameters)
     if has_parts:
         connection.execute(
@@ -292,42 +294,6 @@ def _rendered(
     return statement(
         "activities/derivatives/rendered", payload=payload.payload, error=payload.error, as_type=as_type, **names
     )
-
-
-def _render_bodies(
-    connection: psycopg.Connection, activity: ActivityType, condition: sql.SQL, parameters: Mapping[str, Any]
-) -> bool:
-    """Fills the temporary table ic_rendered_body with the bodies of the slice that SQL cannot render. Returns whether
-    any of them has continuations."""
-    connection.execute(
-        "CREATE TEMPORARY TABLE ic_rendered_body ("
-        "ic_communication_master_id bigint, part integer, html text, text text,"
-        " PRIMARY KEY (ic_communication_master_id, part)) ON COMMIT DROP"
-    )
-    query = statement(
-        "activities/derivatives/bodies_for_python",
-        view=sql.Identifier(activity.view),
-        body=sql.Identifier(activity.body),
-        title=sql.SQL("v.{}").format(sql.Identifier(activity.title)) if activity.title else sql.SQL("NULL"),
-        slice=condition,
-        needs_python=needs_python(sql.SQL("v.{}").format(sql.Identifier(activity.body))),
-    )
-    has_parts = False
-    # A server-side cursor: the slice may be a whole load. COPY needs the connection for itself, hence the batches.
-    with connection.cursor(name="bodies") as cursor:
-        cursor.execute(query, parameters)
-        while rows := cursor.fetchmany(1000):
-            with connection.cursor() as writer, writer.copy("COPY ic_rendered_body FROM STDIN") as copy:
-                for master_id, body, title in rows:
-                    parts = render_body(body, title=title or activity.singular)
-                    has_parts = has_parts or len(parts) > 1
-                    # Where the body fits as it was written, that is what goes along as plain text.
-                    fits = len(body) <= MAX_LENGTH
-                    for part in parts:
-                        copy.write_row((master_id, part.part, part.html, None if fits else part.text))
-    # Without statistics the planner takes it for a handful of rows: 362 s instead of 12 s on 141,000 e-mails.
-    connection.execute("ANALYZE ic_rendered_body")
-    return has_parts
 
 
 def own_columns(connection: psycopg.Connection, activity: ActivityType) -> list[str]:

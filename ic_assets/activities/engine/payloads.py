@@ -97,7 +97,7 @@ def part_sql(*, templates: Path = TEMPLATES_DIR) -> PayloadSql:
 def template_fingerprint(activity: ActivityType, *, templates: Path = TEMPLATES_DIR) -> str:
     """Changes whenever the same row may get another payload: with the template, the properties, and the code that
     compiles them or renders bodies."""
-    digest = hashlib.sha256(Path(bodies.__file__).read_bytes())
+    digest = hashlib.sha256(bodies.code_fingerprint().encode())
     for compiled in (payload_sql(activity, templates=templates), part_sql(templates=templates)):
         for expression in compiled:
             digest.update(expression.as_string(None).encode())
@@ -493,11 +493,14 @@ def _unix_ms(zone: ZoneInfo, local: datetime | None) -> str | None:
 
 
 def _html(text: str | None) -> str | None:
-    return text and bodies.render_body(text, title="")[0].html
+    return text and bodies.render_body(text, title="").parts[0].html
 
 
 def _plain(text: str | None) -> str | None:
-    return text and (text if len(text) <= MAX_LENGTH else bodies.render_body(text, title="")[0].text)
+    if not text:
+        return text
+    body = bodies.render_body(text, title="")
+    return body.readable if len(body.readable) <= MAX_LENGTH else body.parts[0].text
 
 
 def _mapped(value: str, choices: Mapping[str, str]) -> str | None:

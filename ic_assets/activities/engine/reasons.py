@@ -22,5 +22,8 @@ HARMLESS = ("deleted_in_source", "superseded_in_drop", "stale")
 # Code -> what became of the field.
 WARNINGS = {
     "unreadable": "the value cannot be read as its column's type; the field is empty",
+    "not_an_address": "what is no e-mail address in it is not used as one; the rest of it is",
+    "content_left_out": "HubSpot cannot show a part of it (such as an image inside the text); a placeholder says so",
+    "html_as_text": "its HTML is too large or too entangled to be read safely; it is shown as text, tags included",
     "end_before_start": "the meeting ends before it begins; one hour was assumed",
 }

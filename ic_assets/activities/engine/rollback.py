@@ -23,6 +23,7 @@ _ALL_OF_A_DROP = (
     "ic_deleted_communication",
     "ic_rejected_row",
     "ic_field_warning",
+    "ic_address_text",
     "ic_month_stage",
     "ic_figure",
     "ic_figure_month",

@@ -1,0 +1,1 @@
+DROP TABLE IF EXISTS staging.ic_address_text;
