@@ -4,10 +4,12 @@ when one is called, so that ``--help`` is instant."""
 import functools
 import gc
 import inspect
+import io
 import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -106,6 +108,9 @@ class Diagram(StrEnum):
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+OverwriteEdits = Annotated[
+    bool, typer.Option("--overwrite-edits", help="Also records that people changed in HubSpot since we wrote them.")
+]
 Months = Annotated[
     str | None, typer.Option(help="2019-03 or 2019-03:2019-08, both months included.", autocompletion=_completed_months)
 ]
@@ -217,6 +222,7 @@ def push(
     months: Months = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many records.")] = None,
     include_orphans: Annotated[bool, typer.Option("--include-orphans", help="Also push orphans.")] = False,
+    overwrite_edits: OverwriteEdits = False,
     mode: Annotated[Mode, typer.Option(help="dry-run only looks; test pushes 100 records.")] = Mode.dry_run,
     approved_by: Annotated[str | None, typer.Option(help="Who approved a production push.")] = None,
     as_json: Json = False,
@@ -232,6 +238,7 @@ def push(
             months=parse_months(months) if months else None,
             limit=limit,
             include_orphans=include_orphans,
+            overwrite_edits=overwrite_edits,
             mode=mode.value,
             approved_by=approved_by,
             as_json=as_json,
@@ -246,6 +253,7 @@ def approve(
     types: Types = None,
     months: Months = None,
     include_orphans: Annotated[bool, typer.Option("--include-orphans", help="Orphans may go along.")] = False,
+    overwrite_edits: OverwriteEdits = False,
     as_json: Json = False,
 ) -> None:
     """Record ahead that a production push may send what stands now. Ends when the data changes."""
@@ -258,6 +266,7 @@ def approve(
             types=_split(types),
             months=parse_months(months) if months else None,
             include_orphans=include_orphans,
+            overwrite_edits=overwrite_edits,
             as_json=as_json,
         )
     )
@@ -288,10 +297,13 @@ def rollback_push(
     types: Types = None,
     months: Months = None,
     ids: Annotated[str | None, typer.Option(help="Comma-separated communication ids.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that was ever pushed to this portal.")] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Archive in HubSpot what was pushed, without what people changed since. Staging stays; a push creates it anew."""
+    """Archive in HubSpot what was pushed, without what people changed since. Staging stays; a push creates it anew.
+
+    Say of what: --run, --types, --months, --ids, or --all. Several narrow it down."""
     from ic_assets.commands.rollback import rollback_push as take_back
     from ic_assets.core.windows import parse_months
 
@@ -301,6 +313,7 @@ def rollback_push(
             types=_split(types),
             months=parse_months(months) if months else None,
             ids=_split(ids),
+            everything=everything,
             yes=yes,
             as_json=as_json,
         )
@@ -429,8 +442,17 @@ def _show_defect(error: Exception) -> None:
     sys.stderr.write(mask("".join(traceback.format_exception(without_rows(error)))))
 
 
+def _ready_to_speak() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a character that a terminal cannot show ends no command
+            stream.reconfigure(errors="backslashreplace")
+    if not sys.warnoptions:  # libraries' warnings are for developers, and would bury the one line that counts
+        warnings.simplefilter("ignore")
+
+
 def main() -> None:
     """Exit codes: 0 done; 1 done, and a blocking check or some records failed; 2 refused, with one line that says why."""
+    _ready_to_speak()
     # Python's own answer to SIGTERM skips the clean-up, and the services would stay up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Imports make objects that stay: looking them through after each 700 takes half a second of Dagster's start.

@@ -50,14 +50,14 @@ _AGAIN = {
     "that stays red at the same figure is posted once.",
 )
 def failed_runs(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
-    number, most = _number(context.dagster_run)
-    if 1 < number < most:
-        return None  # told at the first attempt, and at the last
     failed = _failed(context)
     news = [evaluation for evaluation in failed if _is_news(context, evaluation)]
     red = [evaluation for evaluation in failed if evaluation.blocking]
     if red and not any(evaluation.blocking for evaluation in news):
         return None  # the command line and the sensor after it may run into the same gate
+    number, most = _number(context.dagster_run)
+    if 1 < number < most and not red:
+        return None  # told at the first attempt, and at the last
     return _tell(context, "run_failed", [*red, *(evaluation for evaluation in news if not evaluation.blocking)])
 
 

@@ -18,7 +18,6 @@ from ic_assets.activities.engine.rules import (
     derivative_rules,
     judge,
     master_rules,
-    push_rules,
     resolution_rules,
 )
 from ic_assets.activities.engine.schema_check import schema_problems
@@ -42,7 +41,7 @@ def result(verdict: Verdict, asset: dg.AssetKey) -> dg.AssetCheckResult:
     if verdict.sample:
         metadata["sample"] = dg.MetadataValue.json(verdict.sample)
     if not verdict.passed:
-        metadata["what_to_do"] = dg.MetadataValue.text(verdict.rule.next_step)
+        metadata["what_to_do"] = dg.MetadataValue.text(verdict.next_step)
     return dg.AssetCheckResult(
         passed=verdict.passed,
         asset_key=asset,
@@ -150,10 +149,6 @@ derivative_checks = [
     _checks(f"{activity.name}_checks", keys.derivative(activity), derivative_rules(activity))
     for activity in ACTIVITY_TYPES
 ]
-push_checks = [
-    _checks(f"{activity.name}_push_checks", keys.engagement(activity), push_rules(activity))
-    for activity in ACTIVITY_TYPES
-]
 ALL_CHECKS = [
     schema_is_complete,
     master_contract,
@@ -161,5 +156,4 @@ ALL_CHECKS = [
     resolution_checks,
     derivative_contract,
     *derivative_checks,
-    *push_checks,
 ]

@@ -30,6 +30,11 @@ class Column:
         """The column of the landing and the master."""
         return self.header.lower()
 
+    @property
+    def is_code(self) -> bool:
+        """A text that is compared with a list of words."""
+        return self.name in ("comm_type", "comm_action", "comm_status", "comm_priority")
+
 
 COLUMNS = (
     Column("Comm_CommunicationId", "bigint", "Legacy id of the communication; unique in the master", required=True),

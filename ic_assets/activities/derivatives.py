@@ -38,7 +38,7 @@ def _spec(activity: ActivityType) -> dg.AssetSpec:
             "activities/derivatives/apply_parts",
             "activities/derivatives/rendered",
             "activities/derivatives/remove_departed",
-            "schema/views",
+            views=[f"staging.{activity.view}"],
             extra=template_fingerprint(activity),
         ),
         metadata={

@@ -10,7 +10,7 @@ import dagster as dg
 from ic_assets.activities.engine import drop_folder
 from ic_assets.activities.engine.csv_rows import DropInfo
 from ic_assets.activities.engine.drop_folder import File
-from ic_assets.activities.engine.landing import drop_key, inspected
+from ic_assets.activities.engine.landing import drop_key, inspected, record_refusal
 from ic_assets.core.failures import DropRefused, Refused
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
@@ -26,18 +26,20 @@ class FileConfig(dg.Config):
 def look_into_file(context: dg.OpExecutionContext, config: FileConfig, postgres: PostgresResource) -> None:
     """Records the partition of a file, or why it cannot be loaded. Raises ``Refused`` when there is no such file,
     ``DropRefused`` for a file that cannot be loaded as a whole."""
-    folder = Settings.from_env().drop_dir
+    settings = Settings.from_env()
+    folder = settings.drop_dir
     file = drop_folder.named(folder, config.name)
     if file is None:
         raise Refused(f"{config.name!r}: no such file in {folder}; put it back")
     try:
-        info = _inspected(file)
+        info = _inspected(file, settings.encoding)
     except DropRefused as refusal:
         with postgres.database.transaction() as connection:
+            record_refusal(connection, file.path, refusal)
             drop_folder.remember(connection, file.name, file.identity, refused=str(refusal))
         raise
     with postgres.database.transaction() as connection:
-        settled = drop_folder.has_landed(connection, info.content_sha256)
+        settled = drop_folder.landed_before(connection, info.content_sha256, settings.reading) is not None
         key = drop_key(file.path, info.content_sha256)
         drop_folder.remember(connection, file.name, file.identity, drop_key=key, is_settled=settled)
     context.log.info(
@@ -45,8 +47,8 @@ def look_into_file(context: dg.OpExecutionContext, config: FileConfig, postgres:
     )
 
 
-def _inspected(file: File) -> DropInfo:
-    info = inspected(file.path)
+def _inspected(file: File, encoding: str | None) -> DropInfo:
+    info = inspected(file.path, encoding)
     if info.identity != file.identity:
         raise DropRefused(f"{file.name}: changed while it was being read; wait until it is complete")
     return info

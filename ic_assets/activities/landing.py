@@ -6,14 +6,14 @@ import dagster as dg
 
 from ic_assets.activities import keys
 from ic_assets.activities.checks import result, spec
-from ic_assets.activities.engine.landing import Landed, drop_key, inspected, land
+from ic_assets.activities.engine.landing import Landed, drop_key, inspected, land, record_refusal
 from ic_assets.activities.engine.rules import landing_rules
 from ic_assets.activities.metadata import code_version, described, landing_schema, table_metadata
 from ic_assets.activities.partitions import csv_drops, months
 from ic_assets.activities.run_metadata import bar
-from ic_assets.core.failures import Refused
+from ic_assets.core.failures import DropRefused, Refused
 from ic_assets.core.windows import month_key
-from ic_assets.resources.dagster_events import observe
+from ic_assets.resources.dagster_events import record
 from ic_assets.resources.dagster_resources import PostgresResource, Reporter
 
 DATA_VERSION_TAG = "dagster/data_version"
@@ -47,6 +47,7 @@ ic_communication_landing_months = dg.AssetSpec(
         "activities/landing/deletions_in_drop",
         "activities/landing/joined",
         "activities/landing/superseded",
+        "activities/landing/unreadable_update",
         "activities/landing/fill_absent_columns",
         "activities/landing/against_earlier",
         "activities/landing/retire_earlier",
@@ -59,8 +60,8 @@ ic_communication_landing_months = dg.AssetSpec(
         grain="one readable row of one drop: `drop_id` and `line_number`",
         know=[
             "A communication stands here once for each drop that had it; `is_current` marks the version in the master.",
-            "`fate` is inserted, updated or unchanged; joined is a further person of a communication; superseded_in_drop and "
-            "stale are rejects.",
+            "`fate` is inserted, updated or unchanged; joined is a further person of a communication; superseded_in_drop, "
+            "unreadable_update and stale are rejects.",
             "Rows that cannot be read are in `staging.ic_rejected_row`, with the reason and the raw text; fields that cannot "
             "be read are empty here and in `staging.ic_field_warning`.",
             "A file whose content has landed before is not loaded again, under any name.",
@@ -75,7 +76,12 @@ def ic_communication_landing(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     settings = postgres.settings
     path = reporter.file or _in_drop_folder(settings.drop_dir, context.partition_key)
-    info = inspected(path)
+    try:
+        info = inspected(path, settings.encoding)
+    except DropRefused as refusal:
+        with postgres.database.transaction() as connection:
+            record_refusal(connection, path, refusal)
+        raise
     key = drop_key(path, info.content_sha256)
     if key.rpartition("@")[2] != context.partition_key.rpartition("@")[2]:
         raise Refused(
@@ -90,7 +96,7 @@ def ic_communication_landing(
     )
     reporter.finished("load", landed)
     version = {DATA_VERSION_TAG: info.content_sha256[:16]}
-    observe(
+    record(
         context, [dg.AssetObservation(keys.MONTHS, partition=month_key(month), tags=version) for month in landed.months]
     )
     with postgres.database.transaction() as connection:
@@ -117,6 +123,8 @@ def _metadata(landed: Landed) -> dict[str, dg.MetadataValue]:
     }
     if landed.rows_in:
         metadata["rows"] = dg.MetadataValue.md(_where_the_rows_went(landed))
+    if landed.read_as:
+        metadata["read_as"] = dg.MetadataValue.text(landed.read_as)
     if landed.missing_columns:
         metadata["columns_not_in_the_file"] = dg.MetadataValue.text(", ".join(landed.missing_columns))
     if landed.unknown_columns:

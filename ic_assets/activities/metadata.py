@@ -13,14 +13,17 @@ from ic_assets.activities.activity_types import ActivityType
 from ic_assets.activities.contract import COLUMNS
 from ic_assets.activities.derivative_contract import DERIVATIVE_COLUMNS, DerivativeColumn
 from ic_assets.activities.engine.reconciliation import Entity
+from ic_assets.core.schema import defined
 from ic_assets.core.sql import read
 
 
-def code_version(*names: str, extra: str = "") -> str:
-    """A digest of the SQL files that an asset rests on, so that Dagster shows it as stale when one changes."""
+def code_version(*names: str, views: Sequence[str] = (), extra: str = "") -> str:
+    """A digest of what an asset rests on, so that Dagster shows it as stale when something of it changes: the SQL files,
+    and the views and functions that these name or ``views`` does, as they are in force."""
+    texts = [read(name) for name in names]
     digest = hashlib.sha256(extra.encode())
-    for name in names:
-        digest.update(read(name).encode())
+    for text in (*texts, defined(*texts, *views)):
+        digest.update(text.encode())
     return digest.hexdigest()[:12]
 
 

@@ -1,19 +1,27 @@
 """The push stage: the engagements in HubSpot, one asset per activity type, brought about by one shared push."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import dagster as dg
 
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine.approval import Scope, payload_version, require
+from ic_assets.activities.checks import result as check_result
+from ic_assets.activities.checks import spec
+from ic_assets.activities.engine.approval import Approval, payload_version
 from ic_assets.activities.engine.backup import backup
+from ic_assets.activities.engine.judgement import in_snapshot, judge
 from ic_assets.activities.engine.push import Progress, PushOptions, PushResult, push
 from ic_assets.activities.engine.push_readback import read_back
-from ic_assets.activities.engine.rules import gates
+from ic_assets.activities.engine.push_result import months_left, months_sent
+from ic_assets.activities.engine.rules import judge as judge_rules
+from ic_assets.activities.engine.rules import push_rules
+from ic_assets.activities.engine.slices import Window
 from ic_assets.activities.partitions import months
 from ic_assets.core.failures import Refused, Unavailable
+from ic_assets.core.windows import month_key
+from ic_assets.resources.dagster_events import record
 from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource, Reporter
 
 MODES = ("dry-run", "test", "production")
@@ -34,6 +42,9 @@ _CONFIG = {
     "limit": dg.Field(dg.Noneable(int), default_value=None, description="At most so many records"),
     "include_orphans": dg.Field(
         bool, default_value=False, description="Also push communications that lead to no HubSpot record"
+    ),
+    "overwrite_edits": dg.Field(
+        bool, default_value=False, description="Also update records that people changed in HubSpot since we wrote them"
     ),
     "all_months": dg.Field(
         bool, default_value=False, description="Push every month, whatever the partitions of this run"
@@ -57,11 +68,14 @@ _TYPE_OF = {keys.engagement(activity): activity.name for activity in ACTIVITY_TY
             description=(
                 f"These {activity.name} are in HubSpot, each once, with their contact, company and deal. The ledger "
                 "hubspot.push_ledger knows the id of each. The default is a dry run, which looks and writes nothing; set "
-                "mode to test or production in the launchpad. Orphans are held."
+                "mode to test or production in the launchpad. Orphans are held, and so are updates of records that people "
+                "changed in HubSpot. A month is materialized when nothing of it is left to send; a test push observes the "
+                "months that it sent something of."
             ),
         )
         for activity in ACTIVITY_TYPES
     ],
+    check_specs=[spec(rule, keys.engagement(activity)) for activity in ACTIVITY_TYPES for rule in push_rules(activity)],
     can_subset=True,
     partitions_def=months,
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -73,43 +87,121 @@ def hubspot_engagements(
     postgres: PostgresResource,
     hubspot: HubSpotResource,
     reporter: dg.ResourceParam[Reporter],
-) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+    if not context.selected_asset_keys:  # the checks alone
+        yield from _checks(context, postgres)
+        return
     options = _options(context, reporter, payload_version(postgres.settings))
-    if options.mode != "dry-run":
-        _refuse_on_red_gates(postgres)
     hubspot.prepare(postgres.database)
     if options.mode == "production":
         _prepare_production(context, options, postgres, hubspot)
+
+    def in_the_plan(snapshot: str, portal_id: int) -> Approval | None:
+        with in_snapshot(postgres.database, snapshot) as connection:
+            return judge(connection, postgres.settings, options, portal_id)
+
     result = push(
         postgres.database.postgres_url,
         postgres.settings,
         hubspot.target(),
         options,
+        judge=in_the_plan,
         progress=_progress(context, reporter),
     )
     reporter.finished("push", result)
-    summary = result.to_json()
-    context.log.info(f"{options.mode}: {summary}")
+    context.log.info(f"{options.mode}: {result.to_json()}")
     if options.mode == "dry-run":
         # Nothing was written, so nothing is materialized; the figures are in the run's log.
         return
     counted = _read_back(context, postgres, hubspot, result)
-    for key in sorted(context.selected_asset_keys):
-        figures = summary["by_type"].get(_TYPE_OF[key], {})
-        yield dg.MaterializeResult(
-            asset_key=key,
-            metadata={
-                "mode": options.mode,
-                **{name: value for name, value in figures.items() if isinstance(value, int | float)},
-                **{f"standing_in_{place}": records for place, records in counted.get(_TYPE_OF[key], {}).items()},
-                "whole_push": dg.MetadataValue.json({k: v for k, v in summary.items() if k != "by_type"}),
-            },
+    if options.mode == "test":
+        _observe(context, postgres, result)
+    else:
+        yield from _materialize(context, postgres, result, counted)
+    _fail_when_stopped(result)
+    if result.left_pending:
+        context.log.warning(
+            f"{result.left_pending} records changed after they were judged and were left pending: {result.left}. "
+            "Approve and push again."
         )
-    if result.unknown:
+    yield from _checks(context, postgres)
+
+
+def _fail_when_stopped(result: PushResult) -> None:
+    """A push that did not come to its end is a failed run, whatever it sent until then."""
+    why = result.stopped_reason
+    if why is None and result.unknown:
+        why = f"{result.unknown} records have an unknown outcome; run the push again, it reads HubSpot before it sends"
+    if why:
         raise dg.Failure(
-            f"{result.unknown} records have an unknown outcome; run the push again, it reads HubSpot before it sends",
+            f"the push stopped early: {why}",
+            metadata={"stopped_reason": why, "whole_push": dg.MetadataValue.json(result.to_json())},
             allow_retries=False,
         )
+
+
+def _window(context: dg.AssetExecutionContext) -> Window:
+    bounds = context.partition_time_window
+    return Window(bounds.start.date(), bounds.end.date())
+
+
+def _materialize(
+    context: dg.AssetExecutionContext,
+    postgres: PostgresResource,
+    result: PushResult,
+    counted: Mapping[str, Mapping[str, int]],
+) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    """The months of each type of which nothing is left to send: all of the run's in one result, or those that are."""
+    window, summary = _window(context), result.to_json()
+    for key in sorted(context.selected_asset_keys):
+        name = _TYPE_OF[key]
+        with postgres.database.transaction() as connection:
+            left = months_left(connection, result.portal_id, name, window)
+        figures = summary["by_type"].get(name, {})
+        metadata = {
+            "mode": result.mode,
+            **{figure: value for figure, value in figures.items() if isinstance(value, int | float)},
+            **{f"standing_in_{place}": records for place, records in counted.get(name, {}).items()},
+            **({"approval": result.approval} if result.approval else {}),
+            **({"months_left": ", ".join(f"{month:%Y-%m}" for month in sorted(left))} if left else {}),
+            "whole_push": dg.MetadataValue.json({k: v for k, v in summary.items() if k != "by_type"}),
+        }
+        if not left:
+            yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+            continue
+        done = [month_key(month) for month in window.months if month not in left]
+        record(context, [dg.AssetMaterialization(key, partition=month, metadata=metadata) for month in done])
+
+
+def _observe(context: dg.AssetExecutionContext, postgres: PostgresResource, result: PushResult) -> None:
+    with postgres.database.transaction() as connection:
+        sent = months_sent(connection, result.portal_id, result.push_id or 0)
+    summary = result.to_json()
+    whole = dg.MetadataValue.json({k: v for k, v in summary.items() if k != "by_type"})
+    record(
+        context,
+        [
+            dg.AssetObservation(
+                key,
+                partition=month_key(month),
+                metadata={"mode": result.mode, "records": records, "push": result.push_id, "whole_push": whole},
+            )
+            for key in sorted(context.selected_asset_keys)
+            for (name, month), records in sorted(sent.items())
+            if name == _TYPE_OF[key]
+        ],
+    )
+
+
+def _checks(context: dg.AssetExecutionContext, postgres: PostgresResource) -> Iterator[dg.AssetCheckResult]:
+    """Here and not in steps of their own, which would be skipped after a push that materializes nothing."""
+    wanted = {(check.asset_key, check.name) for check in context.op_execution_context.selected_asset_check_keys}
+    for activity in ACTIVITY_TYPES:
+        key = keys.engagement(activity)
+        rules = [rule for rule in push_rules(activity) if (key, rule.name) in wanted]
+        if rules:
+            with postgres.database.transaction() as connection:
+                yield from [check_result(verdict, key) for verdict in judge_rules(connection, rules)]
 
 
 def _options(context: dg.AssetExecutionContext, reporter: Reporter, version: str) -> PushOptions:
@@ -124,30 +216,25 @@ def _options(context: dg.AssetExecutionContext, reporter: Reporter, version: str
         months=None if config["all_months"] else (window.start.date(), last),
         limit=config["limit"],
         include_orphans=config["include_orphans"],
+        overwrite_edits=config["overwrite_edits"],
         approved_by=reporter.approved_by,
         run_id=context.run.run_id,
         payload_version=version,
     )
 
 
-def _refuse_on_red_gates(postgres: PostgresResource) -> None:
-    """Dagster's blocking checks stop a run's own steps only: a push in a run of its own looks for itself."""
-    with postgres.database.transaction() as connection:
-        red = [verdict for verdict in gates(connection) if not verdict.passed]
-    if red:
-        raise Refused(f"{len(red)} gates are red, nothing was sent. {red[0].rule.name}: {red[0].figure}")
-
-
 def _prepare_production(
     context: dg.AssetExecutionContext, options: PushOptions, postgres: PostgresResource, hubspot: HubSpotResource
 ) -> None:
-    """An approval of exactly this data, and a restore point. Raises ``Refused``."""
+    """An approval of exactly this data, and a restore point. Whether that is still the data is judged again when the push
+    plans. Raises ``Refused``."""
     settings = postgres.settings
-    scope = Scope(options.types, options.months, options.include_orphans)
+    portal_id = hubspot.portal_id()
     with postgres.database.transaction() as connection:
-        approval = require(connection, hubspot.portal_id(), scope, settings, options.approved_by)
-    context.instance.add_run_tags(context.run.run_id, {_APPROVED: approval.approved_by})
-    context.log.info(f"Approved by {approval.approved_by} at {approval.approved_at:%Y-%m-%d %H:%M} UTC.")
+        approval = judge(connection, settings, options, portal_id, approved_by=options.approved_by)
+    if approval is not None:
+        context.instance.add_run_tags(context.run.run_id, {_APPROVED: approval.approved_by})
+        context.log.info(f"Approved by {approval.approved_by} at {approval.approved_at:%Y-%m-%d %H:%M} UTC.")
     dump = backup(postgres.database.postgres_url, settings.home / "backups")
     context.log.info(f"Restore point before the push: {dump}")
 

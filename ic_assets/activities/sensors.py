@@ -11,11 +11,11 @@ from datetime import date, timedelta
 import dagster as dg
 import psycopg
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine import classification, drop_folder, slices
-from ic_assets.activities.engine.approval import Scope, require
+from ic_assets.activities.engine.approval import require
 from ic_assets.activities.engine.drop_folder import File, LookedInto
 from ic_assets.activities.engine.rules import judge
+from ic_assets.activities.engine.scope import Scope
 from ic_assets.activities.inspection import inspect_drop
 from ic_assets.activities.jobs import bring_months_up_to_date, land_drop, push_to_hubspot
 from ic_assets.activities.partitions import csv_drops
@@ -253,10 +253,9 @@ def nightly_push(
         waiting = months_to_push(connection)
         if waiting is None:
             return dg.SkipReason("Nothing to push.")
-        everything = Scope(tuple(activity.name for activity in ACTIVITY_TYPES), None, include_orphans=False)
         try:
             # The run looks again, at what stands by then.
-            require(connection, hubspot.portal_id(), everything, Settings.from_env(), None)
+            require(connection, hubspot.portal_id(), Scope(), Settings.from_env(), None)
         except Unavailable:
             raise
         except Refused as refused:

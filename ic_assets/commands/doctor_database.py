@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from ic_assets.activities.engine.schema_check import schema_problems
+from ic_assets.activities.engine.scope import ALL_TYPES
 from ic_assets.activities.engine.slices import out_of_date
 from ic_assets.commands.doctor import NOTE, OK, Found
 from ic_assets.commands.terminal import because, counted
@@ -114,33 +115,60 @@ def pushes(up: Services, settings: Settings) -> Found:
             ).fetchall()
         }
         claims = connection.execute(
-            "SELECT portal_id, worker, count(*) FROM hubspot.push_ledger WHERE state IN ('in_flight', 'unknown')"
-            " GROUP BY 1, 2 ORDER BY 1, 2"
+            "SELECT l.portal_id, l.worker, count(*), r.mode, r.options FROM hubspot.push_ledger AS l"
+            " LEFT JOIN hubspot.push_run AS r ON r.push_id = l.worker WHERE l.state IN ('in_flight', 'unknown')"
+            " GROUP BY 1, 2, 4, 5 ORDER BY r.mode = 'rollback' DESC, 1, 2"
         ).fetchall()
         running = connection.execute(
-            "SELECT push_id, portal_id, mode FROM hubspot.push_run WHERE result = 'running' ORDER BY push_id"
+            "SELECT push_id, portal_id, mode, options FROM hubspot.push_run WHERE result = 'running' ORDER BY push_id"
+        ).fetchall()
+        stopped = connection.execute(
+            "SELECT push_id, portal_id, mode, options FROM hubspot.push_run AS r WHERE result = 'stopped'"
+            " AND NOT EXISTS (SELECT 1 FROM hubspot.push_run AS later WHERE later.portal_id = r.portal_id"
+            " AND later.push_id > r.push_id AND later.result = 'done' AND later.mode IN (r.mode, 'production'))"
+            " AND mode = 'rollback' ORDER BY push_id"
         ).fetchall()
         refused = connection.execute(
             "SELECT portal_id, count(*) FROM hubspot.push_ledger WHERE state = 'failed' GROUP BY 1 ORDER BY 1"
         ).fetchall()
-    dead = [(portal, worker, records) for portal, worker, records in claims if worker not in alive]
+    dead = [row for row in claims if row[1] not in alive]
     if dead:
+        portal_id, worker, _, mode, options = dead[0]
         records = sum(row[2] for row in dead)
-        raise Refused(
-            f"{counted(records, 'record')} in portal {dead[0][0]} of unknown outcome, left by push {dead[0][1]}, which has "
-            "ended: run the same `ic-assets push` again, it asks HubSpot before it sends"
+        what = "roll-back" if mode == "rollback" else "push"
+        advice = (
+            f"run `{_rollback_command(options)}` again, it looks them up and takes back the rest (a push would restore them)"
+            if mode == "rollback"
+            else "run the same `ic-assets push` again, it asks HubSpot before it sends"
         )
-    at_work = [push_id for push_id, _, _ in running if push_id in alive]
-    broken_off = [row for row in running if row[0] not in alive]
+        raise Refused(
+            f"{counted(records, 'record')} in portal {portal_id} of unknown outcome, left by {what} {worker}, which has "
+            f"ended: {advice}"
+        )
+    at_work = [push_id for push_id, *_ in running if push_id in alive]
+    broken_off = [row for row in (*stopped, *running) if row[0] not in alive]
     yield OK, f"push {at_work[0]} is at work" if at_work else "none is half-way"
     if broken_off:
-        push_id, portal_id, mode = broken_off[-1]
+        push_id, portal_id, mode, options = max(broken_off, key=lambda row: row[0])
+        again = f"run `{_rollback_command(options)}` again" if mode == "rollback" else "push again"
         yield (
             NOTE,
-            f"push {push_id} ({mode}, portal {portal_id}) was broken off, with nothing unknown; push again to go on",
+            f"push {push_id} ({mode}, portal {portal_id}) was broken off, with nothing unknown; {again} to go on",
         )
     for portal_id, records in refused:
         yield NOTE, f"portal {portal_id} refused {counted(records, 'record')}; `ic-assets report` lists the reasons"
+
+
+def _rollback_command(options: dict[str, Any]) -> str:
+    """The command line of a roll-back, by its record."""
+    types, months, ids = options.get("types") or [], options.get("months"), options.get("ids")
+    parts = [
+        *([f"--run {options['run_id']}"] if options.get("run_id") else []),
+        *([f"--types {','.join(types)}"] if types and len(types) < len(ALL_TYPES) else []),
+        *([f"--months {':'.join(months)}"] if months else []),
+        *([f"--ids {','.join(str(one) for one in ids)}"] if ids else []),
+    ]
+    return f"ic-assets rollback push {' '.join(parts) or '--all'}"
 
 
 def runs(up: Services) -> Found:

@@ -26,6 +26,8 @@ def explained(error: BaseException) -> str | None:
             return f"the database role may not do this: {words}; grant it the rights of deploy/grants.sql"
         if name in ("UndefinedTable", "UndefinedColumn", "UndefinedFunction"):
             return f"the database lacks something of ours ({words}); `ic-assets doctor` says what"
+        if name == "ReadOnlySqlTransaction":
+            return f"the database is read-only ({words}); name the primary server in IC_POSTGRES_URL"
         if isinstance(one, psycopg.errors.DiskFull) or name == "DiskFull":
             return f"PostgreSQL has no disk space left ({words}); make room and {_AGAIN}"
         if isinstance(one, psycopg.OperationalError) or name in ("OperationalError", "AdminShutdown", "InterfaceError"):

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ic_assets.activities.engine import classification, slices
-from ic_assets.activities.engine.landing import Landed, drop_key, inspected
+from ic_assets.activities.engine.landing import Landed, drop_key, inspected, record_refusal
 from ic_assets.activities.partitions import csv_drops
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core import locks
-from ic_assets.core.failures import Refused
+from ic_assets.core.failures import DropRefused, Refused
 from ic_assets.core.session import connect as session_of
 
 _COUNTS = ("rows_in", "inserted", "updated", "unchanged", "joined", "rejected", "field_warnings")
@@ -48,31 +48,43 @@ def load_files(
     before a refused file is complete in itself and goes on to the derivatives; the files after it are left alone."""
     drops: list[Landed] = []
     refusal: Refused | None = None
+    failed: list[str] = []
     with _sensors_hold_still(work):
         for file in files:
             try:
-                drops.append(_land(work, file.absolute()))
+                landed, of_landing = _land(work, file.absolute())
             except Refused as refused:
                 refusal = refused
                 break
-        return drops, *bring_up_to_date(work, months), refusal
+            drops.append(landed)
+            failed += of_landing
+        brought, of_months = bring_up_to_date(work, months)
+        return drops, brought, failed + of_months, refusal
 
 
 def _landed_before(drops: Sequence[Landed]) -> str:
     return f" (the {len(drops)} files before it are loaded)" if drops else ""
 
 
-def _land(work: Session, file: Path) -> Landed:
-    key = drop_key(file, inspected(file).content_sha256)
+def _land(work: Session, file: Path) -> tuple[Landed, list[str]]:
+    """What became of the file, and the blocking checks that failed."""
+    try:
+        key = drop_key(file, inspected(file, work.settings.encoding).content_sha256)
+    except DropRefused as refusal:
+        with work.database.transaction() as connection:
+            record_refusal(connection, file, refusal)
+        raise
     work.instance.add_dynamic_partitions(csv_drops.name or "", [key])
-    _, outcomes = work.run("land_drop", partition_key=key, file=file)
+    outcome, outcomes = work.run("land_drop", partition_key=key, file=file)
     landed = next(outcome for outcome in outcomes if isinstance(outcome, Landed))
     if landed.already_landed:
         say(f"{file.name}: the same content has landed before as {landed.drop_key}; nothing is loaded again.")
+    if landed.words or landed.encoding not in (None, "utf-8"):
+        say(f"{file.name}: read as {landed.read_as}; if that is wrong, set IC_ENCODING and load it again.")
     for text, columns in (("lacks", landed.missing_columns), ("has unknown", landed.unknown_columns)):
         if columns:
             say(f"{file.name}: {text} columns {', '.join(columns)}")
-    return landed
+    return landed, outcome.failed_checks
 
 
 def bring_up_to_date(work: Session, months: tuple[date, date] | None = None) -> tuple[int, list[str]]:

@@ -7,11 +7,12 @@ from typing import Any
 
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, BY_NAME
-from ic_assets.activities.engine.approval import Scope, orphans_by_reason
 from ic_assets.activities.engine.approval import approve as record_approval
+from ic_assets.activities.engine.approval import checked_name, orphans_by_reason
+from ic_assets.activities.engine.judgement import refuse_on_red_gates
 from ic_assets.activities.engine.portal import setup
 from ic_assets.activities.engine.push import PushResult
-from ic_assets.activities.engine.rules import gates
+from ic_assets.activities.engine.scope import scope_of
 from ic_assets.activities.engine.slices import Window, next_month
 from ic_assets.activities.push import POOL
 from ic_assets.activities.sensors import months_to_push
@@ -22,6 +23,9 @@ from ic_assets.resources.dagster_resources import HubSpotResource, seed_local_hu
 
 _REASONS = 10
 _COUNTS = ("created", "updated", "identical", "removed", "rejected", "held", "unknown", "requests")
+# Shown where there are any: a table as wide as a terminal has no room for what is nearly always 0.
+_RARE = ("edited", "left_pending")
+_TITLES = {"edited": "changed by people", "left_pending": "left pending"}
 
 
 def push(
@@ -30,15 +34,18 @@ def push(
     months: tuple[date, date] | None,
     limit: int | None,
     include_orphans: bool,
+    overwrite_edits: bool,
     mode: str,
     approved_by: str | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Pushes as one recorded run. Returns 1 when records failed or the run stopped early. Raises ``Refused``."""
+    """Pushes as one recorded run. Returns 1 when records failed or were left, or the run stopped early. Raises
+    ``Refused``."""
     unknown = sorted(set(types) - set(BY_NAME))
     if unknown:
         raise Refused(f"--types: {', '.join(unknown)} is not one of {', '.join(BY_NAME)}")
+    approved_by = None if approved_by is None else checked_name(approved_by)
     with session(hubspot=True, quiet=quiet or as_json) as work:
         result = run_push(
             work,
@@ -47,6 +54,7 @@ def push(
             config={
                 "mode": mode,
                 "include_orphans": include_orphans,
+                "overwrite_edits": overwrite_edits,
                 "all_months": months is None,
                 **({"limit": limit} if limit else {}),
             },
@@ -70,10 +78,7 @@ def run_push(
     if config["mode"] != "dry-run":
         # The run looks again; refusing here leaves no failed run behind.
         with work.database.transaction() as connection:
-            red = [verdict for verdict in gates(connection) if not verdict.passed]
-        if red:
-            names = ", ".join(f"{verdict.rule.on} {verdict.rule.name}" for verdict in red)
-            raise Refused(f"nothing was sent, {len(red)} gates are red ({names}): {red[0].figure}")
+            refuse_on_red_gates(connection)
     if months:
         window: Window | None = Window(months[0], next_month(months[1]))
     else:
@@ -94,19 +99,31 @@ def run_push(
 
 def _show(result: PushResult) -> None:
     verb = "Would push" if result.mode == "dry-run" else "Pushed"
+    shown = (*_COUNTS, *(name for name in _RARE if getattr(result, name)))
     rows = [
-        [activity.name, *(result.by_type.get(activity.name, {}).get(name, 0) for name in _COUNTS)]
+        [activity.name, *(result.by_type.get(activity.name, {}).get(name, 0) for name in shown)]
         for activity in ACTIVITY_TYPES
         if activity.name in result.by_type
     ]
-    rows.append(["in all", *(getattr(result, name) for name in _COUNTS)])
-    out.print(table(f"{verb} to portal {result.portal_id}", ["type", *_COUNTS], rows))
+    rows.append(["in all", *(getattr(result, name) for name in shown)])
+    heads = ["type", *(_TITLES.get(name, name) for name in shown)]
+    out.print(table(f"{verb} to portal {result.portal_id}", heads, rows))
     out.print(f"{counted(result.requests, 'request')}, {result.seconds:,.1f} s.")
     reasons = sorted(result.rejects_by_reason.items(), key=lambda item: -item[1])
     for reason, count in reasons[:_REASONS]:
         out.print(f"refused {counted(count, 'time')}: {reason}", markup=False)
     if len(reasons) > _REASONS:
         out.print(f"… and {len(reasons) - _REASONS} more reasons; `ic-assets report` lists them.")
+    _show_edits(result)
+    if result.left:
+        where = ", ".join(f"{place}: {records:,}" for place, records in list(result.left.items())[:_REASONS])
+        more = f" and {len(result.left) - _REASONS} more months" if len(result.left) > _REASONS else ""
+        say(
+            f"{counted(result.left_pending, 'record')} changed after they were judged and were left pending ({where}{more}). "
+            "Approve what stands now and push again."
+        )
+    if result.approval:
+        say(f"Approved by {result.approval}.")
     for line in (*result.warnings, result.guarantee, result.stopped_reason):
         if line:
             say(line)
@@ -114,18 +131,49 @@ def _show(result: PushResult) -> None:
         say("A dry run: nothing was written. `ic-assets push --mode test` pushes 100 records.")
 
 
+def _show_edits(result: PushResult) -> None:
+    """Names records that people changed in HubSpot."""
+    for edit in result.edits[:_REASONS]:
+        out.print(
+            f"changed by people: {edit['type']} {edit['communication']} (HubSpot id {edit['hubspot_id']}): {edit['reason']}",
+            markup=False,
+        )
+    if result.edited > _REASONS:
+        out.print(f"… and {result.edited - _REASONS:,} more; `ic-assets report` counts them by reason.")
+    if result.edited:
+        say(
+            "What people changed in HubSpot is held; --overwrite-edits, in the approval and in the push, overwrites it with "
+            "what stands here."
+        )
+
+
 def approve(
-    *, by: str, types: Sequence[str], months: tuple[date, date] | None, include_orphans: bool, as_json: bool
+    *,
+    by: str,
+    types: Sequence[str],
+    months: tuple[date, date] | None,
+    include_orphans: bool,
+    overwrite_edits: bool,
+    as_json: bool,
 ) -> int:
     """Records ahead of a push that somebody let exactly this data go to the portal. Raises ``Refused``."""
-    scope = Scope(types or list(BY_NAME), months, include_orphans)
+    by = checked_name(by)
+    scope = scope_of(types or tuple(BY_NAME), months, include_orphans=include_orphans, overwrite_edits=overwrite_edits)
     with session(hubspot=True, quiet=True) as work:
         portal_id = HubSpotResource().portal_id()
         with work.database.transaction() as connection:
             orphans = orphans_by_reason(connection, scope.types)
             found = record_approval(connection, portal_id, by, scope)
     if as_json:
-        emit_json({"approved_by": by, "portal_id": portal_id, "include_orphans": include_orphans, **asdict(found)})
+        emit_json(
+            {
+                "approved_by": by,
+                "portal_id": portal_id,
+                "include_orphans": include_orphans,
+                "overwrite_edits": overwrite_edits,
+                **asdict(found),
+            }
+        )
         return 0
     if orphans:
         fate = "go along" if include_orphans else "are held"

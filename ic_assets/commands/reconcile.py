@@ -32,7 +32,7 @@ def reconcile_file(name: str, file: Path, *, dry: bool, as_json: bool) -> int:
         settings = Settings.from_env()
         # It holds the file in a temporary table.
         with looking(settings, read_only=False) as connection:
-            found = what_if(connection, ENTITIES[name], file)
+            found = what_if(connection, ENTITIES[name], file, settings.encoding)
             waiting = len(slices.out_of_date(connection))
         if as_json:
             emit_json(found.to_json())
@@ -97,7 +97,8 @@ def reconcile_one(work: Session, name: str, file: Path) -> Reconciled:
     """Fills a table and tells Dagster, so that what rests on it shows as stale."""
     entity = ENTITIES[name]
     done, version = work.database.repeated(
-        "reconciliation", lambda connection: (reconcile(connection, entity, file), _version(connection))
+        "reconciliation",
+        lambda connection: (reconcile(connection, entity, file, work.settings.encoding), _version(connection)),
     )
     _tell_dagster(work, entity, done, version)
     return done

@@ -76,11 +76,14 @@ def rollback_push(
     types: Sequence[str],
     months: tuple[date, date] | None,
     ids: Sequence[str],
+    everything: bool,
     yes: bool,
     as_json: bool,
 ) -> int:
     """Looks at every record first, shows what would be archived and what not and why, asks, and archives. Returns 1 when
-    HubSpot refused some or the roll-back stopped early. Raises ``Refused`` for bad arguments and when the answer is no."""
+    HubSpot refused some or the roll-back stopped early. Raises ``Refused`` for bad arguments, without a scope, and when
+    the answer is no."""
+    what = _scope(run_id, types, months, ids, everything)
     selection = RollbackSelection(run_id, types or tuple(BY_NAME), months, _numbers(ids))
     with session(hubspot=True, quiet=True) as work:
         target = HubSpotResource().target()
@@ -89,8 +92,8 @@ def rollback_push(
             raise Refused(f"nothing was rolled back: {found.stopped_reason}")
         if not as_json:
             _show(found)
-        if found.archived + found.already_gone:
-            if not yes and not _agreed("Roll this push back in HubSpot?"):
+        if found.archived + found.already_gone + found.taken_over:
+            if not yes and not _agreed(f"Roll back in portal {found.portal_id}: {what}?"):
                 raise Refused("nothing was rolled back; add --yes to roll back without being asked")
             found = push_rollback.rollback(work.database.postgres_url, target, selection, dry_run=False)
             if not as_json:
@@ -100,6 +103,30 @@ def rollback_push(
     elif found.archived and not found.dry_run:
         say("The communications stay in staging: a push creates them anew.")
     return 1 if found.failed or found.stopped_reason else 0
+
+
+def _scope(
+    run_id: str | None,
+    types: Sequence[str],
+    months: tuple[date, date] | None,
+    ids: Sequence[str],
+    everything: bool,
+) -> str:
+    """What is to be taken back, in words for the question. Raises ``Refused`` when nobody said."""
+    parts = [
+        *([f"what push {run_id} created"] if run_id else []),
+        *([f"types {', '.join(types)}"] if types else []),
+        *([f"months {months[0]:%Y-%m} to {months[1]:%Y-%m}"] if months else []),
+        *([f"{counted(len(ids), 'communication')} by id"] if ids else []),
+    ]
+    if everything and parts:
+        raise Refused(f"--all is everything that was ever pushed; leave it out to take back {'; '.join(parts)}")
+    if not everything and not parts:
+        raise Refused(
+            "say what to take back: --run RUN (what one push created), --types, --months, --ids, or --all for everything "
+            "that was ever pushed to this portal"
+        )
+    return "; ".join(parts) or "everything that was ever pushed to it"
 
 
 def _show(found: RollbackResult) -> None:
@@ -114,6 +141,9 @@ def _show(found: RollbackResult) -> None:
         out.print(f"held back {count:,} times: {reason}", markup=False)
     for reason, count in sorted(found.failed_by_reason.items(), key=lambda item: -item[1]):
         out.print(f"failed {count:,} times: {reason}", markup=False)
+    if found.taken_over:
+        in_hand = f"{counted(found.taken_over, 'record')} in the hands of a push or roll-back that was broken off"
+        say(f"{in_hand} {'will be looked up first' if found.dry_run else 'were looked up and are among these'}.")
     if found.stopped_reason:
         say(f"Stopped: {found.stopped_reason}")
 

@@ -121,7 +121,7 @@ class Session:
             for evaluation in result.get_asset_check_evaluations()
             if not evaluation.passed and evaluation.blocking
         ]
-        if not result.success and not failed:
+        if not result.success and not failed and not _said_why(result):
             _raise(result)
         return RunOutcome(result.run_id, result.success, failed), outcomes
 
@@ -155,6 +155,11 @@ def _steps(show: Show, title: str, total: int) -> Callable[..., None]:
             show(title, done, total, event.step_key.removeprefix("staging__").replace("__", " ").replace("_", " "))
 
     return heard
+
+
+def _said_why(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether an asset did a part and failed its run for the rest, on purpose: what it reported says so."""
+    return any(getattr(event.event_specific_data, "user_failure_data", None) for event in result.all_events)
 
 
 def _raise(result: dg.ExecuteInProcessResult) -> None:

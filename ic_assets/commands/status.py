@@ -6,7 +6,8 @@ from typing import Any
 import psycopg
 
 from ic_assets.activities.engine import classification, not_done
-from ic_assets.activities.engine.rules import judge
+from ic_assets.activities.engine.drop_text import read_as
+from ic_assets.activities.engine.rules import judge, landing_rules
 from ic_assets.activities.engine.slices import out_of_date
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import because, counted, emit_json, out, table
@@ -27,16 +28,20 @@ _EMPTY: dict[str, Any] = {
     "files_left_alone": [],
     "rules_not_applied": [],
     "gates": [],
+    "read_as": {},
+    "trouble": None,
     "portal_id": None,
     "hubspot": {},
 }
+# Whose encoding is shown: the newest.
+_MOST_DROPS = 5
 # More are in the JSON.
 _MOST_SHOWN = 10
 _RESOLUTION_GATES = {"contacts_resolved", "companies_resolved", "deals_resolved", "orphans"}
 
 
 def status(*, as_json: bool) -> int:
-    """Returns 1 when a gate is red. Raises ``Refused`` when PostgreSQL cannot be reached."""
+    """Returns 1 when a gate is red, or a drop hardly loads. Raises ``Refused`` when PostgreSQL cannot be reached."""
     settings = Settings.from_env()
     try:
         with looking(settings) as connection:
@@ -48,7 +53,7 @@ def status(*, as_json: bool) -> int:
         emit_json(found)
     else:
         _show(found)
-    return 0 if all(gate["passed"] for gate in found["gates"]) else 1
+    return 0 if all(gate["passed"] for gate in found["gates"]) and not found["trouble"] else 1
 
 
 def _not_done(connection: psycopg.Connection, settings: Settings) -> dict[str, Any]:
@@ -74,6 +79,12 @@ def _found(connection: psycopg.Connection) -> dict[str, Any]:
     ).fetchall()
     portal = connection.execute("SELECT portal_id FROM hubspot.v_current_portal").fetchone()
     waiting = out_of_date(connection)
+    loads = next(rule for rule in landing_rules() if rule.name == "rows_load").judge(connection)
+    read = connection.execute(
+        "SELECT drop_key, encoding, words FROM staging.ic_drop WHERE state = 'landed' AND (words <> '{}'"
+        " OR encoding <> 'utf-8') ORDER BY drop_id DESC LIMIT %s",
+        (_MOST_DROPS,),
+    ).fetchall()
     return {
         "drops_landed": drops[0],
         "drops_refused": drops[1],
@@ -88,6 +99,8 @@ def _found(connection: psycopg.Connection) -> dict[str, Any]:
             {"on": v.rule.on, "name": v.rule.name, "passed": v.passed, "figure": v.figure}
             for v in judge(connection, want=lambda rule: rule.gate, recount=False, keeps=False)
         ],
+        "read_as": {key: read_as(encoding, words) for key, encoding, words in read},
+        "trouble": None if loads.passed else loads.next_step,
         "portal_id": portal[0] if portal else None,
         "hubspot": dict(ledger),
     }
@@ -98,6 +111,10 @@ def _show(found: dict[str, Any]) -> None:
         f"{found['drops_landed']} drops landed with {found['rows_in']:,} rows, {found['rejected']:,} of them rejected;"
         f" {found['drops_refused']} drops refused."
     )
+    for key, how in found["read_as"].items():
+        out.print(f"  {key}: read as {how}", markup=False)
+    if found["trouble"]:
+        out.print(f"NOT LOADED {found['trouble']}", markup=False)
     columns = ("type", "communications", "orphans", "processed", "in_error")
     out.print(
         table("Activities", [c.replace("_", " ") for c in columns], [[r[c] for c in columns] for r in found["types"]])
@@ -155,6 +172,8 @@ def _next(found: dict[str, Any]) -> str:
     """What to do first, and whether a push may go."""
     red = {gate["name"] for gate in found["gates"] if not gate["passed"]}
     records = found["hubspot"]
+    if found["trouble"]:
+        return f"load what was not loaded. {found['trouble']}"
     if not found["drops_landed"]:
         return "Nothing is loaded yet: `ic-assets load FILE`, or a file in the drop folder while `ic-assets up` runs."
     if found["months_out_of_date"] and not red:

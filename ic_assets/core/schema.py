@@ -34,6 +34,8 @@ class NothingYet(Refused):
 
 _REPEATABLE = ("schema/functions", "schema/views")
 _MADE = re.compile(r"^CREATE OR REPLACE (VIEW|FUNCTION) (\w+)\.(\w+)", re.MULTILINE)
+_NAMED = re.compile(r"\b\w+\.\w+")
+_COMMENT_LINE = re.compile(r"^\s*--.*\n", re.MULTILINE)
 # What PostgreSQL says when a view stands in the way: of a column that goes or changes its type, of its own new columns, of
 # a view that it reads.
 _IN_THE_WAY = (
@@ -86,6 +88,33 @@ def _bring_up_to_date(connection: Connection, *, anew: bool) -> None:
     )
     driver.execute("DELETE FROM staging.ic_schema_text")
     driver.execute("INSERT INTO staging.ic_schema_text VALUES (%s, now())", (_digest(),))
+
+
+def defined(*texts: str) -> str:
+    """The text of every view and function of ours that ``texts`` name, and of those that these name, ordered by name: what
+    a statement rests on, in whichever file it stands. Comments are left out."""
+    definitions = _definitions()
+    found: dict[str, str] = {}
+    waiting = list(texts)
+    while waiting:
+        text = waiting.pop()
+        for name in set(_NAMED.findall(text)) & definitions.keys() - found.keys():
+            found[name] = definitions[name]
+            waiting.append(definitions[name])
+    return "\n".join(found[name] for name in sorted(found))
+
+
+def _definitions() -> dict[str, str]:
+    """The statements that make the views and functions, by the name of what they make; overloads together."""
+    result: dict[str, str] = {}
+    for name in _REPEATABLE:
+        text = _COMMENT_LINE.sub("", read(name))
+        starts = [*_MADE.finditer(text)]
+        ends = [*(match.start() for match in starts[1:]), len(text)]
+        for match, end in zip(starts, ends, strict=True):
+            made = f"{match[2]}.{match[3]}"
+            result[made] = f"{result.get(made, '')}{text[match.start() : end].strip()}\n"
+    return result
 
 
 def _digest() -> str:

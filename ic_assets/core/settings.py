@@ -5,6 +5,7 @@ Nothing here is read at import: ``Settings.from_env()`` is called by a command o
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ HUBSPOT_URL = "https://api.hubapi.com"
 DATE_ORDERS = ("YMD", "DMY", "MDY")
 HUBSPOT_APIS = ("v3", "2026-03", "2026-09")
 MISSING_ASSOCIATION = ("fail", "drop")
+ZERO_IDS = ("missing", "keep")
 EXECUTORS = ("in_process", "celery", "k8s")
 BROKERS = ("redis", "rediss", "amqp", "amqps")
 
@@ -37,6 +39,8 @@ class Settings:
     source_timezone: str = "UTC"
     reference_time: datetime = field(default_factory=lambda: datetime.now(UTC))
     date_order: str = "YMD"
+    encoding: str | None = None
+    keep_zero_ids: bool = False
     own_email: str | None = None
     hubspot_base_url: str | None = None
     hubspot_token: str | None = field(default=None, repr=False)
@@ -57,7 +61,9 @@ class Settings:
             source_timezone=_timezone(_get("IC_SOURCE_TIMEZONE") or "UTC"),
             reference_time=_instant(_get("IC_REFERENCE_TIME")),
             date_order=_one_of("IC_DATE_ORDER", DATE_ORDERS),
-            own_email=_get("IC_OWN_EMAIL"),
+            encoding=_encoding(_get("IC_ENCODING")),
+            keep_zero_ids=_one_of("IC_ZERO_IDS", ZERO_IDS) == "keep",
+            own_email=_email(_get("IC_OWN_EMAIL")),
             hubspot_base_url=_base_url(_get("HUBSPOT_BASE_URL")),
             hubspot_token=checked_secret("HUBSPOT_TOKEN", _get("HUBSPOT_TOKEN")),
             hubspot_rps=_rps(_get("IC_HUBSPOT_RPS")),
@@ -70,6 +76,15 @@ class Settings:
     @cached_property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.source_timezone)
+
+    @property
+    def reading(self) -> str:
+        """How drops are read, as it is recorded with each: under other settings the same content is another drop."""
+        zero_ids = "keep" if self.keep_zero_ids else "missing"
+        return (
+            f"IC_ENCODING={self.encoding or ''} IC_DATE_ORDER={self.date_order} "
+            f"IC_SOURCE_TIMEZONE={self.source_timezone} IC_ZERO_IDS={zero_ids}"
+        )
 
     @property
     def uses_local_hubspot(self) -> bool:
@@ -156,6 +171,38 @@ def _timezone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise Refused(f"IC_SOURCE_TIMEZONE={name!r} is not a time zone; use a name such as Europe/Berlin") from error
     return name
+
+
+# Python's codecs for other things than the text of a file.
+_NO_ENCODINGS = ("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf-7")
+
+
+def _encoding(name: str | None) -> str | None:
+    """Python's name of the codec."""
+    if name is None:
+        return None
+    try:
+        found = codecs.lookup(name).name.replace("utf-8-sig", "utf-8")
+        usable = found.replace("_", "-") not in {other.replace("_", "-") for other in _NO_ENCODINGS}
+        if usable and "Comm_Type,\n".encode(found).decode(found) == "Comm_Type,\n":
+            return found
+    except (LookupError, ValueError, AttributeError, TypeError):  # what is no codec of text fails in all these ways
+        pass
+    raise Refused(
+        f"IC_ENCODING={name!r} is no encoding that Python knows; use a name such as cp1250, latin9 or shift_jis"
+    )
+
+
+def _email(address: str | None) -> str | None:
+    if address is None:
+        return None
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise Refused(f"IC_OWN_EMAIL={address!r} is not an e-mail address: {error}") from error
+    return address
 
 
 def _instant(text: str | None) -> datetime:

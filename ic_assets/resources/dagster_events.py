@@ -12,7 +12,14 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetObservation, DagsterEvent, DagsterEventType, EventLogEntry
+from dagster import (
+    AssetExecutionContext,
+    AssetMaterialization,
+    AssetObservation,
+    DagsterEvent,
+    DagsterEventType,
+    EventLogEntry,
+)
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.events import DagsterEventBatchMetadata
 from dagster._core.scheduler.instigation import InstigatorTick, TickData
@@ -120,10 +127,15 @@ def masked_error(error: SerializableErrorInfo) -> SerializableErrorInfo:
     )
 
 
-def observe(context: AssetExecutionContext, observations: Sequence[AssetObservation]) -> None:
+def record(context: AssetExecutionContext, events: Sequence[AssetObservation | AssetMaterialization]) -> None:
     """Records what ``context.log_event`` would record one by one."""
     operation, batch = context.op_execution_context, str(uuid.uuid4())
-    for number, observation in enumerate(observations, start=1):
-        metadata = DagsterEventBatchMetadata(batch, is_end=number == len(observations))
-        event = DagsterEvent.asset_observation(operation.get_step_execution_context(), observation, metadata)
+    step = operation.get_step_execution_context()
+    for number, one in enumerate(events, start=1):
+        metadata = DagsterEventBatchMetadata(batch, is_end=number == len(events))
+        event = (
+            DagsterEvent.asset_observation(step, one, metadata)
+            if isinstance(one, AssetObservation)
+            else DagsterEvent.asset_materialization(step, one, metadata)
+        )
         operation._events.append(event)  # noqa: SLF001 - as log_event does: a run's result lists it

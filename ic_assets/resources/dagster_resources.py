@@ -73,7 +73,12 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 class HubSpotResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Which HubSpot the push talks to: the local one, or what ``HUBSPOT_BASE_URL`` and ``HUBSPOT_TOKEN`` say.
 
-    It holds no token: that is read from the environment when a run asks, and appears in no configuration."""
+    It holds no token in its configuration: that is read from the environment when a run begins, and shows nowhere."""
+
+    _settings: Settings | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        self._settings = Settings.from_env()
 
     def prepare(self, database: Database) -> None:
         """Seeds the local HubSpot; any other portal has its records."""
@@ -83,7 +88,7 @@ class HubSpotResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def target(self) -> HubSpotTarget:
         """Raises ``Unavailable`` when the local HubSpot is not up, ``Refused`` without a token."""
-        settings = Settings.from_env()
+        settings = self._settings or Settings.from_env()  # a command asks outside a run
         services = running(settings)
         if services is None or services.hubspot_base_url is None:
             raise Unavailable("the local HubSpot is not up: start `ic-assets up`, or set HUBSPOT_TOKEN")

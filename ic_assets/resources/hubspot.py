@@ -156,6 +156,10 @@ class _Request:
     search: bool
 
 
+async def _nothing() -> None:
+    pass
+
+
 class HubSpotClient:
     """One portal, one token. ``open()`` first; then ``budget`` is to be set, so that every process shares it."""
 
@@ -174,6 +178,8 @@ class HubSpotClient:
         self.portal = Portal(0, "UTC", None)
         self.requests = 0
         self.quota_reserve = 10
+        # Asked when a request has its slot, right before its first byte leaves; what it raises keeps it back.
+        self.before_send: Callable[[], Awaitable[None]] = _nothing
         self._sleep = sleep
         self._on_request = on_request
         self._on_their_way = 0
@@ -307,6 +313,7 @@ class HubSpotClient:
             nonlocal sent_at, started, has_left
             if event == "http11.send_request_headers.started":
                 slots = [(one, await one.acquire(daily_reserve=reserve)) for one in budgets]
+                await self.before_send()
                 self.requests += 1
                 self._on_their_way += 1
                 sent_at, started, has_left = datetime.now(UTC), time.perf_counter(), True
@@ -324,7 +331,7 @@ class HubSpotClient:
             status, headers, body, why = error.status, error.headers, {}, str(error)
             if 200 <= status < 300:
                 status = None
-        except DailyLimit:
+        except (DailyLimit, Unavailable):
             is_withheld = True
             raise
         except httpx.TransportError as error:

@@ -35,7 +35,8 @@ _LOOK_TIMEOUT = "10s"
 
 # What passes by itself (PostgreSQL's appendix A): serialization_failure, deadlock_detected, lock_not_available,
 # admin_shutdown, crash_shutdown, cannot_connect_now, and class 08, a lost connection, for which libpq has no code.
-_PASSING = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03"})
+_GAVE_WAY = frozenset({"40001", "40P01", "55P03"})
+_PASSING = _GAVE_WAY | {"57P01", "57P02", "57P03"}
 _LOST = "08006"
 _ATTEMPTS = 6
 # A restart of the server takes seconds: 0.5, 1, 2, 4 and 8, and up to half a second more each.
@@ -100,18 +101,22 @@ class Database:
 def again(what: str, work: Callable[[], _Result]) -> _Result:
     """``work()``, and again after a pause where PostgreSQL gave way to others or was lost, at most five times; each writes
     a line to the log. ``what`` names the work there. What it raises in the end is what it raised last."""
-    return _retrying(Retrying, what)(work)
+    return _retrying(Retrying, what, passes)(work)
 
 
 async def again_async(what: str, work: Callable[[], Awaitable[_Result]]) -> _Result:
-    """``again`` for an event loop."""
-    return await _retrying(AsyncRetrying, what)(work)
+    """``again`` for an event loop, on connections that are kept: one that is lost stays so, and is not waited for."""
+
+    async def awaited() -> _Result:  # tenacity awaits what it knows to be a coroutine function
+        return await work()
+
+    return await _retrying(AsyncRetrying, what, lambda error: sqlstate_of(error) in _GAVE_WAY)(awaited)
 
 
 _Kind = TypeVar("_Kind", Retrying, AsyncRetrying)
 
 
-def _retrying(kind: type[_Kind], what: str) -> _Kind:
+def _retrying(kind: type[_Kind], what: str, wanted: Callable[[BaseException], bool]) -> _Kind:
     def note(state: RetryCallState) -> None:
         error = state.outcome and state.outcome.exception()
         log.warning(
@@ -123,7 +128,7 @@ def _retrying(kind: type[_Kind], what: str) -> _Kind:
         )
 
     return kind(
-        retry=retry_if_exception(lambda error: passes(error)),
+        retry=retry_if_exception(wanted),
         wait=PAUSE,
         stop=stop_after_attempt(_ATTEMPTS),
         before_sleep=note,

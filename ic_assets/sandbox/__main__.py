@@ -46,6 +46,7 @@ def _serve(options: argparse.Namespace, token: str) -> None:
             meeting_canceled=options.meeting_canceled,
             multi_status_on_create=options.multi_status_on_create == "true",
             multi_status_on_update=options.multi_status_on_update == "true",
+            associates_companies=options.associates_companies == "true",
         ),
         limits=Limits(
             per_10_seconds=options.requests_per_10s,
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--meeting-canceled", choices=("CANCELED", "CANCELLED"), default=modes.meeting_canceled)
     parser.add_argument("--multi-status-on-create", choices=("true", "false"), default="true")
     parser.add_argument("--multi-status-on-update", choices=("true", "false"), default="true")
+    parser.add_argument("--associates-companies", choices=("true", "false"), default="false")
     parser.add_argument("--requests-per-10s", type=int, default=limits.per_10_seconds)
     parser.add_argument("--requests-per-day", type=int, default=limits.per_day)
     parser.add_argument("--searches-per-second", type=int, default=limits.search_per_second)

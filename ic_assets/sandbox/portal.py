@@ -42,6 +42,8 @@ class Modes:
     ``meeting_canceled``: how the portal spells that meeting outcome, CANCELED or CANCELLED.
     ``multi_status_on_create``, ``multi_status_on_update``: whether one bad record costs only itself (207), or refuses
     its whole batch (400) although every record carries a trace id.
+    ``associates_companies``: whether HubSpot's setting that logs an activity on the companies of its contacts as well
+    works for activities that come through the API.
     """
 
     unique_on_activities: str = "accepted"
@@ -49,6 +51,7 @@ class Modes:
     meeting_canceled: str = "CANCELED"
     multi_status_on_create: bool = True
     multi_status_on_update: bool = True
+    associates_companies: bool = False
 
     def __post_init__(self) -> None:
         for value, allowed in (

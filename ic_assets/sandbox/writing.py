@@ -29,7 +29,7 @@ from ic_assets.sandbox.errors import (
     resource_not_found,
     unique_conflict,
 )
-from ic_assets.sandbox.objects import ASSOCIATION_TYPES
+from ic_assets.sandbox.objects import ASSOCIATION_TYPES, association_types
 from ic_assets.sandbox.properties import EMAIL_SENDERS_AND_RECEIVERS
 from ic_assets.sandbox.store import Association, Record, now_ms
 from ic_assets.sandbox.values import Invalid, checked
@@ -183,8 +183,21 @@ class Write:
         self.store.update(slug, updated)
         self.store.release(slug, released)
         self.store.hold(slug, held)
+        self._log_on_companies()
         self.store.associate(a for draft in self.open for a in _both_ways(slug, draft))
         return {record.id: record for record in (*created, *updated)}
+
+    def _log_on_companies(self) -> None:
+        """What is logged on a contact is logged on the contact's companies as well, in the mode that says so."""
+        if not (self.portal.modes.associates_companies and self.kind.is_activity):
+            return
+        type_id = association_types(self.kind.slug, "companies")[0].type_id
+        for draft in self.open:
+            if draft.current is None:
+                contacts = [target for _, target, slug in draft.associations if slug == "contacts"]
+                companies = self.store.associated("contacts", contacts, "companies")
+                found = {company for linked in companies.values() for company in linked}
+                draft.associations += [(type_id, company, "companies") for company in sorted(found)]
 
     def _problem(self, name: str, code: str, message: str) -> Json:
         return {

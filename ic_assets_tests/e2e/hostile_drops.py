@@ -120,7 +120,18 @@ NO_ADDRESSES = (
     "Dear Ann, " + "please call us back. " * 20,
 )
 MISSING = ("", "", "NULL", "NaN", "  ", "\u00a0", "\u2003\u3000\n")
-NEARLY_MISSING = (" NULL ", "\u00a0NaN", "null", "nan", "None", "\u200b")
+NEARLY_MISSING = (" NULL ", "\u00a0NaN", "null", "nan", "None")
+UNSEEN = ("\u200b", "\ufeff", "\u2060", "\x07", "\x1f")
+NULL_DATES = (
+    "1899-12-30 00:00:00",
+    "1900-01-01",
+    "1753-01-01 00:00:00.000",
+    "0001-01-01T00:00:00",
+    "9999-12-31 23:59:59",
+    "9999-12-31T23:59:59.9999999Z",
+    "1900-01-02",
+    "9999-12-30",
+)
 PADDING = ("", "", "", "", "", " ", "\t", "\u00a0", "\u2003", "\u3000\u202f", " \n", "\r", "\x0b\x0c", "\x85")
 UNKNOWN_TYPES = ("mail", "fax", "E-Mail Out", "phone call", "Besuch", "42", "cases", "SMS/Text")
 BAD_INTEGERS: tuple[str, ...] = (
@@ -135,6 +146,10 @@ BAD_INTEGERS: tuple[str, ...] = (
     "1,234",
     "--5",
     "1 2",
+    "12.000",
+    "1.000",
+    "5.",
+    "-",
     *NEARLY_MISSING,
 )
 BAD_TIMES = (
@@ -156,7 +171,11 @@ BAD_TIMES = (
     "2019-03-01T10:00:00+25:00",
     "2019-03-01 10:00:00 BC",
     "２０１９-03-01",
-    "2019-03-01\u00a010:00",
+    "2019-03-01 24:01",
+    "2019-03-01 10:00:60",
+    "2019-03-01 10:00 CET",
+    "20190301",
+    "12019-03-01",
     "2019-03-01\r",  # only white space, hence fine
     *NEARLY_MISSING,
 )
@@ -230,6 +249,8 @@ class Row:
     fields: dict[str, str]
     shape: int = 0
     verbatim: str | None = None
+    mark: str = ""
+    """Stands inside a quoted subject, where no quote may."""
 
 
 @dataclass
@@ -397,7 +418,7 @@ class _Generator:
     # -- fields ------------------------------------------------------------------------------------------
 
     def integer(self, value: int) -> str:
-        forms = (str(value), str(value), f"{value}.0", f"{value}.00", f"+{value}", f"00{value}", self.padded(value))
+        forms = (str(value), str(value), f"{value}.0", f"+{value}", f"00{value}", self.padded(value))
         return self.rng.choice(forms)
 
     def padded(self, value: object) -> str:
@@ -421,9 +442,14 @@ class _Generator:
         """``moment`` in one of the listed forms; ``fine`` allows more digits than milliseconds."""
         rng = self.rng
         day, clock = moment.strftime("%Y-%m-%d"), moment.strftime("%H:%M:%S")
+        midnight = f"{moment - timedelta(days=1):%Y-%m-%d} 24:00:00"
         forms = [
             f"{day} {clock}",
             f"{day} {clock}",
+            f"{day}\u00a0{clock}",
+            f"{day} {clock},{rng.randint(0, 999):03d}",
+            f"\u200b{day} {clock}\x1f",
+            midnight,
             f"{day}T{clock}",
             f"{day} {clock[:5]}",
             f"{day}T{clock}.{rng.randint(0, 999):03d}",
@@ -432,6 +458,8 @@ class _Generator:
         ]
         if 2 <= moment.day <= 27:
             forms.append(f"{day}T{clock}{rng.choice(OFFSETS)}")
+            forms.append(f"{day} {clock} {rng.choice(OFFSETS)}")
+            forms.append(f"{day} {clock} {rng.choice(('UTC', 'GMT'))}")
         if fine:
             forms.append(f"{day} {clock}.{rng.randint(0, 999_999):06d}")
             forms.append(f"{day} {clock}.{rng.randint(0, 99_999_999):08d}{rng.choice('12346789')}")
@@ -615,14 +643,19 @@ class _Generator:
         for name in optional:
             bad = BAD_INTEGERS if name in oracle.INTEGERS else BAD_TIMES
             plans += [{name: text} for text in rng.sample(bad, 4)]
+        plans += [{name: text} for name in optional if name in oracle.TIMESTAMPS for text in NULL_DATES]
+        plans += [{name: text} for name in optional if name in oracle.INTEGERS for text in ("0", "0.0", "-0", "\u200b")]
+        plans += [{name: f"{sign}{text}{sign}"} for name, text in CODES.items() for sign in UNSEEN]
+        plans += [{name: sign} for name in (*CODES, "comm_updateddate") for sign in UNSEEN]
         plans += [{"comm_note": "a\0b"}, {ID: "12\0"}, {"comm_type": "\0"}]
         rows = []
         for plan in plans:
             row = self.row(1)
             row.fields |= {"person_id": "3", "company_id": "4", "comm_opportunityid": "5"} | plan
             rows.append(row)
-        for shape in (-1, -5, 1, 3):
-            rows.append(replace(self.row(1), shape=shape))
+        for shape in (-1, -2, -5, -12, 1, 3):
+            rows += [replace(self.row(1), shape=shape) for _ in range(3)]
+        rows += [replace(self.row(1), mark=mark) for mark in ('\\"', '" ', '"x', '"\r') for _ in range(3)]
         rows += [Row({}, verbatim=text) for text in ("", " ", "\t", "\u00a0 \t", "\0", "lonely", '"  "')]
         return rows
 
@@ -699,11 +732,15 @@ class _Generator:
                 continue
             texts = [row.fields.get(name, "" if name == "comm_deleted" else "extra") for name in columns]
             texts = texts[: row.shape] if row.shape < 0 else texts + ["surplus"] * row.shape
-            lines.append(form.delimiter.join(self.cell(text, form) for text in texts))
+            cells = [self.cell(text, form) for text in texts]
+            if row.mark:
+                cells[columns.index("comm_subject")] = f'"before{row.mark}after"'
+            lines.append(form.delimiter.join(cells))
         text = form.newline.join(lines) + (form.newline if form.final_newline else "")
         if form.encoding == "cp1252":
             # Spaces that it lacks would become question marks and few values would be readable.
             text = re.sub(r"[^\S\x00-\x7f]", "\u00a0", text)
+            text = re.sub("[\u200b\u2060\ufeff]", "\x07", text)
         boms = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
         data = boms.get(form.encoding, b"") + text.encode(form.encoding, errors="replace")
         # Two members, as `cat a.gz b.gz` makes them.
@@ -716,16 +753,15 @@ class _Generator:
         return self.rng.choice((written, written, written.lower(), written.upper(), f" {written} "))
 
     def cell(self, text: str, form: Format) -> str:
-        """``text`` in quotes, without them where it can do without, or with its beginning in quotes."""
+        """``text`` in quotes, or without them where it can do without."""
         # A CR at the end of a field may meet the LF of the line.
         bare = not (text.startswith('"') or text.endswith("\r") or form.delimiter in text or "\n" in text)
-        way = self.rng.random()
-        if bare and way < 0.78:
+        if bare and self.rng.random() < 0.78:
             return text
-        end = len(text) // 2 if bare and way < 0.8 and text[len(text) // 2 :][:1] != '"' else len(text)
-        return '"' + text[:end].replace('"', '""') + '"' + text[end:]
+        return '"' + text.replace('"', '""') + '"'
 
 
+CODES = {"comm_type": "Call", "comm_action": "out", "comm_status": "Completed", "comm_priority": "high"}
 MIXED = ("comm_type", "comm_status", "comm_action", "comm_priority")
 ACTIONS = (*oracle.INBOUND_WORDS, *oracle.OUTBOUND_WORDS, "transferred")
 STATUSES = tuple(

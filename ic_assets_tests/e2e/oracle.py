@@ -64,6 +64,15 @@ COLUMNS = (
 REQUIRED = (ID, "comm_type", "comm_datetime", "comm_createddate")
 PEOPLE = ("person_id", "person_firstname", "person_lastname", "person_emailaddress", "company_id", "company_name")
 DELETED = "comm_deleted"
+FREE_TEXTS = (
+    "comm_note",
+    "comm_subject",
+    "comm_email_clean",
+    "person_firstname",
+    "person_lastname",
+    "person_emailaddress",
+    "company_name",
+)
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 BODY_LIMIT = 65_536
 
@@ -155,6 +164,8 @@ class OracleSettings:
 
     timezone: str = "UTC"
     date_order: str = "YMD"
+    encoding: str | None = None
+    keep_zero_ids: bool = False
     own_email: str | None = None
     reference_time: datetime = datetime(2024, 1, 15, 12, 0, tzinfo=UTC)
     partitions_start: date = date(2000, 1, 1)
@@ -184,23 +195,31 @@ class DropRefusedError(Exception):
 
 # --- values -------------------------------------------------------------------------------------
 
-INTEGER = re.compile(r"[+-]?[0-9]+(?:\.0+)?")
+INTEGER = re.compile(r"[+-]?[0-9]+(?:\.0)?")
 ISO = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-    r"(?:[ T]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+    r"(?:[ T]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?( ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)| UTC| GMT)?)?"
 )
 SLASHED = re.compile(
-    r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: ?([AaPp][Mm]))?)?"
+    r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: ?([AaPp][Mm]))?( UTC| GMT)?)?"
 )
+UNSEEN = "\u200b\u2060\ufeff" + "".join(chr(code) for code in range(1, 32) if chr(code) not in "\t\r\n")
+NULL_DATES_BEFORE = date(1900, 1, 2)
+NULL_DATE = date(9999, 12, 31)
 
 
 def is_missing(raw: str) -> bool:
     return raw.strip() == "" or raw in ("NULL", "NaN")
 
 
+def seen(raw: str) -> str:
+    """A code, an id or a date without what nobody sees."""
+    return "".join(character for character in raw if character not in UNSEEN)
+
+
 def read_integer(raw: str) -> int:
     """A bigint. Raises ValueError for anything but the forms that the contract lists."""
-    text = raw.strip()
+    text = seen(raw).strip()
     if not INTEGER.fullmatch(text):
         raise ValueError(raw)
     value = int(text.split(".")[0])
@@ -209,40 +228,61 @@ def read_integer(raw: str) -> int:
     return value
 
 
+class NullDateError(Exception):
+    """A date that stands for none."""
+
+
 def read_timestamp(raw: str, settings: OracleSettings) -> datetime:
     """A naive timestamp in the source time zone. Raises ValueError for anything but the listed forms."""
-    text = raw.strip()
+    return _moment(raw, settings)[1]
+
+
+def read_optional_timestamp(raw: str, settings: OracleSettings) -> datetime:
+    """The same. Raises NullDateError for a date that stands for none, as it is written or as it is read."""
+    try:
+        written, moment = _moment(raw, settings)
+    except OverflowError:  # the end of the last day is no moment any more, and the first day may begin before time
+        raise NullDateError(raw) from None
+    if any(day < NULL_DATES_BEFORE or day == NULL_DATE for day in (written.date(), moment.date())):
+        raise NullDateError(raw)
+    return moment
+
+
+def _moment(raw: str, settings: OracleSettings) -> tuple[datetime, datetime]:
+    """The clock as it is written, and in the source time zone."""
+    text = seen(raw)
+    for space in "\u00a0\u202f\u2009\u200a":
+        text = text.replace(space, " ")
+    text = text.strip()
     if match := ISO.fullmatch(text):
-        return _read_iso(match, settings)
-    match = SLASHED.fullmatch(text)
-    if match is None or settings.date_order not in ("DMY", "MDY"):
+        year, month, day, hour, minute, second, fraction, offset = match.groups()
+        clock = (int(hour or 0), int(minute or 0), int(second or 0))
+    elif (match := SLASHED.fullmatch(text)) and settings.date_order in ("DMY", "MDY"):
+        first, other, year, hour, minute, second, half, offset = match.groups()
+        day, month = (first, other) if settings.date_order == "DMY" else (other, first)
+        fraction, clock = None, (int(hour or 0), int(minute or 0), int(second or 0))
+        if half:
+            if not 1 <= clock[0] <= 12:
+                raise ValueError(raw)
+            clock = (clock[0] % 12 + (12 if half.upper() == "PM" else 0), *clock[1:])
+    else:
         raise ValueError(raw)
-    first, second, year, hour, minute, second_text, half = match.groups()
-    day, month = (first, second) if settings.date_order == "DMY" else (second, first)
-    hours = int(hour or 0)
-    if half:
-        if not 1 <= hours <= 12:
-            raise ValueError(raw)
-        hours = hours % 12 + (12 if half.upper() == "PM" else 0)
-    return datetime(int(year), int(month), int(day), hours, int(minute or 0), int(second_text or 0))
-
-
-def _read_iso(match: re.Match[str], settings: OracleSettings) -> datetime:
-    year, month, day, hour, minute, second, fraction, offset = match.groups()
-    moment = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
+    tomorrow = clock == (24, 0, 0) and not int(fraction or 0)
+    written = datetime(int(year), int(month), int(day), *((0, 0, 0) if tomorrow else clock))
+    moment = written + timedelta(days=tomorrow)
     if fraction:
         scale = 10 ** len(fraction)
         moment += timedelta(microseconds=(int(fraction) * 1_000_000 * 2 + scale) // (2 * scale))
     if offset is None:
-        return moment
+        return written, moment
     shift = timedelta(0)
-    if offset != "Z":
-        digits = offset[1:].replace(":", "").ljust(4, "0")
+    if (zone := offset.strip()) not in ("Z", "UTC", "GMT"):
+        digits = zone[1:].replace(":", "").ljust(4, "0")
         if int(digits[2:]) > 59:
             raise ValueError(offset)
-        shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:])) * (-1 if offset[0] == "-" else 1)
+        shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:])) * (-1 if zone[0] == "-" else 1)
     aware = moment.replace(tzinfo=timezone(shift))
-    return aware.astimezone(settings.zone).replace(tzinfo=None)
+    return written, aware.astimezone(settings.zone).replace(tzinfo=None)
 
 
 def to_utc(local: datetime, zone: ZoneInfo) -> datetime:
@@ -257,13 +297,26 @@ def to_utc(local: datetime, zone: ZoneInfo) -> datetime:
 # --- files --------------------------------------------------------------------------------------
 
 
-def decode(data: bytes) -> str:
-    """The text of a drop without its BOM. Raises DropRefusedError for damaged UTF-8."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16")
+def decode(data: bytes, settings: OracleSettings | None = None) -> str:
+    """The text of a drop without its BOM and padding; halves of surrogate pairs stay. Raises DropRefusedError for damaged
+    UTF-8."""
+    return _decoded(data, settings or OracleSettings()).rstrip("\x1a\0")
+
+
+def _decoded(data: bytes, settings: OracleSettings) -> str:
+    for mark, codec in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        if data.startswith(mark):
+            return data[2:].decode(codec, "surrogatepass")
+    if settings.encoding and not data.startswith(b"\xef\xbb\xbf"):
+        return data.decode(settings.encoding)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        try:  # characters as two surrogates each
+            text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogatepass")
+            return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+        except UnicodeDecodeError:
+            pass
         non_ascii = sum(byte >= 0x80 for byte in data)
         kept = data.decode("utf-8", errors="ignore")
         well_formed = len(kept.encode()) - sum(character < "\x80" for character in kept)
@@ -280,6 +333,8 @@ class Record:
     line: int
     raw: str
     fields: list[str]
+    fault: str | None = None
+    """too_large or bad_quote."""
 
 
 def records(text: str, delimiter: str) -> Iterator[Record]:
@@ -290,7 +345,7 @@ def records(text: str, delimiter: str) -> Iterator[Record]:
     """
     fields: list[str] = []
     field: list[str] = []
-    state, line, start, opened, begin = "start", 1, 1, 1, 0
+    state, line, start, opened, begin, bad = "start", 1, 1, 1, 0, False
     for at, character in enumerate(text):
         if state == "quoted":
             if character == '"':
@@ -308,22 +363,23 @@ def records(text: str, delimiter: str) -> Iterator[Record]:
             field, state = [], "start"
         elif character == "\n":
             if text[begin:at].strip():
-                yield _record(start, text[begin:at], [*fields, "".join(field)])
+                yield _record(start, text[begin : at + 1], [*fields, "".join(field)], bad)
             line += 1
-            fields, field, state, start, begin = [], [], "start", line, at + 1
-        elif character != "\r" or text[at + 1 : at + 2] != "\n":
+            fields, field, state, start, begin, bad = [], [], "start", line, at + 1, False
+        elif character != "\r" or text[at + 1 : at + 2] not in ("\n", ""):
             field.append(character)
+            bad = bad or state == "closing"
             state = "plain"
     if state == "quoted":
         raise DropRefusedError(f"line {opened}: a quote that never closes")
     if text[begin:].strip():
-        yield _record(start, text[begin:], [*fields, "".join(field)])
+        yield _record(start, text[begin:], [*fields, "".join(field)], bad)
 
 
-def _record(line: int, raw: str, fields: list[str]) -> Record:
-    if len(raw.encode()) > MAX_RECORD_BYTES:
-        raise DropRefusedError(f"line {line}: a record over 16 MiB")
-    return Record(line, raw.removesuffix("\r"), fields)
+def _record(line: int, raw: str, fields: list[str], bad: bool) -> Record:
+    too_large = len(raw.encode("utf-8", "surrogatepass")) > MAX_RECORD_BYTES
+    fault = "too_large" if too_large else "bad_quote" if bad else None
+    return Record(line, raw.removesuffix("\n").removesuffix("\r"), fields, fault)
 
 
 def delimiter_of(text: str) -> str:
@@ -357,6 +413,7 @@ class Warned:
     column: str
     raw_value: str
     id: int
+    reason: str = "unreadable"
 
 
 @dataclass
@@ -409,6 +466,11 @@ class _Candidate:
     values: dict[str, Any]
     warnings: list[Warned]
     is_deleted: bool = False
+
+    @property
+    def bad_update(self) -> bool:
+        """Whether its date of change is there and cannot be read."""
+        return any(w.column == "comm_updateddate" and w.reason == "unreadable" for w in self.warnings)
 
 
 class Text(str):
@@ -469,7 +531,7 @@ class Oracle:
         return outcome
 
     def _read(self, content: bytes) -> tuple[list[str], list[Record]]:
-        text = decode(content)
+        text = decode(content, self.settings)
         delimiter = delimiter_of(text)
         found = list(records(text, delimiter))
         if not found:
@@ -481,13 +543,15 @@ class Oracle:
         return header, found[1:]
 
     def _interpret(self, record: Record, header: list[str]) -> _Candidate | Rejected:
-        shown = record.raw.replace("\0", "\\x00")
-        if "\0" in record.raw:
-            return Rejected(record.line, "nul_byte", (), self._id_of(record, header), shown)
-        if len(record.fields) != len(header):
-            return Rejected(record.line, "field_count", (), self._id_of(record, header), shown)
+        shown = record.raw.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+        fault = self._fault(record, header)
+        if fault:
+            return Rejected(record.line, fault, (), self._id_of(record, header), shown)
+        # What lacks its last fields has them empty.
+        record.fields.extend([""] * (len(header) - len(record.fields)))
         raw = {name: text for name, text in zip(header, record.fields, strict=True) if name in COLUMNS}
         flag = dict(zip(header, record.fields, strict=True)).get(DELETED, "")
+        raw_texts, raw = raw, {name: text if name in FREE_TEXTS else seen(text) for name, text in raw.items()}
         absent = tuple(name for name in REQUIRED if is_missing(raw[name]))
         if absent:
             return Rejected(record.line, "missing_required", absent, self._id_of(record, header), shown)
@@ -497,11 +561,24 @@ class Oracle:
             return Rejected(record.line, "unreadable_required", bad, values[ID], shown)
         if not self.settings.range_start <= values["comm_datetime"] < self.settings.range_end:
             return Rejected(record.line, "out_of_range", ("comm_datetime",), values[ID], shown)
-        warnings = [Warned(record.line, name, raw[name], values[ID]) for name in unreadable]
+        warnings = [
+            Warned(record.line, name, raw_texts[name], values[ID], reason) for name, reason in unreadable.items()
+        ]
         is_deleted = read_flag(flag)
         if is_deleted is None:
             warnings.append(Warned(record.line, DELETED, flag, values[ID]))
         return _Candidate(record.line, shown, values, warnings, bool(is_deleted))
+
+    def _fault(self, record: Record, header: list[str]) -> str | None:
+        """What is wrong with a record as a whole, the first that applies."""
+        if "\0" in record.raw:
+            return "nul_byte"
+        if any("\ud800" <= character <= "\udfff" for character in record.raw):
+            return "damaged_text"
+        if record.fault:
+            return record.fault
+        lacking = header[len(record.fields) :]
+        return "field_count" if len(record.fields) > len(header) or set(lacking) & set(REQUIRED) else None
 
     def _id_of(self, record: Record, header: list[str]) -> int | None:
         at = header.index(ID)
@@ -510,22 +587,28 @@ class Oracle:
         except (ValueError, IndexError):
             return None
 
-    def _values(self, raw: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
+    def _values(self, raw: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+        """The values, and why those that are there and could not be read were not."""
         values: dict[str, Any] = {}
-        unreadable = []
+        unreadable = {}
         for name, text in raw.items():
             values[name] = None
             if is_missing(text):
                 continue
             try:
                 if name in INTEGERS:
-                    values[name] = read_integer(text)
+                    number = read_integer(text)
+                    is_none = number == 0 and name not in REQUIRED and not self.settings.keep_zero_ids
+                    values[name] = None if is_none else number
                 elif name in TIMESTAMPS:
-                    values[name] = read_timestamp(text, self.settings)
+                    read = read_timestamp if name in REQUIRED else read_optional_timestamp
+                    values[name] = read(text, self.settings)
                 else:
                     values[name] = text
+            except NullDateError:
+                unreadable[name] = "null_date"
             except (ValueError, OverflowError):
-                unreadable.append(name)
+                unreadable[name] = "unreadable"
         return values, unreadable
 
     def _settle(self, versions: list[_Candidate], has_updated: bool, outcome: DropOutcome) -> None:
@@ -553,6 +636,13 @@ class Oracle:
             self._delete(comm_id, newest, outcome)
             return
         together = alive if len(people) > 1 else [winner]
+        held = self.master.get(comm_id)
+        undecided = any(version.bad_update for version in others) or (held and held.values["comm_updateddate"])
+        if winner.bad_update and undecided:
+            outcome.rejected += [
+                Rejected(version.line, "unreadable_update", (), comm_id, version.raw) for version in together
+            ]
+            return
         if has_updated and self._is_stale(comm_id, winner):
             outcome.rejected += [Rejected(version.line, "stale", (), comm_id, version.raw) for version in together]
             return

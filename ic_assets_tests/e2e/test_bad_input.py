@@ -105,9 +105,11 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
         write("cut.csv.gz", gzip.compress(HEADER + ROWS + os.urandom(20_000).hex().encode())[:-2_000]),
         ("cut.csv.gz", "cut short"),
     ),
-    "a line of 40 MB": (
-        write("long.csv", HEADER + ROWS + b"4,Call,2019-03-01,2019-03-01," + b"x" * 40_000_000 + b"\n"),
-        ("long.csv", "line 5", "16 MiB"),
+    "other delimiters": (write("pipes.csv", HEADER.replace(b",", b"|")), ("pipes.csv", "stand between '|'")),
+    "another text": (write("letter.csv", b"Dear Sir,\nthank you"), ("letter.csv", "it begins 'Dear Sir,'")),
+    "a bomb": (
+        write("bomb.csv.gz", gzip.compress(HEADER + ROWS + b"\n" * 80_000_000, 1)),
+        ("bomb.csv.gz", "unpacks to more than"),
     ),
 }
 
@@ -181,3 +183,25 @@ def test_the_next_run_loads_after_a_refusal_and_keeps_what_came_before_it(place:
     assert done.returncode == 1, done.stderr  # done, but nothing is reconciled here and the gate is red
     assert json.loads(done.stdout.splitlines()[-1])["inserted"] == 1
     assert place.counts() == [4, 4, 0, 0]
+
+
+def test_a_drop_that_loads_nothing_fails_and_says_what_would_read_it(place: Place, tmp_path: Path) -> None:
+    """On a terminal that knows no more than ASCII, too."""
+    rows = b"".join(b"%d,Call,01/03/2019,01/03/2019,Gr\xc3\xbc\xc3\x9fe\n" % number for number in range(100, 103))
+    drop = write("slashes.csv", HEADER + rows)(tmp_path)
+    place.machine.environment["PYTHONIOENCODING"] = "ascii"
+    done = place.machine.run("load", str(drop))
+    assert done.returncode == 1, done.stderr
+    assert r"slashes.csv: read as utf-8 (Gr\xfc\xdfe)" in done.stderr
+    assert "`IC_DATE_ORDER=DMY` would read `01/03/2019`" in done.stderr
+    status = place.machine.run("status")
+    assert status.returncode == 1
+    assert "NOT LOADED slashes.csv@" in status.stdout
+    place.machine.environment["IC_DATE_ORDER"] = "DMY"
+    loaded = json.loads(place.machine.run("load", str(drop), "--json").stdout.splitlines()[-1])
+    del place.machine.environment["IC_DATE_ORDER"], place.machine.environment["PYTHONIOENCODING"]
+    assert (loaded["inserted"], loaded["rejected"]) == (3, 0)
+    found = json.loads(place.machine.run("status", "--json").stdout.splitlines()[-1])
+    assert found["trouble"] is None
+    assert found["drops_refused"] > 0  # the files of the test before this one
+    assert "slashes.csv" in "".join(found["read_as"])

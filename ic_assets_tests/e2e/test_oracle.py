@@ -226,7 +226,7 @@ def compare_rejects(oracle: Oracle, connection: psycopg.Connection[Row], differe
         differences.expect(place, (*key, "reason"), expected.reason, actual["reason"])
         differences.expect(place, (*key, "raw_row"), expected.raw, (actual["raw_row"] or "").rstrip("\r\n"))
         # Of a row with a NUL byte or a wrong number of fields the id need not be readable.
-        broken = expected.reason in ("nul_byte", "field_count")
+        broken = expected.reason in ("nul_byte", "damaged_text", "too_large", "bad_quote", "field_count")
         if not (broken and actual["comm_communicationid"] is None):
             differences.expect(place, (*key, "id"), expected.id, actual["comm_communicationid"])
         if expected.columns and actual["column_name"] not in expected.columns:
@@ -255,6 +255,7 @@ def compare_warnings(oracle: Oracle, connection: psycopg.Connection[Row], differ
             continue
         differences.expect(place, (*key, "raw_value"), expected.raw_value, found[key]["raw_value"])
         differences.expect(place, (*key, "id"), expected.id, found[key]["comm_communicationid"])
+        differences.expect(place, (*key, "reason"), expected.reason, found[key]["reason"])
     written = {(outcome.key, line) for outcome in oracle.outcomes for line in outcome.written}
     for key in found.keys() - wanted.keys():
         if key[:2] in written and key[2] != "comm_todatetime":

@@ -408,3 +408,16 @@ def test_an_edited_template_statement_or_classification_marks_exactly_what_rests
     edit("sql/activities/master/incoming.sql", "WHERE l.is_current", "WHERE  l.is_current")
     third = versions()
     assert {key for key in before if second[key] != third[key]} == {*DERIVATIVES, MASTER}
+    edit("sql/schema/views.sql", "'Call - '", "'Call: '")
+    edit(
+        "sql/schema/functions.sql",
+        "classify_activity_type(p_comm_type text",
+        "classify_activity_type(p_comm_type  text",
+    )
+    fourth = versions()
+    assert {key for key in before if third[key] != fourth[key]} == {"staging/ic_calls", MASTER}, "what names them"
+    edit(
+        "sql/schema/views.sql", "staging.v_ic_communication_normalised AS", "staging.v_ic_communication_normalised  AS"
+    )
+    fifth = versions()
+    assert {key for key in before if fourth[key] != fifth[key]} == set(DERIVATIVES), "through the views that read it"

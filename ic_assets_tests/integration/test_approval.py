@@ -11,7 +11,6 @@ import psycopg
 import pytest
 
 from ic_assets.activities.engine.approval import (
-    Scope,
     approval_of,
     approve,
     fingerprint,
@@ -19,13 +18,14 @@ from ic_assets.activities.engine.approval import (
     payload_version,
     require,
 )
+from ic_assets.activities.engine.scope import Scope, scope_of
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import CONTACTS, NAMES, Activity, HubSpot
 
 SETTINGS = Settings(home=Path(), postgres_url=None, drop_dir=Path())
-EVERYTHING = Scope(NAMES, None, include_orphans=False)
+EVERYTHING = Scope()
 WITH_ORPHANS = replace(EVERYTHING, include_orphans=True)
 PORTAL = 4711
 ROWS = [
@@ -103,7 +103,7 @@ def test_two_payloads_that_change_places_are_not_what_was_approved(database: str
 
 def test_only_what_the_scope_holds_counts(database: str) -> None:
     cases.stage(database, ROWS)
-    march = (date(2019, 3, 1), date(2019, 3, 1))
+    march = scope_of(NAMES, (date(2019, 3, 1), date(2019, 3, 1))).months
     scopes = [EVERYTHING, WITH_ORPHANS, replace(EVERYTHING, months=march), replace(EVERYTHING, types=("calls",))]
     before = [digest(database, scope) for scope in scopes]
     assert len(set(before)) == 4

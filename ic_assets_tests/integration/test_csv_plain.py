@@ -74,7 +74,8 @@ PLAIN: list[dict[str, object]] = [
     {"Comm_Note": "a\n\\.\nb", "Comm_Subject": "one\r\ntwo\rthree\n"},
     {"Comm_Note": "  indented", "Comm_Subject": "\n\nafter two lines", "Company_Name": "trailing  "},
     {"Comm_DateTime": "2019-03-05T10:00", "Comm_ToDateTime": "2019-03-05T10:00:01.123456"},
-    {"Comm_DateTime": "2016-02-29", "Comm_ToDateTime": "9999-12-31 23:59:59", "Comm_OriginalDateTime": "0001-01-01"},
+    {"Comm_DateTime": "2016-02-29", "Comm_ToDateTime": "2999-12-31 23:59:59", "Comm_OriginalDateTime": "1901-01-01"},
+    {"Comm_Note": "bell\x07 and zero\u200bwidth stay in a text", "Comm_Status": " with a\ttab", "Comm_Action": "Née"},
     {"Person_Id": "9" * 18, "Company_Id": "1"},
     {"Comm_Note": "NULLABLE", "Comm_Subject": "Nancy", "Person_FirstName": "NaNa", "Company_Name": "N"},
     {
@@ -89,12 +90,15 @@ PLAIN: list[dict[str, object]] = [
 # One thing each that PostgreSQL would take otherwise, or not at all.
 OTHERS: list[dict[str, object]] = [
     *({"Comm_Note": word} for word in ("NULL", "NaN", " ", "\t", "\u00a0", "\u0085", "\u1680", "\u2003", "\u2028", "\u3000")),
+    *({"Comm_Status": code} for code in ("Done\u200b", "\ufeffDone", "\u2060", "Do\x1fne", "\x0b", "Done\x07")),
+    *({"Person_Id": number} for number in ("0", "0.0", "-0", "12.000", "\u200b5")),
     *({"Person_Id": number} for number in ("007", "5.0", "-1", "+1", " 5", "9" * 19, "1e3", "NULL")),
     *(
         {"Comm_ToDateTime": moment}
         for moment in (
             "2019-03-05T10:00:00+02:00", "2019-03-05 10:00:00.1234567", "2019-02-29", "0000-01-01", "2019-03-05 24:00",
-            "2019-13-01", "2019-1-1", "NaN",
+            "2019-13-01", "2019-1-1", "NaN", "1899-12-30 00:00:00", "1900-01-01", "1753-01-01", "0001-01-01",
+            "9999-12-31 23:59:59", "2019-03-05 24:00:00", "2019-03-05 10:00:00 UTC", "2019-03-05\u00a010:00",
         )
     ),
     *({"Comm_DateTime": moment} for moment in ("1970-01-01", "2999-01-01", "", "someday")),

@@ -13,7 +13,7 @@ from dagster._core.test_utils import instance_for_test
 from dagster_shared.error import SerializableErrorInfo
 
 from ic_assets.core.settings import Settings
-from ic_assets.resources.dagster_events import EventLog, observe
+from ic_assets.resources.dagster_events import EventLog, record
 from ic_assets.resources.dagster_home import dagster_home
 from ic_assets.resources.services import services
 
@@ -132,7 +132,7 @@ def test_observations_of_a_step_are_stored_in_one_batch_each_with_its_month_and_
     @dg.asset
     def observer(context: dg.AssetExecutionContext) -> None:
         tags = {"dagster/data_version": "v7"}
-        observe(
+        record(
             context, [dg.AssetObservation("months", partition=f"2020-0{month}-01", tags=tags) for month in range(1, 8)]
         )
 

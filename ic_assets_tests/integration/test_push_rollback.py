@@ -9,12 +9,17 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.push_rollback import RollbackResult, RollbackSelection, rollback, verify_chain
+from ic_assets.activities.engine.push_rollback import RollbackResult, RollbackSelection, rollback
+from ic_assets.commands.doctor_database import pushes
+from ic_assets.commands.rollback import rollback_push
 from ic_assets.core.failures import Refused
+from ic_assets.core.settings import Settings
+from ic_assets.resources.services import Services
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import CONTACTS, Activity, HubSpot
 
@@ -33,7 +38,8 @@ def hub(served: HubSpot) -> HubSpot:
 
 
 def take_back(database: str, hub: HubSpot, *, dry_run: bool = False, **selection: object) -> RollbackResult:
-    return rollback(database, cases.target(hub), RollbackSelection(**selection), dry_run=dry_run)  # type: ignore[arg-type]
+    chosen = RollbackSelection(**selection)  # type: ignore[arg-type]
+    return rollback(database, cases.target(hub), chosen, dry_run=dry_run, recheck_seconds=0.3)
 
 
 def test_a_run_is_taken_back_without_what_others_created_and_a_push_restores_it(database: str, hub: HubSpot) -> None:
@@ -102,30 +108,142 @@ def test_types_months_and_ids_select(database: str, hub: HubSpot) -> None:
         take_back(database, hub, run_id="never")
 
 
-def test_a_record_that_was_altered_breaks_the_chain(database: str, hub: HubSpot) -> None:
-    cases.stage(database, cases.some(21))
-    cases.run(database, hub)
-    take_back(database, hub)
-    assert verify_chain(database) is None
-    with psycopg.connect(database) as connection:
-        connection.execute("UPDATE hubspot.push_rollback_record SET outcome = 'held_back' WHERE record_id = 5")
-    assert verify_chain(database) == 5
+def test_what_hubspot_associated_by_itself_is_nobodys_work(database: str, tmp_path: Path) -> None:
+    """It logs an activity on the companies of its contacts as well. A company that is none of the contact's, and a label
+    on one that is, are a person's."""
+    activities = [Activity(n, "calls", contact=CONTACTS[n]) for n in range(1, 4)]
+    cases.stage(database, activities)
+    with cases.hubspot(tmp_path, associates_companies="true") as hub:
+        other = {"id": "7002", "properties": {"name": "D"}}
+        hub.http.post("/_sandbox/seed", json={"companies": [other]}).raise_for_status()
+        for contact in CONTACTS[1:3]:
+            hub.http.put(
+                f"/crm/v4/objects/contacts/{contact}/associations/default/companies/{cases.COMPANY}"
+            ).raise_for_status()
+        cases.run(database, hub)
+        records = {key[1]: found[0] for key, found in hub.contents().items()}
+        assert [records[n][3] for n in ("1", "2", "3")] == [(cases.COMPANY,), (cases.COMPANY,), ()]
+        hub.http.put(f"/crm/v4/objects/calls/{records['2'][0]}/associations/default/companies/7002").raise_for_status()
+        # An update that adds a company looks at the companies: what HubSpot added holds nothing up either.
+        cases.stage(database, [replace(activities[0], text="new", company="7002")])
+        assert (cases.run(database, hub).updated, cases.run(database, hub).edited) == (1, 0)
+        result = take_back(database, hub)
+        assert (result.archived, result.held_back) == (2, 1)
+        assert result.held_back_by_reason == {"associated with companies by someone else": 1}
+        with psycopg.connect(database) as connection:
+            kept = connection.execute(
+                "SELECT before -> 'associations' FROM hubspot.push_rollback_record WHERE communication_id = 1"
+            ).fetchone()
+        assert kept == ([["companies", "7001"], ["companies", "7002"], ["contacts", CONTACTS[1]]],)
 
 
 ROLLBACK = """
 import sys
 from ic_assets.activities.engine.push_rollback import RollbackSelection, rollback
 from ic_assets.resources.hubspot import HubSpotTarget
-rollback(sys.argv[1], HubSpotTarget(sys.argv[2], sys.argv[3], rps=15.0), RollbackSelection(), dry_run=False)
+from ic_assets_tests.soak.worker import die_at
+point = int(sys.argv[4])
+if point:
+    die_at(point)
+target = HubSpotTarget(sys.argv[2], sys.argv[3], rps=float(sys.argv[5]))
+rollback(sys.argv[1], target, RollbackSelection(), dry_run=False, recheck_seconds=0.3)
 """
 
 
-def test_a_killed_roll_back_is_resumed_or_given_up_without_a_record_lost(database: str, hub: HubSpot) -> None:
+def killed_roll_back(database: str, hub: HubSpot, point: int = 0, rps: float = 200.0) -> subprocess.Popen[bytes]:
+    """With ``point`` it kills itself at its n-th exchange with PostgreSQL or HubSpot."""
+    arguments = [database, hub.sandbox.base_url, hub.sandbox.token, str(point), str(rps)]
+    return subprocess.Popen([sys.executable, "-c", ROLLBACK, *arguments])
+
+
+def test_a_killed_roll_back_that_is_run_again_takes_back_what_its_forerunner_had_in_hand(
+    database: str, hub: HubSpot
+) -> None:
+    activities = cases.some(260, ["calls"])
+    cases.stage(database, activities)
+    cases.run(database, hub)
+    hub.chaos(latency=150)
+    process = killed_roll_back(database, hub)
+    hub.wait_for(1, "batch/archive", process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    hub.chaos()
+    with psycopg.connect(database) as connection:
+        (in_hand,) = connection.execute(
+            "SELECT count(*) FROM hubspot.push_ledger WHERE state = 'in_flight' AND action = 'remove'"
+        ).fetchone() or (0,)
+    assert in_hand, "the kill came when nothing was in hand: it proves nothing"
+    (finding,) = [text for state, text in doctor_on(database) if state == "WRONG"]
+    assert "left by roll-back" in finding
+    assert "run `ic-assets rollback push --all` again" in finding
+
+    dry = take_back(database, hub, dry_run=True)
+    assert dry.taken_over == in_hand
+    settled = 260 - in_hand - dry.found
+    result = take_back(database, hub)
+    assert (result.taken_over, result.stopped_reason, result.held_back) == (in_hand, None, 0)
+    assert result.found == result.archived + result.already_gone == 260 - settled
+    assert hub.contents() == {}
+    with psycopg.connect(database) as connection:
+        recorded = connection.execute(
+            "SELECT outcome, count(DISTINCT communication_id) FROM hubspot.push_rollback_record"
+            " WHERE outcome <> 'failed' GROUP BY outcome"
+        ).fetchall()
+        before = connection.execute(
+            "SELECT count(*) FROM hubspot.push_rollback_record WHERE before -> 'properties' ->> 'hs_call_title' = 'T'"
+        ).fetchone()
+    assert recorded == [("archived", 260)], "what the forerunner archived has its record, with what HubSpot held"
+    assert before is not None
+    assert before[0] >= 260
+
+
+@pytest.mark.parametrize("points", [range(26, 62, 12), range(62, 120, 24)])
+def test_a_roll_back_that_is_killed_at_each_step_ends_when_it_is_run_again_by_itself(
+    database: str, hub: HubSpot, points: range
+) -> None:
+    activities = cases.some(12, ["calls", "notes"])
+    for point in points:
+        cases.stage(database, activities)
+        cases.run(database, hub)
+        process = killed_roll_back(database, hub, point)
+        assert process.wait() in (-signal.SIGKILL, 0)
+        result = take_back(database, hub)
+        assert (result.stopped_reason, result.held_back, result.failed) == (None, 0, 0)
+        assert hub.contents() == {}, f"killed at point {point}"
+        with psycopg.connect(database) as connection:
+            left = connection.execute(
+                "SELECT count(*) FROM hubspot.push_ledger WHERE state <> 'removed'"
+                " UNION ALL SELECT count(*) FROM hubspot.push_rollback_record WHERE outcome = 'intended'"
+            ).fetchall()
+        assert left == [(0,), (0,)]
+
+
+def test_hubspot_away_in_the_middle_of_a_batch_leaves_nothing_uncounted(database: str, hub: HubSpot) -> None:
+    cases.stage(database, cases.some(150, ["calls"]))
+    cases.run(database, hub)
+    # The first batch goes through, the second's answers are lost until the roll-back gives up.
+    hub.chaos(script=[{"match": "POST .*batch/archive", "fault": "lost_reply", "skip": 1, "times": 50}])
+
+    async def no_sleep(_seconds: float) -> None:
+        return None
+
+    stopped = rollback(
+        database, cases.target(hub), RollbackSelection(), dry_run=False, recheck_seconds=0.3, sleep=no_sleep
+    )
+    assert "did not take a request" in (stopped.stopped_reason or "")
+    assert stopped.archived == 100
+    hub.chaos()
+    result = take_back(database, hub)
+    assert (result.taken_over, result.found, result.archived, result.stopped_reason) == (50, 50, 50, None)
+    assert hub.contents() == {}
+
+
+def test_a_killed_roll_back_is_given_up_without_a_record_lost(database: str, hub: HubSpot) -> None:
     activities = cases.some(1000)
     cases.stage(database, activities)
     cases.run(database, hub)
     hub.chaos(latency=150)
-    process = subprocess.Popen([sys.executable, "-c", ROLLBACK, database, hub.sandbox.base_url, hub.sandbox.token])
+    process = killed_roll_back(database, hub, rps=15.0)
     hub.wait_for(3, "batch/archive", process)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -138,3 +256,29 @@ def test_a_killed_roll_back_is_resumed_or_given_up_without_a_record_lost(databas
     # Resumed: to the end.
     assert take_back(database, hub).archived == 1000
     assert hub.contents() == {}
+
+
+def doctor_on(database: str) -> list[tuple[str, str]]:
+    settings = Settings(home=Path(), postgres_url=None, drop_dir=Path())
+    found: list[tuple[str, str]] = []
+    try:
+        found += pushes(Services(database, database, None, None, hubspot_is_local=False), settings)
+    except Refused as refused:
+        found.append(("WRONG", str(refused)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({}, "say what to take back"),
+        ({"everything": True, "run_id": "3"}, "--all is everything"),
+        ({"everything": True, "types": ["calls"]}, "leave it out to take back types calls"),
+    ],
+)
+def test_a_roll_back_without_a_scope_is_refused_before_anything_is_asked(
+    arguments: dict[str, object], says: str
+) -> None:
+    given = {"run_id": None, "types": [], "months": None, "ids": [], "everything": False, **arguments}
+    with pytest.raises(Refused, match=says):
+        rollback_push(**given, yes=True, as_json=False)  # type: ignore[arg-type]

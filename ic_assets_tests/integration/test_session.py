@@ -290,3 +290,27 @@ def test_what_does_not_pass_and_what_passes_too_late_is_raised(
             with pytest.raises((Unavailable, psycopg.Error)):
                 opened_database.repeated("failing", failing(state))
             assert len(attempts) == times, state
+
+
+def test_a_settlement_that_gave_way_is_written_again_and_one_that_lost_its_connection_is_not(
+    no_pause: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+
+    async def failing_once(error: type[psycopg.Error]) -> str:
+        done.append(error.__name__)
+        if done.count(error.__name__) == 1:
+            raise error("no")
+        return "written"
+
+    with caplog.at_level("WARNING", logger="ic_assets"):
+        assert (
+            asyncio.run(postgres.again_async("settle", lambda: failing_once(psycopg.errors.DeadlockDetected)))
+            == "written"
+        )
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            asyncio.run(postgres.again_async("settle", lambda: failing_once(psycopg.errors.AdminShutdown)))
+    assert done == ["DeadlockDetected", "DeadlockDetected", "AdminShutdown"]
+    assert [record.message for record in caplog.records] == [
+        "event='tried_again' what='settle' sqlstate='40P01' attempt=1 pause_s=0.0"
+    ]

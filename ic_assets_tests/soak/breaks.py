@@ -68,7 +68,7 @@ BREAKS: dict[str, Break] = {
             (f"{_ENGINE}/push_change.py", "if row.is_in_doubt:", "if False:"),
             (
                 f"{_ENGINE}/push_worker.py",
-                '"pending" if row.is_settled else "unknown" for row in rows',
+                '"pending" if row.is_settled or self._takes_back else "unknown" for row in rows',
                 '"pending" for row in rows',
             ),
         ),

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from ic_assets.activities.engine.portal import PROBE
+from ic_assets.activities.engine.push_edits import UNCERTAIN
 from ic_assets_tests.integration.push_cases import NAMES, TO_COMPANY, TO_CONTACT, Activity
 from ic_assets_tests.soak.schedules import Schedule, is_refused
 
@@ -110,6 +111,33 @@ def violations(
         found += _probes(portal, connection)
         found += _budget(schedule, portal, connection)
     return found
+
+
+def taken_back(portal: Portal, database: str, answer: dict[str, Any]) -> Iterator[str]:
+    """What must hold after a roll-back of everything that nobody killed: nobody edited anything, so that nothing stands but
+    what it held back since what was pushed last is not known; and nothing went without a record."""
+    if "found" not in answer or answer["stopped_reason"]:
+        yield f"ROLL-BACK did not end: {answer}"
+        return
+    standing = sorted(identifier for records in portal.live.values() for identifier, _ in records)
+    if len(standing) != answer["held_back"]:
+        yield f"ROLL-BACK: {len(standing)} records stand ({standing[:5]}), it says that it held back {answer['held_back']}"
+    if set(answer["held_back_by_reason"]) - {UNCERTAIN}:
+        yield f"ROLL-BACK held back what nobody touched: {answer['held_back_by_reason']}"
+    if answer["found"] != sum(answer[name] for name in ("archived", "held_back", "already_gone", "failed")):
+        yield f"ROLL-BACK: its counts do not add up: {answer}"
+    with psycopg.connect(database) as connection:
+        left = connection.execute(
+            "SELECT l.object_type, l.communication_id, l.state FROM hubspot.push_ledger AS l"
+            " WHERE l.state IN ('in_flight', 'unknown')"
+        ).fetchall()
+        unrecorded = connection.execute(
+            "SELECT count(*) FROM hubspot.push_rollback_record WHERE outcome = 'intended'"
+        ).fetchone()
+    if left:
+        yield f"ROLL-BACK left in hand: {left[:5]}"
+    if unrecorded != (0,):
+        yield f"ROLL-BACK: of {unrecorded} records nobody knows what became of them"
 
 
 def _contents(wanted: dict[Key, Standing], portal: Portal) -> Iterator[str]:

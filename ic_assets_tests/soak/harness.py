@@ -31,7 +31,7 @@ from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import NAMES, Activity, HubSpot
 from ic_assets_tests.soak import checks
 from ic_assets_tests.soak.schedules import LONGEST_DELAY, PORTALS, RECHECK, Kill, Round, Schedule
-from ic_assets_tests.soak.worker import Worker, push_once, start
+from ic_assets_tests.soak.worker import Worker, push_once, start, take_back_once
 
 PATIENCE = 90.0
 """Seconds after which a worker that was not to be killed counts as hanging."""
@@ -40,6 +40,8 @@ _EMPTIED = (
     "staging.ic_payload_part",
     "staging.ic_communication_master",
     "hubspot.push_request",
+    "hubspot.push_rollback_record",
+    "hubspot.push_plan",
     "hubspot.push_run",
     "hubspot.push_ledger",
     "hubspot.rate_budget",
@@ -82,6 +84,9 @@ class Lane:
         for one in schedule.rounds:
             hub.chaos(**one.chaos)
             self._note(outcome, one, self._round(schedule, hub, one), answers)
+        if schedule.take_back:
+            hub.chaos(**schedule.take_back_chaos)
+            self._take_back(schedule, hub, outcome)
         hub.chaos()
         (last,) = self._finish([self._start(schedule, hub, 0, None)], {})
         # What was delayed on HubSpot's side is over then.
@@ -123,7 +128,25 @@ class Lane:
             mode="production", include_orphans=schedule.include_orphans, recheck_seconds=RECHECK, run_id="soak"
         )
         point = kill.point if kill is not None else None
-        return start(number, self.database, self._target(schedule, hub), options, point)
+        target = self._target(schedule, hub)
+        return start(number, lambda: push_once(self.database, target, options), point)
+
+    def _take_back(self, schedule: Schedule, hub: _Hub, outcome: Outcome) -> None:
+        """Roll-backs that are killed, then one that is not and follows at once: it must be complete when it says so."""
+        target = self._target(schedule, hub)
+        for kill in (*schedule.take_back, None):
+            if kill is None:
+                hub.chaos()
+            worker = start(0, lambda: take_back_once(self.database, target, RECHECK), kill.point if kill else None)
+            doomed = {worker.pid: time.monotonic() + kill.seconds} if kill and kill.seconds else {}
+            self._finish([worker], doomed)
+            outcome.figures["workers"] += 1
+            outcome.figures["killed"] += worker.was_killed
+            outcome.violations += self._said(worker)
+            outcome.trace.append(f"roll-back ({kill}): {worker.answer}")
+        if worker.answer is not None:
+            time.sleep(LONGEST_DELAY)
+            outcome.violations += checks.taken_back(checks.read_portal(hub.file), self.database, worker.answer)
 
     def _finish(self, workers: list[Worker], doomed: dict[int, float]) -> list[Worker]:
         """Waits until all have ended, and kills those that are due meanwhile."""

@@ -72,6 +72,9 @@ class Schedule:
     include_orphans: bool
     rows: tuple[Activity, ...]
     rounds: tuple[Round, ...] = field(default=())
+    take_back: tuple[Kill | None, ...] = ()
+    """Roll-backs of everything after the rounds, one after the other; a last one that nobody kills must be complete."""
+    take_back_chaos: dict[str, Any] = field(default_factory=dict)
 
     def final(self) -> dict[int, Activity]:
         """The rows as they stand in staging at the end."""
@@ -95,6 +98,9 @@ class Schedule:
                 ids = ", ".join(f"{row.id}→{row.type}" for row in one.corrections)
                 text += f"; corrected {'while the first works' if one.is_late else 'before'}: {ids}"
             lines.append(f"{text}; faults {one.chaos}")
+        if self.take_back:
+            kills = [f"killed at point {k.point}" if k and k.point else f"{k}" for k in self.take_back]
+            lines.append(f"taken back: {', '.join(kills)}; faults {self.take_back_chaos}")
         return lines
 
 
@@ -124,16 +130,22 @@ def draw(seed: int) -> Schedule:
                 is_late=len(workers) == 2 and rng.random() < 0.5,
             )
         )
+    api = rng.choice(("v3", "v3", "2026-03", "2026-09"))
+    rps = float(rng.choice((4, 6, 9))) if is_slow else 400.0
+    include_orphans = rng.random() < 0.3
+    is_taken_back = not is_slow and not is_overdue and rng.random() < 0.4
     return Schedule(
         seed=seed,
         portal=portal,
-        api=rng.choice(("v3", "v3", "2026-03", "2026-09")),
-        rps=float(rng.choice((4, 6, 9))) if is_slow else 400.0,
+        api=api,
+        rps=rps,
         is_slow=is_slow,
         is_overdue=is_overdue,
-        include_orphans=rng.random() < 0.3,
+        include_orphans=include_orphans,
         rows=started,
         rounds=tuple(rounds),
+        take_back=tuple(_kill(rng) for _ in range(rng.randint(1, 2))) if is_taken_back else (),
+        take_back_chaos=_chaos(rng, portal) if is_taken_back else {},
     )
 
 

@@ -1,4 +1,5 @@
-"""One real engine process: a fork of a warm parent that calls ``push()`` and may be killed with SIGKILL at any point."""
+"""One real engine process: a fork of a warm parent that calls ``push()`` or ``rollback()`` and may be killed with SIGKILL at
+any point."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import psycopg
 
 from ic_assets.activities.engine import push as push_module
 from ic_assets.activities.engine.push import PushOptions, push
+from ic_assets.activities.engine.push_rollback import RollbackSelection, rollback
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.resources.hubspot import HubSpotTarget
@@ -59,8 +62,9 @@ class Worker:
         return self.status == -signal.SIGKILL
 
 
-def start(number: int, database: str, target: HubSpotTarget, options: PushOptions, point: int | None) -> Worker:
-    """Forks a worker. With ``point`` it kills itself at the n-th exchange with PostgreSQL or HubSpot."""
+def start(number: int, work: Callable[[], dict[str, Any]], point: int | None) -> Worker:
+    """Forks a worker that says what ``work`` answers. With ``point`` it kills itself at the n-th exchange with PostgreSQL or
+    HubSpot."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid:
@@ -70,8 +74,8 @@ def start(number: int, database: str, target: HubSpotTarget, options: PushOption
     gc.disable()  # it would touch, and so copy, every page that is shared with the parent
     try:
         if point is not None:
-            _die_at(point)
-        answer = push_once(database, target, options)
+            die_at(point)
+        answer = work()
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(json.dumps(answer).encode() + b"\n")
     except BaseException:  # noqa: BLE001 - a fork must never return into its parent's code
@@ -100,11 +104,25 @@ def push_once(database: str, target: HubSpotTarget, options: PushOptions) -> dic
     }
 
 
+def take_back_once(database: str, target: HubSpotTarget, recheck_seconds: float) -> dict[str, Any]:
+    """What a roll-back of everything answers; ``unavailable`` or ``error`` alone when it raised."""
+    push_module.SEARCH_RPS = target.rps  # type: ignore[attr-defined]
+    try:
+        result = rollback(
+            database, target, RollbackSelection(), dry_run=False, recheck_seconds=recheck_seconds, sleep=_short_sleep
+        )
+    except Unavailable as refusal:
+        return {"unavailable": str(refusal)}
+    except Exception:  # noqa: BLE001 - whatever a worker dies of is a finding
+        return {"error": traceback.format_exc()}
+    return vars(result)
+
+
 async def _short_sleep(seconds: float) -> None:
     await asyncio.sleep(min(seconds, LONGEST_SLEEP))
 
 
-def _die_at(point: int) -> None:
+def die_at(point: int) -> None:
     """Counts the points: before and after every exchange with PostgreSQL, and each step of every HTTP request (headers
     sent, body sent, answer begun, answer read)."""
     passed = 0

@@ -31,7 +31,6 @@ def large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_processes, "_FROM_BYTES", 0)
     monkeypatch.setattr(csv_processes, "_PIECE_BYTES", 600)
     monkeypatch.setattr(csv_processes, "_LONGEST_PIECE", 4_800)
-    monkeypatch.setattr(csv_processes, "_LIKE_ASCII", frozenset({"utf-8", "windows-1252"}))
     monkeypatch.setattr("os.cpu_count", lambda: 2)
 
 
@@ -57,7 +56,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, piece_bytes: int) -> list[B
             answer.set_result(answers[-1])
             return answer
 
-        if reading.info.encoding not in csv_processes._LIKE_ASCII:
+        if not csv_processes.is_like_ascii(reading.info.encoding):
             return None
         return csv_processes.in_order(file, reading, ask, ahead=3)
 

@@ -4,9 +4,10 @@ the data that it would send. No Dagster here."""
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -14,20 +15,13 @@ from psycopg import sql
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, BY_NAME
 from ic_assets.activities.engine.payloads import template_fingerprint
-from ic_assets.activities.engine.slices import next_month
+from ic_assets.activities.engine.scope import Scope
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
-from ic_assets.core.windows import at_midnight
 
-
-@dataclass(frozen=True)
-class Scope:
-    """What a push takes up. ``months``: first days of the first and the last month, both included; None for all."""
-
-    types: Sequence[str]
-    months: tuple[date, date] | None
-    include_orphans: bool
+_LONGEST_NAME = 200
+_NOT_SHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 @dataclass(frozen=True)
@@ -53,16 +47,28 @@ def payload_version(settings: Settings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def checked_name(name: str) -> str:
+    """The name under which somebody approves, without blanks around it. Raises ``Refused`` for one that nobody could be
+    asked about afterwards: without two letters, over 200 characters, or with characters that do not show."""
+    stripped = name.strip()
+    letters = sum(character.isalpha() for character in stripped)
+    if letters < 2 or len(stripped) > _LONGEST_NAME or any(unicodedata.category(c) in _NOT_SHOWN for c in stripped):
+        raise Refused(
+            f"{name[:40]!r} is not the name of a person who approves: at least two letters, at most {_LONGEST_NAME} "
+            "characters, all of them visible"
+        )
+    return stripped
+
+
 def fingerprint(connection: psycopg.Connection, scope: Scope) -> Fingerprint:
     """The scope's payloads as they stand now. The same while a push makes its way, another when any payload changes."""
     window: dict[str, Any] = {"window_start": None, "window_end": None}
+    bounds = _bounds(scope)
     if scope.months:
-        window = {
-            "window_start": at_midnight(scope.months[0]),
-            "window_end": at_midnight(next_month(scope.months[1])),
-        }
+        window = scope.months.parameters
     records = orphans = 0
-    digest = hashlib.sha256(repr((sorted(scope.types), scope.months, scope.include_orphans)).encode())
+    covered = [sorted(scope.types), bounds, scope.include_orphans, *(["overwrite"] if scope.overwrite_edits else [])]
+    digest = hashlib.sha256(repr(tuple(covered)).encode())
     for name in sorted(scope.types):
         query = statement("activities/approval/fingerprint", table=sql.Identifier(BY_NAME[name].table))
         row = connection.execute(query, {**window, "activity_type": name}).fetchone() or (0, 0, "0", "0", "0")
@@ -79,10 +85,16 @@ def orphans_by_reason(connection: psycopg.Connection, types: Sequence[str]) -> l
     return connection.execute(statement("activities/approval/orphans"), {"types": list(types)}).fetchall()
 
 
+def _bounds(scope: Scope) -> tuple[Any, Any] | None:
+    """The first and the last month, as people say them."""
+    return (scope.months.start, scope.months.months[-1]) if scope.months else None
+
+
 def approve(connection: psycopg.Connection, portal_id: int, approved_by: str, scope: Scope) -> Fingerprint:
-    """Records that ``approved_by`` lets this data be pushed to this portal."""
+    """Records that ``approved_by`` lets this data be pushed to this portal. Raises ``Refused`` for a name that is none."""
+    approved_by = checked_name(approved_by)
     found = fingerprint(connection, scope)
-    first, last = scope.months or (None, None)
+    first, last = _bounds(scope) or (None, None)
     connection.execute(
         statement("activities/approval/record"),
         {
@@ -92,6 +104,7 @@ def approve(connection: psycopg.Connection, portal_id: int, approved_by: str, sc
             "first_month": first,
             "last_month": last,
             "include_orphans": scope.include_orphans,
+            "overwrite_edits": scope.overwrite_edits,
             "records": found.records,
             "orphans": found.orphans,
             "fingerprint": found.digest,
@@ -120,7 +133,7 @@ def require(
         raise Refused(
             f"portal {portal_id} has had no successful test push of these payloads; run `ic-assets push --mode test` first"
         )
-    if approved_by:
+    if approved_by is not None:
         approve(connection, portal_id, approved_by, scope)
     found = approval_of(connection, portal_id, scope)
     if found is None:

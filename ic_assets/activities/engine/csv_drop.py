@@ -9,7 +9,7 @@ import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -17,18 +17,34 @@ from pathlib import Path
 from ic_assets.activities.contract import BY_NAME, COLUMNS, DELETED_HEADER
 from ic_assets.activities.engine import csv_processes
 from ic_assets.activities.engine.csv_records import Records
-from ic_assets.activities.engine.csv_rows import Block, Converter, DropInfo, FieldWarning, Reading, Reject, shown
+from ic_assets.activities.engine.csv_rows import (
+    Block,
+    Converter,
+    DropInfo,
+    FieldWarning,
+    Reading,
+    Reject,
+    Slashes,
+    shown,
+)
 from ic_assets.activities.engine.drop_file import DropFile
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.processes import plain_environment, python
 
 DELIMITERS = (",", ";", "\t")
+# What some exports put between columns: read by nobody here, but named.
+_OTHER_DELIMITERS = ("|", "^", "~", ":", "\x1f", "\x01", "\xa7")
+# A header may hold a million names; so many are shown, and so much of a name or of a line.
+_MOST_NAMES = 20
+_LONGEST_NAME = 60
+_LONGEST_LINE = 80
 
-_EDGES = re.compile(r"^[\s\"'\ufeff]+|[\s\"'\ufeff]+$")
+_EDGES = re.compile(r"^[\s\"'\ufeff]+|(?<![\s\"'\ufeff])[\s\"'\ufeff]+$")
 
 
-def inspect(path: Path) -> DropInfo:
-    """Reads the drop once: digest, size, encoding, delimiter, header.
+def inspect(path: Path, encoding: str | None = None) -> DropInfo:
+    """Reads the drop once: digest, size, encoding (``encoding`` if given, unless it has a byte-order mark), delimiter,
+    header.
 
     Raises ``DropRefused`` for whatever refuses a drop as a whole, a quote that never closes excepted: that shows
     while the rows are read.
@@ -36,13 +52,14 @@ def inspect(path: Path) -> DropInfo:
     with DropFile(path) as file:
         identity = file.identity
         with file.unchanged(identity):
-            encoding = file.detect_encoding()
-            sha256, size = file.content_sha256, file.bytes_read
-            header = _read_header(file, encoding)
+            found = file.detect_encoding(encoding)
+            sha256, size, words = file.content_sha256, file.bytes_read, file.words
+            header = _read_header(file, found)
     return DropInfo(
         content_sha256=sha256,
         byte_size=size,
-        encoding=encoding,
+        encoding=found,
+        words=words,
         delimiter=header.delimiter,
         columns=header.known,
         width=header.width,
@@ -54,10 +71,10 @@ def inspect(path: Path) -> DropInfo:
     )
 
 
-def inspect_beside(path: Path) -> DropInfo | None:
+def inspect_beside(path: Path, encoding: str | None = None) -> DropInfo | None:
     """``inspect`` by a process of its own, while this one does something else; None where that gives no answer."""
     finished = subprocess.run(
-        python(__name__, os.fspath(path)),
+        python(__name__, os.fspath(path), *([encoding] if encoding else [])),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=plain_environment(),
@@ -77,9 +94,11 @@ def read(
     end: datetime,
     on_reject: Callable[[Reject], None],
     on_warning: Callable[[FieldWarning], None],
+    keep_zero_ids: bool = False,
 ) -> DropReader:
     """The rows of an inspected drop; see ``DropReader`` and ``Reading``."""
-    return DropReader(Reading(path, info, drop_id, source_zone, date_order, first_month, end), on_reject, on_warning)
+    reading = Reading(path, info, drop_id, source_zone, date_order, first_month, end, keep_zero_ids)
+    return DropReader(reading, on_reject, on_warning)
 
 
 def raw_rows(path: Path, info: DropInfo, line_numbers: Iterator[int]) -> Iterator[tuple[int, str]]:
@@ -100,8 +119,9 @@ class DropReader:
     as ``\\N``; integers are plain digits, timestamps ``YYYY-MM-DD HH:MM:SS[.ffffff]`` in the source zone, text as written.
     Its plain rows have ``columns_in_order`` instead of the 22, and empty values for none. The sinks hear of a block's
     rejected rows and warnings, in file order, before the block is yielded. Raises ``DropRefused`` while
-    iterating when a quote never closes, a record is over 16 MiB, or the file is not the one that was inspected;
-    that may be after the last block, so nothing of a drop stands before the iteration has ended.
+    iterating when a quote never closes, the dates contradict the configured order, or the file is not the one that was
+    inspected; that may be after the last block, so nothing of a drop stands before the iteration has ended. ``slashes``
+    is then what its dates with slashes show.
     """
 
     def __init__(
@@ -110,6 +130,7 @@ class DropReader:
         self.accepted = 0
         self.rejected = 0
         self.bytes_read = 0
+        self.slashes = Slashes()
         self._reading = reading
         self._on_reject = on_reject
         self._on_warning = on_warning
@@ -126,14 +147,18 @@ class DropReader:
                 self.bytes_read = file.bytes_read
                 self.accepted += block.accepted
                 self.rejected += len(block.rejects)
+                self.slashes = self.slashes.and_(block.slashes)
                 for reject in block.rejects:
                     self._on_reject(reject)
                 for warning in block.warnings:
                     self._on_warning(warning)
                 if block.text or block.plain:
                     yield block
+            self.bytes_read = file.bytes_read
             if file.content_sha256 != info.content_sha256:
                 raise file.changed()
+            if contradiction := self.slashes.contradiction(reading.date_order):
+                raise file.refused(contradiction)
 
 
 @dataclass(frozen=True)
@@ -176,29 +201,50 @@ def _read_header(file: DropFile, encoding: str) -> _Header:
     if "\r" in raw.removesuffix("\n").removesuffix("\r"):
         raise file.refused(f"line {line}: the lines of the file seem to end in CR alone; save it with LF or CRLF")
     if not known:
-        raise _no_header(file, line, raw)
+        raise _no_header(file, encoding, line, raw)
     deleted = next((at for at, text in enumerate(names) if _name(text) == DELETED_HEADER.lower()), None)
     missing = [column.header for column in COLUMNS if column.required and column.name not in known]
     if missing:
         raise file.refused(
             f"line {line}: the header lacks {', '.join(missing)}, which every drop must have; export it with them"
         )
-    unknown = tuple(
-        # Shown and stored: line breaks, NUL and other control characters escaped.
-        repr(_EDGES.sub("", text))[1:-1] or f"(column {position + 1}, unnamed)"
-        for position, text in enumerate(names)
-        if _name(text) not in BY_NAME and position != deleted
+    return _Header(line, delimiter, known, _unknown(names, deleted), len(names), deleted)
+
+
+def _unknown(names: Sequence[str], deleted: int | None) -> tuple[str, ...]:
+    """The first of the headers that mean nothing to us, as they can be shown and stored, and how many more there are."""
+    unknown = [
+        (position, text) for position, text in enumerate(names) if _name(text) not in BY_NAME and position != deleted
+    ]
+    shown = tuple(
+        _printable(_EDGES.sub("", text), _LONGEST_NAME) or f"(column {position + 1}, unnamed)"
+        for position, text in unknown[:_MOST_NAMES]
     )
-    return _Header(line, delimiter, known, unknown, len(names), deleted)
+    more = len(unknown) - len(shown)
+    return (*shown, f"and {more:,} more") if more else shown
 
 
-def _no_header(file: DropFile, line: int, raw: str) -> DropRefused:
+def _printable(text: str, length: int) -> str:
+    """A beginning of ``text`` with line breaks, NUL and other control characters escaped."""
+    escaped = repr(text[:length])[1:-1]
+    return escaped if len(text) <= length else f"{escaped}…"
+
+
+def _no_header(file: DropFile, encoding: str, line: int, raw: str) -> DropRefused:
+    for delimiter in _OTHER_DELIMITERS:
+        names = [_name(name) for name in raw.split(delimiter)]
+        if len(BY_NAME.keys() & set(names)) > 1:
+            return file.refused(
+                f"line {line}: the columns stand between {delimiter!r}; export it with commas, semicolons or tabs"
+                " between them"
+            )
     if raw.lower().startswith("sep="):
         return file.refused(f"line {line}: {raw.strip()!r} is a note to Excel and no header; delete this line")
     utf16 = " (it looks like UTF-16 without a byte-order mark)" if "\0" in raw else ""
+    begins = _printable(raw.partition("\n")[0].strip(), _LONGEST_LINE)
     return file.refused(
-        f"line {line}: is no CSV of communications: the first line names none of the known columns"
-        f" ({COLUMNS[0].header}, ...){utf16}; export the table as CSV (UTF-8) with its header"
+        f"line {line}: is no CSV of communications: the first line, read as {encoding}, names none of the known columns"
+        f" ({COLUMNS[0].header}, ...){utf16}; it begins '{begins}'; export the table as CSV (UTF-8) with its header"
     )
 
 
@@ -208,4 +254,4 @@ def _name(header: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(pickle.dumps(inspect(Path(sys.argv[1]))))
+    sys.stdout.buffer.write(pickle.dumps(inspect(Path(sys.argv[1]), *sys.argv[2:])))

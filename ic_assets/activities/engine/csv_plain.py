@@ -10,11 +10,14 @@ from typing import NamedTuple
 
 from ic_assets.activities.contract import BY_NAME, Column
 from ic_assets.activities.engine.csv_rows import Reading
-from ic_assets.activities.engine.values import PLAIN_TIMESTAMP
+from ic_assets.activities.engine.values import PLAIN_OPTIONAL_TIMESTAMP, PLAIN_TIMESTAMP
 
 # Neither zeros in front nor a look at bigint's bounds.
 _INTEGER = rb"[1-9][0-9]{0,17}+"
 _TIMESTAMP = PLAIN_TIMESTAMP.pattern.encode()
+_OPTIONAL_TIMESTAMP = PLAIN_OPTIONAL_TIMESTAMP.pattern.encode()
+# What a code has none of: C0 controls but the tab, and how zero-width characters (and some others) begin.
+_NOT_OF_A_CODE = rb"\x01-\x08\x0B\x0C\x0E-\x1F\xE2\xEF"
 # How characters begin that are no white space (str.isspace), beyond ASCII: a text of white space alone is none.
 _BEYOND_ASCII = (
     rb"[\xC3-\xE0\xE4-\xF4]|\xC2[\xA1-\xBF]|\xE1(?!\x9A)|\xE2(?:\x80[\x90-\xA7\xB0-\xBF]|[\x82-\xBF])|\xE3[\x81-\xBF]"
@@ -81,21 +84,34 @@ def plain_of(reading: Reading) -> Plain | None:
 
 def _field(column: Column, delimiter: str, reading: Reading) -> bytes:
     if column.kind == "text":
-        return _text(delimiter, required=column.required)
-    value = _INTEGER if column.kind == "bigint" else _TIMESTAMP
+        return _code(delimiter, required=column.required) if column.is_code else _text(delimiter)
+    value = _INTEGER
+    if column.kind == "timestamp":
+        value = _TIMESTAMP if column.required else _OPTIONAL_TIMESTAMP
     if column.name == "comm_datetime":
         value = rb"(?=%s)%s" % (_years(reading.first_month, reading.end), value)
     return rb"(?:%s|\"%s\")" % (value, value) if column.required else rb"(?:%s|\"(?:%s)?+\")?+" % (value, value)
 
 
-def _text(delimiter: str, *, required: bool) -> bytes:
-    first = bytes(set(range(0x21, 0x7F)) - {*b'"N', ord(delimiter)})
-    mark = re.escape(delimiter.encode())
-    # The words for a missing value are left to who knows them.
-    visible = rb"(?:[%s]|N(?!(?:ULL|aN)[\"\r\n%s])|%s)" % (re.escape(first), mark, _BEYOND_ASCII)
+def _text(delimiter: str) -> bytes:
+    visible, mark = _visible(delimiter), re.escape(delimiter.encode())
     bare = rb" *+%s[^\"\r\n%s]*+" % (visible, mark)
     inside = rb"[ \t\r\n]*+(?:%s|\"\")(?:[^\"]++|\"\")*+" % visible
+    return rb"(?:%s|\"(?:%s)?+\")?+" % (bare, inside)
+
+
+def _code(delimiter: str, *, required: bool) -> bytes:
+    visible, mark = _visible(delimiter), re.escape(delimiter.encode())
+    bare = rb" *+(?![%s])%s[^\"\r\n%s%s]*+" % (_NOT_OF_A_CODE, visible, _NOT_OF_A_CODE, mark)
+    inside = rb" *+(?![%s])%s[^\"%s]*+" % (_NOT_OF_A_CODE, visible, _NOT_OF_A_CODE)
     return rb"(?:%s|\"%s\")" % (bare, inside) if required else rb"(?:%s|\"(?:%s)?+\")?+" % (bare, inside)
+
+
+def _visible(delimiter: str) -> bytes:
+    """How a text begins that is not missing. The words for a missing value are left to who knows them."""
+    first = bytes(set(range(0x21, 0x7F)) - {*b'"N', ord(delimiter)})
+    mark = re.escape(delimiter.encode())
+    return rb"(?:[%s]|N(?!(?:ULL|aN)[\"\r\n%s])|%s)" % (re.escape(first), mark, _BEYOND_ASCII)
 
 
 def _years(first_month: datetime, end: datetime) -> bytes:

@@ -25,7 +25,7 @@ from typing import IO, NamedTuple
 
 from ic_assets.activities.engine.csv_plain import plain_of
 from ic_assets.activities.engine.csv_records import Source
-from ic_assets.activities.engine.csv_rows import Block, Converter, Reading
+from ic_assets.activities.engine.csv_rows import Block, Converter, Reading, Slashes
 from ic_assets.activities.engine.drop_file import DropFile, refused
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.processes import plain_environment, python
@@ -37,8 +37,6 @@ _PIECE_BYTES = 1024 * 1024
 _LONGEST_PIECE = 8 * _PIECE_BYTES
 # PostgreSQL takes rows no faster than three of them make.
 _MOST_PROCESSES = 3
-# Encodings in which a byte 0x0A is a line feed and 0x22 a quote.
-_LIKE_ASCII = frozenset({"utf-8", "windows-1252"})
 # A process that finds so little of a piece to be plain looks for it no more.
 _FEW_PLAIN = 0.3
 
@@ -57,9 +55,20 @@ Ask = Callable[[Piece], "Future[Block | None]"]
 def blocks(file: DropFile, reading: Reading) -> Iterator[Block] | None:
     """The blocks of an open drop, in its order; None where one process does as well."""
     processes = min(os.cpu_count() or 1, _MOST_PROCESSES)
-    if processes == 1 or reading.info.byte_size < _FROM_BYTES or reading.info.encoding not in _LIKE_ASCII:
+    if processes == 1 or reading.info.byte_size < _FROM_BYTES or not is_like_ascii(reading.info.encoding):
         return None
     return _asked(file, reading, processes)
+
+
+def is_like_ascii(encoding: str) -> bool:
+    """Whether a byte 0x0A is always a line feed and 0x22 a quote: UTF-8, and encodings of one byte a character that begin
+    like ASCII."""
+    if encoding == "utf-8":
+        return True
+    with suppress(UnicodeError, LookupError):
+        text = bytes(range(256)).decode(encoding, "replace")
+        return len(text) == 256 and text[:128] == bytes(range(128)).decode()
+    return False
 
 
 def _asked(file: DropFile, reading: Reading, processes: int) -> Iterator[Block]:
@@ -154,6 +163,7 @@ class Answers:
             [reject for block in made for reject in block.rejects],
             [warning for block in made for warning in block.warnings],
             plain,
+            made[-1].slashes if made else Slashes(),
         )
 
 

@@ -1,5 +1,5 @@
 """A dropped file as bytes: opening it safely, unpacking gzip, its digest, its encoding, and whether it stayed the
-same while it was read. What the bytes mean as CSV is ``csv_drop``'s business.
+same while it was read. What the bytes mean as text is ``drop_text``'s business, and as CSV ``csv_drop``'s.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ import codecs
 import gzip
 import hashlib
 import os
-import re
 import stat
 import zlib
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Self, cast
 
+from ic_assets.activities.engine.drop_text import Words, decoder
 from ic_assets.core.failures import DropRefused
 
 BLOCK_BYTES = 256 * 1024
@@ -36,8 +36,12 @@ _NOT_CSV = (
 )
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
+# CSV packs to a tenth, and to a hundredth where a column repeats itself; what unpacks to more than this is no export.
+_HIGHEST_RATIO = 200
+_RATIO_FROM_BYTES = 64 * 1024 * 1024
+_LARGEST_UNPACKED = 64 * 1024**3
+
 _ASCII = bytes(range(128))
-_UNDEFINED_IN_1252 = re.compile(rb"[\x81\x8D\x8F\x90\x9D]")
 
 
 class Identity(NamedTuple):
@@ -62,6 +66,7 @@ class DropFile:
     def __init__(self, path: Path, *, keep_digest: bool = True) -> None:
         self.path = path
         self._file = _open(path)
+        self.words: tuple[str, ...] = ()
         self._keep_digest = keep_digest
         self.rewind()
 
@@ -81,6 +86,7 @@ class DropFile:
             self._file.seek(0)
             packed = self._file.read(2) == b"\x1f\x8b"
             self._file.seek(0)
+            self._most_bytes = _most_bytes(os.fstat(self._file.fileno()).st_size) if packed else None
         except OSError as error:
             raise self.refused(f"cannot be read: {error.strerror}") from error
         self._stream = cast(IO[bytes], gzip.GzipFile(fileobj=self._file)) if packed else self._file
@@ -96,6 +102,11 @@ class DropFile:
         if self._keep_digest:
             self._sha256.update(data)
         self.bytes_read += len(data)
+        if self._most_bytes and self.bytes_read > self._most_bytes:
+            raise self.refused(
+                f"unpacks to more than {self._most_bytes / 1024**2:,.0f} MiB, which no export does; look at it, and load"
+                " it unpacked if it is one"
+            )
         return data
 
     def refused(self, problem: str) -> DropRefused:
@@ -119,10 +130,10 @@ class DropFile:
     @contextmanager
     def unchanged(self, identity: Identity) -> Iterator[None]:
         """Refuses the drop when the file is not, or no longer, the one with this identity, whatever else was found:
-        a file that is still being written may well look damaged."""
+        a file that is still being written, or was cut, may well look damaged or end before its lines do."""
         try:
             yield
-        except DropRefused:
+        except Exception:
             if self.identity != identity:
                 raise self.changed() from None
             raise
@@ -132,11 +143,12 @@ class DropFile:
     def changed(self) -> DropRefused:
         return self.refused("changed while it was being read; wait until it is complete and load it again")
 
-    def detect_encoding(self) -> str:
-        """Reads the whole file and says which of utf-8, utf-16-le, utf-16-be and windows-1252 it is.
+    def detect_encoding(self, given: str | None = None) -> str:
+        """Reads the whole file and says which of utf-8, cesu-8, utf-16-le, utf-16-be, windows-1252 and ``given`` it is;
+        a byte-order mark counts for more than ``given``. ``words`` are then the first that are not ASCII, as read.
 
         Raises ``DropRefused`` for an empty file, another format, and damaged text (naming line and byte). A
-        damaged or Windows-1252 file is read twice; digest and count are those of the whole file in any case.
+        file that is not UTF-8 is read several times; digest and count are those of the whole file in any case.
         """
         head = self.read(BLOCK_BYTES)
         if not head:
@@ -144,65 +156,76 @@ class DropFile:
         for magic, what in _NOT_CSV:
             if head.startswith(magic):
                 raise self.refused(f"is {what}, not CSV; export it as CSV (UTF-8)")
-        encoding = _UTF16.get(head[:2], "utf-8")
-        bad_at = self._first_undecodable(head, encoding)
+        marked = _UTF16.get(head[:2]) or ("utf-8" if head.startswith(codecs.BOM_UTF8) else None)
+        encoding = marked or given or "utf-8"
+        bad_at = self._first_undecodable(encoding, head)
         if bad_at is None:
             return encoding
-        if head.startswith(codecs.BOM_UTF8) or self._mostly_utf8():
-            raise self._damaged(bad_at, "is damaged UTF-8 (most of the file is sound); repair it or export again")
-        undefined_at = self._first_undefined_in_1252()
+        if encoding == "utf-8" and self._first_undecodable("cesu-8") is None:
+            return "cesu-8"
+        if encoding != "utf-8":
+            said = f"is damaged {encoding.upper()}; export it again" if marked else f"is no {encoding} (IC_ENCODING)"
+            raise self._damaged(bad_at, encoding, said)
+        if marked or given or self._mostly_utf8():
+            raise self._damaged(
+                bad_at, encoding, "is damaged UTF-8 (most of the file is sound); repair it or export again"
+            )
+        undefined_at = self._first_undecodable("windows-1252")
         if undefined_at is not None:
-            raise self._damaged(undefined_at, "is neither UTF-8 nor Windows-1252; export the file as UTF-8")
+            raise self._damaged(
+                undefined_at,
+                "windows-1252",
+                "is neither UTF-8 nor Windows-1252; export the file as UTF-8, or name its encoding with IC_ENCODING"
+                " (cp1250, shift_jis, ...)",
+            )
         return "windows-1252"
 
-    def _first_undecodable(self, head: bytes, encoding: str) -> int | None:
-        """Offset of the first byte that is not UTF-8; damaged UTF-16 is refused, since nothing else has its mark."""
-        decoder = codecs.getincrementaldecoder(encoding)("strict")
-        bad_at, line, data = None, 1, head
+    def _first_undecodable(self, encoding: str, head: bytes = b"") -> int | None:
+        """Offset of the first byte that is none of the encoding's. Reads to the end; ``head`` is what was read before."""
+        if not head:
+            self.rewind()
+            head = self.read(BLOCK_BYTES)
+        decode, words = decoder(encoding).decode, Words()
+        bad_at, data = None, head
         while True:
             try:
-                text = "" if bad_at is not None else decoder.decode(data, final=not data)
+                if bad_at is None:
+                    words.see(decode(data, not data))
             except UnicodeDecodeError as error:
-                if encoding != "utf-8":
-                    line += error.object[: error.start].decode(encoding).count("\n")
-                    raise self.refused(f"line {line}: damaged {encoding.upper()} text; export it again") from error
-                bad_at = self.bytes_read - len(error.object) + error.start
-            else:
-                line += text.count("\n")
+                bad_at = max(self.bytes_read - len(error.object) + error.start, 0)
+            except UnicodeError:
+                bad_at = self.bytes_read - len(data)
             if not data:
+                self.words = words.found
                 return bad_at
             data = self.read(BLOCK_BYTES)
 
     def _mostly_utf8(self) -> bool:
         """Whether most of the non-ASCII bytes form valid UTF-8."""
         self.rewind()
-        decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+        decode = codecs.getincrementaldecoder("utf-8")("ignore").decode
         high = kept = 0
         while data := self.read(BLOCK_BYTES):
             high += len(data.translate(None, _ASCII))
-            kept += len(decoder.decode(data).encode())
+            kept += len(decode(data).encode())
         bad = self.bytes_read - kept
         return high - bad > bad
 
-    def _first_undefined_in_1252(self) -> int | None:
-        self.rewind()
-        found = None
-        while data := self.read(BLOCK_BYTES):
-            if found is None and (match := _UNDEFINED_IN_1252.search(data)):
-                found = self.bytes_read - len(data) + match.start()
-        return found
-
-    def _damaged(self, offset: int, problem: str) -> DropRefused:
+    def _damaged(self, offset: int, encoding: str, problem: str) -> DropRefused:
         """The refusal for one byte, with its line and value looked up in a pass of its own."""
         self.rewind()
+        decode = codecs.getincrementaldecoder(encoding)("replace").decode
         line = 1
         while data := self.read(BLOCK_BYTES):
             start = self.bytes_read - len(data)
+            line += decode(data[: max(offset - start, 0)]).count("\n")
             if start <= offset < self.bytes_read:
-                line += data.count(b"\n", 0, offset - start)
                 return self.refused(f"line {line}: byte 0x{data[offset - start]:02X} at offset {offset} {problem}")
-            line += data.count(b"\n")
         return self.changed()
+
+
+def _most_bytes(packed: int) -> int:
+    return min(max(_RATIO_FROM_BYTES, _HIGHEST_RATIO * packed), _LARGEST_UNPACKED)
 
 
 def _open(path: Path) -> IO[bytes]:

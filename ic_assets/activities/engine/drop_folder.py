@@ -151,11 +151,13 @@ def remember(
     )
 
 
-def has_landed(connection: psycopg.Connection, content_sha256: str) -> bool:
+def landed_before(connection: psycopg.Connection, content_sha256: str, reading: str) -> str | None:
+    """The drop that loaded this content under these settings (``Settings.reading``). One of which no row was loaded does
+    not count."""
     row = connection.execute(
-        "SELECT 1 FROM staging.ic_drop WHERE content_sha256 = %s AND state = 'landed'", (content_sha256,)
+        statement("activities/landing/before"), {"content_sha256": content_sha256, "reading": reading}
     ).fetchone()
-    return row is not None
+    return row[0] if row else None
 
 
 def dated_ahead(file: File) -> bool:

@@ -6,6 +6,7 @@ transaction leaves nothing behind.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import threading
 from collections import Counter
@@ -21,16 +22,19 @@ from typing import IO, Any
 import orjson
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from ic_assets.activities.contract import COLUMNS
 from ic_assets.activities.engine import drop_folder, refill
 from ic_assets.activities.engine.csv_drop import DropReader, inspect, inspect_beside, raw_rows, read
-from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject
+from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject, Slashes
+from ic_assets.activities.engine.drop_file import Identity
 from ic_assets.activities.engine.drop_folder import file_name
+from ic_assets.activities.engine.drop_text import read_as
+from ic_assets.activities.engine.drop_trouble import Examples, trouble
 from ic_assets.activities.engine.landing_fates import Fates, decide
-from ic_assets.activities.engine.slices import mark_changed
+from ic_assets.activities.engine.slices import mark_changed, wait_for_turn
 from ic_assets.activities.engine.stages import analyze
-from ic_assets.core import locks
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import column_list, statement
@@ -67,6 +71,13 @@ class Landed:
     months: tuple[date, ...] = ()
     missing_columns: tuple[str, ...] = ()
     unknown_columns: tuple[str, ...] = ()
+    encoding: str | None = None
+    words: tuple[str, ...] = ()
+
+    @property
+    def read_as(self) -> str | None:
+        """The encoding, and words that show whether it is right; None for a drop of which nothing was read."""
+        return read_as(self.encoding, self.words) if self.encoding else None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -85,6 +96,8 @@ class Landed:
             "months": [month_key(month) for month in self.months],
             "missing_columns": list(self.missing_columns),
             "unknown_columns": list(self.unknown_columns),
+            "encoding": self.encoding,
+            "words": list(self.words),
         }
 
 
@@ -103,14 +116,14 @@ def drop_key(path: Path, content_sha256: str) -> str:
     return f"{name}@{content_sha256[:8]}"
 
 
-def inspected(path: Path) -> DropInfo:
+def inspected(path: Path, encoding: str | None = None) -> DropInfo:
     """``inspect``, once for a file that stays as it is: a command names the drop before its run lands it."""
     try:
         status = path.stat()
     except OSError:
-        return inspect(path)
+        return inspect(path, encoding)
     with _looking:
-        return _inspected(path, status.st_size, status.st_mtime_ns, status.st_ino)
+        return _inspected(path, encoding, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def look_ahead(path: Path) -> None:
@@ -118,7 +131,7 @@ def look_ahead(path: Path) -> None:
 
     def look() -> None:
         with suppress(Exception):  # the command finds the same
-            inspected(path)
+            inspected(path, Settings.from_env().encoding)
 
     threading.Thread(target=look, daemon=True).start()
 
@@ -127,8 +140,27 @@ _looking = threading.Lock()
 
 
 @lru_cache(maxsize=8)
-def _inspected(path: Path, size: int, _mtime_ns: int, _inode: int) -> DropInfo:
-    return (inspect_beside(path) if size >= _BESIDE_FROM_BYTES else None) or inspect(path)
+def _inspected(path: Path, encoding: str | None, size: int, _mtime_ns: int, _inode: int) -> DropInfo:
+    return (inspect_beside(path, encoding) if size >= _BESIDE_FROM_BYTES else None) or inspect(path, encoding)
+
+
+def record_refusal(connection: psycopg.Connection, path: Path, refusal: DropRefused) -> None:
+    """Puts a file on record that was refused before it was known what it holds. One and the same file is counted once."""
+    try:
+        status = path.stat()
+        seen = f"{path.name} {status.st_size} {status.st_mtime_ns}"
+    except OSError:
+        return  # there is no such file
+    digest = hashlib.sha256(seen.encode("utf-8", "surrogateescape")).hexdigest()
+    nothing = DropInfo(digest, status.st_size, "", "", {}, 0, 0, (), (), Identity(0, 0, 0))
+    _record_refusal(connection, {**_description(path, nothing, drop_key(path, digest)), "reading": None}, refusal)
+
+
+def _record_refusal(connection: psycopg.Connection, description: dict[str, Any], refusal: DropRefused) -> None:
+    connection.execute(
+        statement("activities/landing/refuse"),
+        {**description, "error_message": str(refusal).encode("utf-8", "backslashreplace").decode()},
+    )
 
 
 def land(
@@ -144,17 +176,14 @@ def land(
     Raises ``DropRefused`` when the file as a whole cannot be loaded; nothing of it is then, and the drop is on record
     as refused.
     """
-    info = info or inspected(path)
+    info = info or inspected(path, settings.encoding)
     key = drop_key(path, info.content_sha256)
 
     def once(connection: psycopg.Connection) -> Landed:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.LANDING,))
-        before = connection.execute(
-            "SELECT drop_key FROM staging.ic_drop WHERE content_sha256 = %s AND state = 'landed'",
-            (info.content_sha256,),
-        ).fetchone()
+        wait_for_turn(connection)
+        before = drop_folder.landed_before(connection, info.content_sha256, settings.reading)
         landed = (
-            Landed(before[0], file_name(path), already_landed=True)
+            Landed(before, file_name(path), already_landed=True)
             if before
             else _Landing(connection, settings, path, info, key, progress).run()
         )
@@ -165,10 +194,7 @@ def land(
         return database.repeated("landing", once)
     except DropRefused as refusal:
         with database.transaction() as connection:
-            connection.execute(
-                statement("activities/landing/refuse"),
-                {**_description(path, info, key), "error_message": str(refusal)},
-            )
+            _record_refusal(connection, {**_description(path, info, key), "reading": settings.reading}, refusal)
             drop_folder.remember(connection, file_name(path), info.identity, drop_key=key, refused=str(refusal))
         raise
 
@@ -180,6 +206,7 @@ def _description(path: Path, info: DropInfo, key: str) -> dict[str, Any]:
         "content_sha256": info.content_sha256,
         "byte_size": info.byte_size,
         "encoding": info.encoding,
+        "words": list(info.words),
         "delimiter": info.delimiter,
         "missing_columns": list(info.missing_columns),
         "unknown_columns": list(info.unknown_columns),
@@ -229,15 +256,20 @@ class _Landing:
         self.warnings = _Spool()
         self.deletions = _Spool()
         self.reasons: Counter[str] = Counter()
+        self.examples = Examples()
+        self.slashes = Slashes()
+        self.has_unreadable_updates = False
 
     def run(self) -> Landed:
-        self.connection.execute("DELETE FROM staging.ic_drop WHERE drop_key = %s AND state = 'refused'", (self.key,))
+        self._make_room()
         row = self.connection.execute(
-            statement("activities/landing/register"), _description(self.path, self.info, self.key)
+            statement("activities/landing/register"),
+            {**_description(self.path, self.info, self.key), "reading": self.settings.reading},
         ).fetchone()
         assert row is not None  # noqa: S101 - INSERT ... RETURNING gives one row
         self.drop_id = row[0]
         rows_in, accepted = self._copy()
+        self._copy_warnings()
         fates = self._decide()
         self._keep_rejects(fates)
         field_warnings = self._keep_warnings()
@@ -258,7 +290,10 @@ class _Landing:
             months=tuple(sorted(months)),
             missing_columns=self.info.missing_columns,
             unknown_columns=self.info.unknown_columns,
+            encoding=self.info.encoding,
+            words=self.info.words,
         )
+        found = trouble(self.reasons, rows_in, self.examples, self.slashes)
         self.connection.execute(
             statement("activities/landing/account"),
             {
@@ -273,9 +308,21 @@ class _Landing:
                 "first_date": first_date,
                 "last_date": last_date,
                 "months": list(landed.months),
+                "trouble": Jsonb(found) if found else None,
             },
         )
         return landed
+
+    def _make_room(self) -> None:
+        """Removes what an attempt left that loaded nothing. A drop of the same name and content that was loaded under other
+        settings stays, and this one gets another key."""
+        self.connection.execute(statement("activities/landing/forget_nothing"), {"drop_key": self.key})
+        row = self.connection.execute(
+            "SELECT count(*) FROM staging.ic_drop WHERE drop_key = %(key)s OR starts_with(drop_key, %(key)s || '.')",
+            {"key": self.key},
+        ).fetchone()
+        if row and row[0]:
+            self.key = f"{self.key}.{row[0] + 1}"
 
     def _copy(self) -> tuple[int, int]:
         """Copies the readable rows. Returns the rows of the file and those that were copied."""
@@ -289,10 +336,12 @@ class _Landing:
             end=at_midnight(partitions_end()),
             on_reject=self._reject,
             on_warning=self._warn,
+            keep_zero_ids=self.settings.keep_zero_ids,
         )
         is_large = self.info.byte_size >= _REFILL_FROM_BYTES
         with refill.refilled(self.connection, _TABLE) if is_large else nullcontext(False) as is_empty:
             self._copy_blocks(reader, freeze=is_empty)
+        self.slashes = reader.slashes
         analyze(self.connection, _TABLE, reader.accepted)
         return reader.rows_in, reader.accepted
 
@@ -328,6 +377,7 @@ class _Landing:
 
     def _reject(self, reject: Reject) -> None:
         self.reasons[reject.reason] += 1
+        self.examples.add(reject)
         if reject.reason == "deleted_in_source":
             self.deletions.add(reject.line_number, reject.comm_communicationid, reject.comm_updateddate)
         self.rejects.add(
@@ -335,6 +385,8 @@ class _Landing:
         )
 
     def _warn(self, warning: FieldWarning) -> None:
+        if warning.column_name == "comm_updateddate" and warning.reason == "unreadable":
+            self.has_unreadable_updates = True
         self.warnings.add(
             warning.line_number,
             warning.comm_communicationid,
@@ -350,7 +402,14 @@ class _Landing:
                 " comm_updateddate timestamp) ON COMMIT DROP"
             )
             self.deletions.copy_into(self.connection, sql.SQL("incoming_deletion"))
-        return decide(self.connection, self.drop_id, self.key, self.info, has_deletions=deletions > 0)
+        return decide(
+            self.connection,
+            self.drop_id,
+            self.key,
+            self.info,
+            has_deletions=deletions > 0,
+            has_unreadable_updates=self.has_unreadable_updates,
+        )
 
     def _keep_rejects(self, fates: Fates) -> None:
         """Stale and superseded rows are known only now: a second pass over the file fetches their text."""
@@ -382,12 +441,14 @@ class _Landing:
                 for row in rejects.rows():
                     copy.write_row((self.key, *row))
 
-    def _keep_warnings(self) -> int:
+    def _copy_warnings(self) -> None:
         self.connection.execute(
             "CREATE TEMPORARY TABLE incoming_warning (line_number bigint, comm_communicationid bigint,"
             " column_name text, raw_value text, reason text) ON COMMIT DROP"
         )
         self.warnings.copy_into(self.connection, sql.SQL("incoming_warning"))
+
+    def _keep_warnings(self) -> int:
         return self.connection.execute(
             statement("activities/landing/keep_warnings"), {"drop_id": self.drop_id, "drop_key": self.key}
         ).rowcount

@@ -30,10 +30,17 @@ class Fates:
 
 
 def decide(
-    connection: psycopg.Connection, drop_id: int, drop_key: str, info: DropInfo, *, has_deletions: bool
+    connection: psycopg.Connection,
+    drop_id: int,
+    drop_key: str,
+    info: DropInfo,
+    *,
+    has_deletions: bool,
+    has_unreadable_updates: bool,
 ) -> Fates:
     """Gives every row that is no plain insert its fate. With ``has_deletions`` the temporary table incoming_deletion has
-    the drop's rows that the source deleted."""
+    the drop's rows that the source deleted; incoming_warning has the fields that could not be read, with
+    ``has_unreadable_updates`` dates among them by which versions are told apart."""
     parameters = {"drop_id": drop_id}
     counts: Counter[str] = Counter()
     months: set[date] = set()
@@ -42,6 +49,8 @@ def decide(
         _temporary(connection, "ic_deletion", "deletions_in_drop", drop_id)
         counts["superseded_in_drop"] = _changed(connection, "superseded_by_deletion", drop_id)
     counts.update(_repeated(connection, drop_id))
+    if has_unreadable_updates:
+        counts["unreadable_update"] = _changed(connection, "unreadable_update", drop_id)
     has_earlier = connection.execute(
         "SELECT 1 FROM staging.ic_drop WHERE state = 'landed' AND drop_id <> %(drop_id)s AND rows_in > 0 LIMIT 1",
         parameters,
@@ -55,14 +64,16 @@ def decide(
                 _fill_absent_people(connection, drop_id, info)
         counts.update(_against_earlier(connection, drop_id, have_several))
         months.update(_months(connection, "retire_earlier", drop_id))
-    if counts["joined"] and counts["stale"]:
-        stale = _changed(connection, "stale_people", drop_id)
-        counts["joined"] -= stale
-        counts["stale"] += stale
+    if counts["joined"]:
+        for fate in ("stale", "unreadable_update"):
+            rows = _people_of(connection, drop_id, fate) if counts[fate] else 0
+            counts["joined"] -= rows
+            counts[fate] += rows
     if has_deletions:
         taken_out = _months(connection, "take_out", drop_id)
         connection.execute(statement("activities/landing/keep_deletions"), {"drop_key": drop_key})
-    return Fates(counts, months.union(taken_out), len(taken_out), repeated_only=not (counts["stale"] or has_deletions))
+    anywhere = counts["stale"] or counts["unreadable_update"] or has_deletions
+    return Fates(counts, months.union(taken_out), len(taken_out), repeated_only=not anywhere)
 
 
 def _repeated(connection: psycopg.Connection, drop_id: int) -> Counter[str]:
@@ -84,6 +95,11 @@ def _stale_beside_deletions(connection: psycopg.Connection, drop_id: int, info: 
     stale = _changed(connection, "older_than_deletion", drop_id) if has_dates else 0
     connection.execute(statement("activities/landing/brought_back"), {"drop_id": drop_id})
     return stale
+
+
+def _people_of(connection: psycopg.Connection, drop_id: int, fate: str) -> int:
+    query = statement("activities/landing/people_of_rejected")
+    return connection.execute(query, {"drop_id": drop_id, "fate": fate}).rowcount
 
 
 def _fill_absent_columns(connection: psycopg.Connection, drop_id: int, info: DropInfo) -> None:

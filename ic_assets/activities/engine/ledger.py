@@ -1,13 +1,14 @@
 """The push ledger: which record shall stand, stands, or may stand in which portal, and who has it in hand.
 
 Every statement is a file of ``sql/activities/push``; this module binds values and owns the connections. A worker is one
-``push_run`` row and lives as long as its session-level advisory lock (so not through a transaction-pooling proxy).
+``push_run`` row and lives as long as its session-level advisory lock (so not through a transaction-pooling proxy). What it
+plans: ``push_plan``.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,17 +24,31 @@ from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, BY_NAME
 from ic_assets.core import locks, masking, session
 from ic_assets.core.failures import Unavailable
+from ic_assets.core.logs import log
 from ic_assets.core.sql import statement
 from ic_assets.resources.hubspot import Json, Portal, Problem, RequestRecord
+from ic_assets.resources.postgres import again_async
 
 _CONNECTIONS = 3
-EVER = (date(1, 1, 1), date(9999, 12, 1))
+# A client that vanished, or a connection that a firewall or a proxy dropped, shows within two minutes on both ends.
+_KEEPALIVES = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 6}
+# For the session that holds the worker's lock, as the server sees it: that of a machine that vanished ends as soon.
+_HOLDER_SETTINGS = (
+    "tcp_keepalives_idle = 30",
+    "tcp_keepalives_interval = 10",
+    "tcp_keepalives_count = 6",
+)
+
+
+class LostLock(Unavailable):
+    """The session that says that this worker lives is gone. Another may have taken over: nothing more may be sent."""
 
 
 @dataclass(slots=True)
 class Row:
     """One record in a worker's hands. ``hash`` and ``payload`` are of what stands in staging now; ``pushed`` is what
-    HubSpot is known to hold (None: not known). ``is_settled``: no earlier request of unknown outcome can still come
+    HubSpot is known to hold (None: not known). ``earlier_hash``: of what an earlier attempt sent whose outcome was never
+    confirmed; the zero UUID stands for several. ``is_settled``: no earlier request of unknown outcome can still come
     through; ``is_in_doubt``: one that was repeated can."""
 
     communication_id: int
@@ -48,6 +63,8 @@ class Row:
     hash: UUID | None
     payload: Json | None
     sent_hash: UUID | None = None
+    earlier_hash: UUID | None = None
+    pushed_hash: UUID | None = None
     is_settled: bool = False
     is_in_doubt: bool = False
 
@@ -70,15 +87,6 @@ class Outcome:
     problem: Problem | None = None
 
 
-@dataclass(frozen=True)
-class Scope:
-    """What a run is for. ``months`` are first days: the first included, the last excluded."""
-
-    types: tuple[str, ...]
-    months: tuple[date, date] = EVER
-    include_orphans: bool = False
-
-
 @dataclass
 class Ledger:
     """The ledger of one portal, as one worker sees it. Made by ``open_ledger``."""
@@ -89,6 +97,7 @@ class Ledger:
     push_id: int = 0
     pause: float = 120.0
     requests: list[RequestRecord] = field(default_factory=list)
+    _holding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
@@ -130,7 +139,38 @@ class Ledger:
                 (run_id, self.portal_id, mode, Jsonb(options), approved_by),
             )
             self.push_id = _only(await cursor.fetchone())
+        for setting in _HOLDER_SETTINGS:
+            await self.holder.execute(f"SET {setting}")
         await self.holder.execute("SELECT pg_advisory_lock(%s, %s)", (locks.WORKER, self.push_id))
+        await self.assert_alive()
+
+    async def assert_alive(self) -> None:
+        """Asks, on the connection that holds it, whether this worker still has its lock: one round trip, right before
+        bytes leave. Raises ``LostLock``."""
+        try:
+            async with self._holding:
+                cursor = await self.holder.execute(statement("activities/push/holds_lock"), self._lock)
+                is_held = _only(await cursor.fetchone())
+            why = "another session answers in its place, as behind a proxy that pools transactions"
+        except psycopg.OperationalError as error:
+            is_held, why = False, _first_line(error)
+        if not is_held:
+            log.info("lock_lost", push=self.push_id, why=why)
+            raise LostLock(
+                f"push {self.push_id} lost the PostgreSQL session that says that it lives ({why}), so that another may have "
+                "taken over; nothing more was sent. Run it again, it goes on from there"
+            )
+
+    @property
+    def _lock(self) -> Json:
+        return {"class": locks.WORKER, "worker": self.push_id}
+
+    async def record_approval(self, approval_id: int, approved_by: str) -> None:
+        async with self.connection() as connection:
+            await connection.execute(
+                "UPDATE hubspot.push_run SET approval_id = %s, approved_by = %s WHERE push_id = %s",
+                (approval_id, approved_by, self.push_id),
+            )
 
     async def become_current(self) -> None:
         """From now on the derivatives' push columns speak of this portal."""
@@ -149,8 +189,10 @@ class Ledger:
                 )
 
     async def finish(self, result: str, counts: Json, stopped_reason: str | None) -> None:
+        """Ends the run and drops its plan, and those that killed ones left behind."""
         await self.flush_requests()
         async with self.connection() as connection:
+            await connection.execute(statement("activities/push/drop_plans"), self._lock)
             await connection.execute(
                 "UPDATE hubspot.push_run SET result = %s, counts = %s, stopped_reason = %s, ended_at = now()"
                 " WHERE push_id = %s",
@@ -174,8 +216,10 @@ class Ledger:
                 ],
             )
 
-    async def take_over_dead(self) -> int:
-        """Claims of workers that are gone become this worker's, with unknown outcome. Returns how many."""
+    async def take_over_dead(self, of: Json | None = None) -> int:
+        """Claims of workers that are gone become this worker's, with unknown outcome: all, or those that ``of`` selects
+        (the parameters of ``take_over.sql``). Returns how many."""
+        chosen = {"types": None, "window_start": None, "window_end": None, "push_ids": None, "ids": None, **(of or {})}
         async with self.connection() as connection:
             cursor = await connection.execute(
                 "SELECT DISTINCT worker FROM hubspot.push_ledger"
@@ -191,33 +235,26 @@ class Ledger:
                     continue  # it lives
                 cursor = await connection.execute(
                     statement("activities/push/take_over"),
-                    {"portal_id": self.portal_id, "dead_worker": worker, "worker": self.push_id, "pause": self.pause},
+                    {
+                        **chosen,
+                        "portal_id": self.portal_id,
+                        "dead_worker": worker,
+                        "worker": self.push_id,
+                        "pause": self.pause,
+                    },
                 )
                 taken += cursor.rowcount
+                if cursor.rowcount:
+                    log.info("taken_over", push=self.push_id, worker=worker, records=cursor.rowcount, pause=self.pause)
         return taken
 
-    async def plan(self, scope: Scope) -> None:
-        """Brings the ledger in line with staging, one transaction a statement."""
-        async with self.connection() as connection:
-            await plan_in(connection, self.portal_id, self.push_id, scope)
-        async with self.connection() as connection:
-            # The claim's plan depends on knowing that few rows are pending.
-            await connection.execute("ANALYZE hubspot.push_ledger")
-
-    async def counts(self, scope: Scope) -> dict[tuple[str, str, str], int]:
-        """(object type, state, action or '') -> records, in the run's scope."""
-        async with self.connection() as connection:
-            return await counts_in(connection, self.portal_id, scope)
-
-    async def claim(self, scope: Scope, object_type: str, action: str, after_id: int, limit: int) -> list[Row]:
+    async def claim(self, object_type: str, action: str, after_id: int, limit: int) -> list[Row]:
+        """Takes up rows of this worker's plan."""
         query = statement("activities/push/claim", table=table_of(object_type))
         values = {
             "portal_id": self.portal_id,
             "object_type": object_type,
             "action": action,
-            "types": list(scope.types),
-            "month_start": scope.months[0],
-            "month_end": scope.months[1],
             "after_id": after_id,
             "row_limit": limit,
             "worker": self.push_id,
@@ -265,8 +302,13 @@ class Ledger:
     async def settle(self, object_type: str, outcomes: Sequence[Outcome], *, in_doubt: bool = False) -> None:
         """Writes outcomes of rows of one object type; the derivatives follow in the same transaction. ``in_doubt``: what
         was sent may come through once more within the pause."""
-        async with self.connection() as connection:
-            await self.settle_in(connection, object_type, outcomes, in_doubt=in_doubt)
+
+        async def once() -> None:
+            async with self.connection() as connection:
+                await self.settle_in(connection, object_type, outcomes, in_doubt=in_doubt)
+
+        # A stage that writes the same derivative rows may have them in another order.
+        await again_async("settle", once)
         if len(self.requests) > 50:
             await self.flush_requests()
 
@@ -305,41 +347,6 @@ def _settlement(outcome: Outcome) -> Json:
     }
 
 
-async def plan_in(connection: psycopg.AsyncConnection, portal_id: int, push_id: int | None, scope: Scope) -> None:
-    """The plan, inside the caller's transaction (a dry run rolls it back)."""
-    values: Json = {
-        "portal_id": portal_id,
-        "push_id": push_id,
-        "window_start": scope.months[0],
-        "window_end": scope.months[1],
-        "include_orphans": scope.include_orphans,
-        "types": list(scope.types),
-    }
-    for name in scope.types:
-        for step in ("plan_activities", "plan_vanished_parts"):
-            await connection.execute(
-                statement(f"activities/push/{step}", table=table_of(name)), {**values, "object_type": name}
-            )
-    await connection.execute(statement("activities/push/plan_moved"), values)
-    await connection.execute(statement("activities/push/plan_deleted"), values)
-
-
-async def counts_in(
-    connection: psycopg.AsyncConnection, portal_id: int, scope: Scope
-) -> dict[tuple[str, str, str], int]:
-    async with connection.cursor() as cursor:
-        await cursor.execute(
-            statement("activities/push/scope_counts"),
-            {
-                "portal_id": portal_id,
-                "types": list(scope.types),
-                "month_start": scope.months[0],
-                "month_end": scope.months[1],
-            },
-        )
-        return {(row[0], row[1], row[2]): row[3] for row in await cursor.fetchall()}
-
-
 @asynccontextmanager
 async def open_ledger(postgres_url: str, *, pause: float = 120.0) -> AsyncIterator[Ledger]:
     """Connects. Raises ``Unavailable`` when the database cannot be reached or goes away under the worker, whose claims
@@ -370,17 +377,11 @@ async def open_ledger(postgres_url: str, *, pause: float = 120.0) -> AsyncIterat
 
 async def connect(postgres_url: str) -> psycopg.AsyncConnection:
     connection = await session.connect_async(
-        postgres_url, autocommit=True, application_name="ic_assets push", connect_timeout=10
+        postgres_url, autocommit=True, application_name="ic_assets push", connect_timeout=10, **_KEEPALIVES
     )
     set_json_loads(orjson.loads, connection)
     set_json_dumps(orjson.dumps, connection)
     return connection
-
-
-def types_in_order(types: Iterable[str]) -> tuple[str, ...]:
-    """The seven types in their usual order, restricted to ``types``."""
-    wanted = set(types)
-    return tuple(activity.name for activity in ACTIVITY_TYPES if activity.name in wanted)
 
 
 def table_of(object_type: str) -> sql.Identifier:
@@ -394,7 +395,3 @@ def _only(row: tuple[Any, ...] | None) -> Any:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def month_after(month: date) -> date:
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)

@@ -1,6 +1,7 @@
 """The push: plans what shall stand in HubSpot, sends it with several requests in flight, and ends with nothing unknown.
 
-Takes no decision about gates, approval or backup; the caller does, before ``push`` in mode production. No Dagster here.
+Whether it may be sent is judged in the snapshot of the plan, by a function of the caller's (``judgement``). The backup is
+the caller's, before. No Dagster here.
 """
 
 from __future__ import annotations
@@ -8,35 +9,22 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
 import psycopg
 
 from ic_assets.activities.engine import push_preview
-from ic_assets.activities.engine.ledger import (
-    Ledger,
-    Outcome,
-    Row,
-    connect,
-    open_ledger,
-)
+from ic_assets.activities.engine.ledger import Ledger, Outcome, Row, connect, open_ledger
 from ic_assets.activities.engine.portal import SetupReport, prepare
-from ic_assets.activities.engine.push_result import (
-    ACTIONS,
-    ALL_TYPES,
-    TEST_RECORDS,
-    WRITTEN,
-    Progress,
-    PushOptions,
-    PushResult,
-    fill,
-    spread,
-)
+from ic_assets.activities.engine.push_plan import Judge, apply_plan, counts_in, left_pending, make_plan
+from ic_assets.activities.engine.push_result import ACTIONS, TEST_RECORDS, Progress, PushOptions, PushResult
+from ic_assets.activities.engine.push_tally import Tally
 from ic_assets.activities.engine.push_worker import Sender
+from ic_assets.activities.engine.scope import ALL_TYPES
 from ic_assets.core.failures import Refused, Unavailable
+from ic_assets.core.logs import log
 from ic_assets.core.settings import Settings
 from ic_assets.resources.hubspot import (
     MAX_INPUTS,
@@ -59,13 +47,15 @@ def push(
     target: HubSpotTarget,
     options: PushOptions,
     *,
+    judge: Judge | None = None,
     progress: Callable[[Progress], None] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> PushResult:
-    """Pushes, or predicts (mode dry-run). Safe to kill at any moment and to run beside another push.
+    """Pushes, or predicts (mode dry-run, which is not judged). Safe to kill at any moment and to run beside another push.
 
-    Raises ``Refused`` (arguments, token, scopes) and ``Unavailable`` (PostgreSQL, HubSpot at the start). HubSpot going
-    away later, or its daily limit, ends the run with ``stopped_reason``; the next push goes on from there.
+    Raises ``Refused`` (arguments, token, scopes, what ``judge`` refuses) and ``Unavailable`` (PostgreSQL, HubSpot at the
+    start). HubSpot going away later, its daily limit, or the loss of the session that says that this worker lives, ends
+    the run with ``stopped_reason``; the next push goes on from there.
     """
     options.check()
     if target.id_property != settings.hubspot_id_property:
@@ -75,7 +65,7 @@ def push(
         )
     options = replace(options, drop_missing=settings.hubspot_missing_association == "drop")
     try:
-        return asyncio.run(_push(postgres_url, target, options, progress, sleep))
+        return asyncio.run(_push(postgres_url, target, options, judge, progress, sleep))
     except ExceptionGroup as group:
         # Several batches were under way: a person needs to know what went wrong first.
         first: Exception = group
@@ -90,25 +80,25 @@ async def _push(
     postgres_url: str,
     target: HubSpotTarget,
     options: PushOptions,
+    judge: Judge | None,
     progress: Callable[[Progress], None] | None,
     sleep: Callable[[float], Awaitable[None]],
 ) -> PushResult:
     started = time.monotonic()
     async with open_ledger(postgres_url, pause=options.pause) as ledger:
-        by_type: dict[str, Counter[str]] = {name: Counter() for name in options.scope.types}
+        tally = Tally(options.scope.types)
 
         def note(record: RequestRecord) -> None:
             ledger.note_request(record)
-            if record.object_type:
-                by_type.setdefault(record.object_type, Counter())["requests"] += 1
+            tally.request(record)
 
         client = HubSpotClient(target, sleep=sleep, on_request=note)
         budgets: list[Any] = []
         try:
             await enter_portal(postgres_url, ledger, client, sleep, budgets)
             if options.mode == "dry-run":
-                return await _dry_run(ledger, client, options, by_type, started)
-            return await _Run(ledger, client, options, progress, sleep, started, by_type).run()
+                return await push_preview.dry_run(ledger, client, options, started)
+            return await _Run(ledger, client, options, tally, judge, progress, sleep).run()
         except StopForNow as reason:  # before the run began
             raise Unavailable(f"nothing was sent: {reason}") from reason
         except Rejected as refusal:
@@ -166,36 +156,6 @@ async def _open_budgets(
     return pair[0], pair[1]
 
 
-async def _dry_run(
-    ledger: Ledger, client: HubSpotClient, options: PushOptions, by_type: dict[str, Counter[str]], started: float
-) -> PushResult:
-    """Nothing is sent: ``sent`` is 0, and the other figures are what a push now would come to."""
-    result = PushResult(options.mode, portal_id=ledger.portal_id)
-    before = time.monotonic() - started
-    prediction = await push_preview.predict(ledger, client, options.scope, options.limit)
-    for figures in by_type.values():
-        figures.clear()
-    for (object_type, state, _action), records in prediction.counts.items():
-        figures = by_type.setdefault(object_type, Counter())
-        figures["identical"] += records if state == "pushed" else 0
-        figures["held"] += records if state == "held" else 0
-    for object_type, one in prediction.by_type.items():
-        figures = by_type.setdefault(object_type, Counter())
-        figures.update(one.figures)
-        figures["requests"] = one.requests
-    fill(result, by_type)
-    for shown in result.by_type.values():
-        shown["sent"] = 0
-    result.sent = 0
-    result.conflicts = sum(one.conflicts for one in prediction.by_type.values())
-    result.requests = 1 + sum(one.requests for one in prediction.by_type.values())
-    latencies = [record.milliseconds / 1000 for record in ledger.requests]
-    result.seconds = round(before + prediction.seconds(client.target.rps, latencies), 3)
-    if prediction.setup is not None:
-        result.guarantee, result.warnings = prediction.setup.guarantee, sorted(set(prediction.setup.warnings))
-    return result
-
-
 class _Run:
     """One push in mode test or production."""
 
@@ -204,37 +164,33 @@ class _Run:
         ledger: Ledger,
         client: HubSpotClient,
         options: PushOptions,
+        tally: Tally,
+        judge: Judge | None,
         progress: Callable[[Progress], None] | None,
         sleep: Callable[[float], Awaitable[None]],
-        started: float,
-        by_type: dict[str, Counter[str]],
     ) -> None:
         self.ledger = ledger
         self.client = client
         self.options = options
         self.scope = options.scope
+        self.tally = tally
         self.result = PushResult(options.mode, portal_id=ledger.portal_id)
+        self._judge = judge
         self._progress = progress
         self._sleep = sleep
-        self._started = started
+        self._started = time.monotonic()
         self._setup: SetupReport | None = None
         self._setup_lock = asyncio.Lock()
-        self._sender = Sender(client, ledger, self._known_setup, self._count, drop_missing=options.drop_missing)
-        self._by_type = by_type
-        self._first_at: dict[str, float] = {}
-        self._last_at: dict[str, float] = {}
+        self._sender = Sender(client, ledger, self._known_setup, tally.settled, options)
         self._claiming = asyncio.Lock()
         self._position: dict[tuple[str, str], int] = {}
-        self._allowance: Counter[str] | None = None
         self._stopped: Exception | None = None
-        self._total = 0
-        self._dropped = 0
-        self._must_plan_again = False
 
     async def run(self) -> PushResult:
         await self.ledger.start(
             self.options.mode, self.options.run_id, self._recorded_options(), self.options.approved_by
         )
+        self.client.before_send = self.ledger.assert_alive
         self.result.push_id = self.ledger.push_id
         ended = "stopped"  # also when the process is interrupted
         try:
@@ -242,12 +198,11 @@ class _Run:
             try:
                 if await self.ledger.take_over_dead():
                     await self._resolve_due()
-                await self.ledger.plan(self.scope)
-                # All at once, before the first record: a look at each type when its turn comes would interrupt the sending.
-                await self._prepare_types(await self._count_planned())
+                await self._plan()
                 await self._settle_everything()
             except (StopForNow, Unavailable) as reason:
                 self.result.stopped_reason = str(reason)
+                log.info("stopped", push=self.ledger.push_id, why=type(reason).__name__)
             ended = "stopped" if self.result.stopped_reason else "done"
         except Refused:
             ended = "refused"
@@ -264,6 +219,18 @@ class _Run:
 
     # -- the work -------------------------------------------------------------------------------------------------
 
+    async def _plan(self) -> None:
+        approval = await make_plan(self.ledger, self.scope, self._judge)
+        if approval is not None:
+            await self.ledger.record_approval(approval.approval_id, approval.approved_by)
+            self.result.approval = f"{approval.approved_by}, {approval.approved_at:%Y-%m-%d %H:%M} UTC"
+        limit = self.options.limit
+        if self.options.mode == "test":
+            limit = min(TEST_RECORDS, limit or TEST_RECORDS)
+        busy = self.tally.planned(await self._counts(), limit)
+        # All at once, before the first record: a look at each type when its turn comes would interrupt the sending.
+        await self._prepare_types([name for name in ALL_TYPES if name in busy])
+
     async def _settle_everything(self) -> None:
         while True:
             worked = False
@@ -271,23 +238,23 @@ class _Run:
                 worked |= await self._work_off(action)
             resolved, seconds = await self._resolve_due()
             if seconds is None and not worked and not resolved:
-                if not self._must_plan_again:
+                if not self.tally.must_plan_again:
                     return
-                self._must_plan_again = False
-                await self.ledger.plan(self.scope)
+                self.tally.must_plan_again = False
+                await apply_plan(self.ledger)
                 continue
+            if seconds is not None and seconds > 1:
+                log.info(
+                    "waits", push=self.ledger.push_id, seconds=round(seconds, 1), what="requests without an answer"
+                )
             await self._sleep(min(max(seconds or 0.0, 0.0), 5.0))
 
     async def _resolve_due(self) -> tuple[bool, float | None]:
         """Looks up what may be looked up now. Returns whether there was any (some may be pending again), and the seconds
         until the next look, None when nothing is unknown."""
-        resolved = False
         left, _ = await self.ledger.unknown_left()
         await self._prepare_types(left)
-        for object_type in left:
-            while rows := await self.ledger.unknown_due(object_type, MAX_INPUTS):
-                await self._sender.resolve(rows)
-                resolved = True
+        resolved = await self._sender.resolve_due(left)
         left, seconds = await self.ledger.unknown_left()
         return resolved, seconds if left else None
 
@@ -309,7 +276,6 @@ class _Run:
                 if not rows:
                     return
                 worked = True
-                self._first_at.setdefault(rows[0].object_type, time.monotonic())
                 try:
                     await self._send(rows)
                 except (StopForNow, Refused, Rejected, psycopg.Error) as reason:
@@ -336,19 +302,18 @@ class _Run:
         await self._sender.push(rows)
 
     async def _claim(self, object_type: str, action: str) -> list[Row]:
-        limit = MAX_INPUTS if self._allowance is None else min(MAX_INPUTS, self._allowance[object_type])
+        limit = self.tally.allowed(object_type, MAX_INPUTS)
         if limit <= 0:
             return []
         after = self._position.get((object_type, action), 0)
-        rows = await self.ledger.claim(self.scope, object_type, action, after, limit)
+        rows = await self.ledger.claim(object_type, action, after, limit)
         if len(rows) < limit and after:
             # What came back to pending lies before the position.
             self._position[object_type, action] = 0
-            rows += await self.ledger.claim(self.scope, object_type, action, 0, limit - len(rows))
+            rows += await self.ledger.claim(object_type, action, 0, limit - len(rows))
         if rows:
             self._position[object_type, action] = max(0, rows[-1].communication_id - 1)
-        if self._allowance is not None:
-            self._allowance[object_type] -= len(rows)
+        self.tally.claimed(object_type, len(rows))
         return rows
 
     def _known_setup(self) -> SetupReport:
@@ -356,7 +321,7 @@ class _Run:
             raise RuntimeError("a batch was sent before the portal was examined")
         return self._setup
 
-    async def _prepare_types(self, object_types: Any) -> None:
+    async def _prepare_types(self, object_types: Iterable[str]) -> None:
         """Examines the portal once per object type that has work; a push with nothing to do asks nothing."""
         async with self._setup_lock:
             missing = [name for name in object_types if self._setup is None or name not in self._setup.types]
@@ -371,71 +336,30 @@ class _Run:
 
     # -- counting -------------------------------------------------------------------------------------------------
 
-    async def _count_planned(self) -> list[str]:
-        """Returns the types that have work."""
-        counts = await self.ledger.counts(self.scope)
-        pending: Counter[str] = Counter()
-        for (object_type, state, _action), records in counts.items():
-            figures = self._by_type.setdefault(object_type, Counter())
-            if state == "pushed":
-                figures["identical"] += records
-            elif state == "pending":
-                pending[object_type] += records
-        limit = self.options.limit
-        if self.options.mode == "test":
-            limit = min(TEST_RECORDS, limit or TEST_RECORDS)
-        if limit is not None:
-            self._allowance = spread(pending, limit)
-        planned = pending if self._allowance is None else self._allowance
-        self._total = sum(planned.values())
-        return [name for name in ALL_TYPES if planned[name] > 0]
-
-    def _count(self, outcomes: Sequence[Outcome]) -> None:
-        for outcome in outcomes:
-            figures = self._by_type.setdefault(outcome.row.object_type, Counter())
-            self._dropped += bool(outcome.content and outcome.content.get("dropped"))
-            self._last_at[outcome.row.object_type] = time.monotonic()
-            # A removal of what staging wants by now, or a record of what it no longer has there: the plan passed the row
-            # over, since its outcome was unknown then.
-            is_out_of_plan = (outcome.row.action == "remove") == (outcome.row.hash is not None)
-            self._must_plan_again |= is_out_of_plan and outcome.what != "unknown"
-            if outcome.what == "pushed":
-                if outcome.hash is not None:
-                    figures[WRITTEN[outcome.row.action]] += 1
-                elif self._allowance is not None:  # adopted: its update is still to come
-                    self._allowance[outcome.row.object_type] += 1
-            elif outcome.what == "removed":
-                figures["removed"] += 1
-            elif outcome.what in ("failed", "held"):
-                figures["rejected"] += 1
-                reason = outcome.problem.words if outcome.problem else "no reason given"
-                self.result.rejects_by_reason[reason] = self.result.rejects_by_reason.get(reason, 0) + 1
-            elif outcome.what in ("pending", "archived_holder") and self._allowance is not None:
-                self._allowance[outcome.row.object_type] += 1
+    async def _counts(self) -> dict[tuple[str, str, str], int]:
+        async with self.ledger.connection() as connection:
+            return await counts_in(connection, self.ledger.portal_id, self.scope)
 
     async def _finish_counts(self) -> None:
-        left, _ = await self.ledger.unknown_left()
-        for object_type, records in left.items():
-            self._by_type.setdefault(object_type, Counter())["unknown"] += records
-        for (object_type, state, _action), records in (await self.ledger.counts(self.scope)).items():
+        unknown, _ = await self.ledger.unknown_left()
+        for object_type, records in unknown.items():
+            self.tally.of(object_type)["unknown"] += records
+        for (object_type, state, _action), records in (await self._counts()).items():
             if state == "held":
-                self._by_type.setdefault(object_type, Counter())["held"] += records
-        fill(self.result, self._by_type)
-        for object_type, last in self._last_at.items():
-            began = self._first_at.get(object_type, self._started)
-            self.result.by_type[object_type]["seconds"] = round(last - began, 3)
-        self.result.requests = self.client.requests
-        self.result.seconds = round(time.monotonic() - self._started, 3)
+                self.tally.of(object_type)["held"] += records
         if self._setup is not None:
             self.result.guarantee = self._setup.guarantee
             self.result.warnings = sorted(set(self._setup.warnings))
-        if self._dropped:
-            self.result.warnings.append(
-                "pushed without an association, since HubSpot does not have the record that it leads to: "
-                f"{self._dropped:,} (see the push completion report)"
-            )
+        left = await left_pending(self.ledger)
+        self.tally.write(self.result, left, self._started)
+        if left:
+            log.info("left_pending", push=self.ledger.push_id, records=sum(left.values()), where=self.result.left)
+        if self.result.edited:
+            log.info("held_edited", push=self.ledger.push_id, records=self.result.edited)
+        self.result.requests = self.client.requests
+        self.result.seconds = round(time.monotonic() - self._started, 3)
 
     def _tell(self) -> None:
         if self._progress is not None:
-            done = sum(f["created"] + f["updated"] + f["removed"] + f["rejected"] for f in self._by_type.values())
-            self._progress(Progress(done, self._total, self.client.requests, time.monotonic() - self._started))
+            seconds = time.monotonic() - self._started
+            self._progress(Progress(self.tally.done, self.tally.total, self.client.requests, seconds))

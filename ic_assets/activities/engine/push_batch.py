@@ -10,6 +10,7 @@ from ic_assets.activities.engine import push_records
 from ic_assets.activities.engine.ledger import Ledger, Outcome, Row
 from ic_assets.activities.engine.portal import TypeSetup
 from ic_assets.activities.engine.push_records import Link
+from ic_assets.activities.engine.push_result import PushOptions
 from ic_assets.resources.hubspot import HubSpotClient, Json, Problem, Reply, path
 
 # A row that was sent this often without any outcome is a failure to look at, not to repeat.
@@ -19,24 +20,24 @@ T = TypeVar("T")
 
 class Batch:
     """One claimed batch under way; ``outcomes`` grows as parts of it are decided. ``dropped``: by key, the associations
-    that are left out since HubSpot does not have the record they lead to (``drop_missing``). ``in_doubt``: a request was
-    repeated whose first attempt may still come through, after whatever is written to these rows next."""
+    that are left out since HubSpot does not have the record they lead to (``options.drop_missing``). ``in_doubt``: a
+    request was repeated whose first attempt may still come through, after whatever is written to these rows next."""
 
-    def __init__(self, client: HubSpotClient, state: TypeSetup, ledger: Ledger, *, drop_missing: bool = False) -> None:
+    def __init__(self, client: HubSpotClient, state: TypeSetup, ledger: Ledger, options: PushOptions) -> None:
         self.client = client
         self.state = state
         self.ledger = ledger
+        self.options = options
         self.outcomes: list[Outcome] = []
         self.in_doubt = False
         self.dropped: dict[str, set[Link]] = defaultdict(set)
-        self._drop_missing = drop_missing
 
     def fail(self, row: Row, what: Problem) -> None:
         self.outcomes.append(Outcome(row, "failed", problem=what))
 
     def drop(self, row: Row, what: Problem) -> bool:
         """Leaves out what ``what`` says is missing. True when there was something to leave out."""
-        if not self._drop_missing:
+        if not self.options.drop_missing:
             return False
         missing = push_records.named_links(row.payload or {}, what.missing_targets) - self.dropped[row.key]
         self.dropped[row.key] |= missing

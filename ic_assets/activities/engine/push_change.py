@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ic_assets.activities.engine import push_records
+from ic_assets.activities.engine import push_edits, push_records
 from ic_assets.activities.engine.ledger import Outcome, Row
 from ic_assets.activities.engine.portal import spelled_for
 from ic_assets.activities.engine.push_batch import MAX_ATTEMPTS, Batch, adopted, halves
@@ -24,7 +24,11 @@ class Change(Batch):
     async def update(self, rows: Sequence[Row]) -> None:
         inputs: dict[str, Json] = {}
         live: dict[str, Row] = {}
+        edited = await self._edited([row for row in rows if not row.is_in_doubt])
         for row in rows:
+            if row.key in edited:
+                self.outcomes.append(Outcome(row, "held", problem=Problem(edited[row.key], push_edits.EDITED)))
+                continue
             if row.is_in_doubt:
                 # Older contents could come through after ours: it waits with those of unknown outcome.
                 self.outcomes.append(
@@ -45,6 +49,12 @@ class Change(Batch):
         if inputs:
             written |= await self._update_properties({key: live[key] for key in inputs}, inputs)
         await self._update_links([live[key] for key in live if key in written])
+
+    async def _edited(self, rows: Sequence[Row]) -> dict[str, str]:
+        """The records that people changed since we wrote them, which are not to be overwritten."""
+        if self.options.overwrite_edits or not rows:
+            return {}
+        return await push_edits.before_update(self.client, self.state, rows)
 
     async def _update_properties(self, rows: dict[str, Row], inputs: dict[str, Json]) -> set[str]:
         """The keys that HubSpot confirms. Others get their outcome here."""

@@ -15,17 +15,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any
+from uuid import UUID
 
 import orjson
 import psycopg
 from psycopg.rows import class_row
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import push_lookup, push_records
-from ic_assets.activities.engine.ledger import Ledger, Row, Scope, counts_in, plan_in, table_of
+from ic_assets.activities.engine import push_edits, push_lookup, push_records
+from ic_assets.activities.engine.ledger import Ledger, Row, table_of
 from ic_assets.activities.engine.portal import SetupReport, TypeSetup, prepare
+from ic_assets.activities.engine.push_plan import NEVER, apply_in, counts_in, plan_in
+from ic_assets.activities.engine.push_result import NAMED, PushOptions, PushResult, fill
+from ic_assets.activities.engine.scope import Scope
 from ic_assets.core.sql import statement
-from ic_assets.resources.hubspot import MAX_INPUTS, HubSpotClient
+from ic_assets.resources.hubspot import MAX_INPUTS, HubSpotClient, Json
 from ic_assets.resources.rate_budget import SPACING, Pace
 
 # `setup` on one object type: the property, the search for an old probe, the probe twice, its removal.
@@ -34,18 +38,22 @@ SETUP_REQUESTS = 5
 
 @dataclass
 class Forecast:
-    """What one object type would take. ``requests`` are those of the real push."""
+    """What one object type would take, of so many ``rows``. ``requests`` are those of the real push. ``overwrites``: what
+    people changed is not held."""
 
+    overwrites: bool = False
+    rows: int = 0
     figures: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     conflicts: int = 0
     actions: set[str] = field(default_factory=set)
+    edits: list[Json] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class _Planned:
-    """One row of the plan, as it waits on disk. ``added``, ``removed``: the targets
-    whose associations change."""
+    """One row of the plan, as it waits on disk. ``added``, ``removed``: the targets whose associations change. ``compared``:
+    of an update, what tells whether people changed the record."""
 
     key: str
     communication_id: int
@@ -55,6 +63,14 @@ class _Planned:
     has_properties: bool
     added: tuple[str, ...]
     removed: tuple[str, ...]
+    compared: Json | None = None
+
+    def row(self, object_type: str) -> Row:
+        kept: Json = self.compared or {}
+        return Row(
+            self.communication_id, object_type, self.part, object_type, self.action, self.hubspot_id, 0, 0,
+            kept.get("pushed"), _uuid(kept.get("hash")), kept.get("payload"), earlier_hash=_uuid(kept.get("earlier_hash")),
+        )  # fmt: skip
 
 
 @dataclass
@@ -77,6 +93,34 @@ class Prediction:
         return paced + latency * (1 + stages) + self.plan_seconds
 
 
+async def dry_run(ledger: Ledger, client: HubSpotClient, options: PushOptions, started: float) -> PushResult:
+    """Nothing is sent: ``sent`` is 0, and the other figures are what a push now would come to."""
+    result = PushResult(options.mode, portal_id=ledger.portal_id)
+    before = time.monotonic() - started
+    prediction = await predict(ledger, client, options.scope, options.limit)
+    by_type: dict[str, Counter[str]] = {name: Counter() for name in options.scope.types}
+    for (object_type, state, _action), records in prediction.counts.items():
+        figures = by_type.setdefault(object_type, Counter())
+        figures["identical"] += records if state == "pushed" else 0
+        figures["held"] += records if state == "held" else 0
+    for object_type, one in prediction.by_type.items():
+        figures = by_type.setdefault(object_type, Counter())
+        figures.update(one.figures)
+        figures["requests"] = one.requests
+    fill(result, by_type)
+    for shown in result.by_type.values():
+        shown["sent"] = 0
+    result.sent = 0
+    result.conflicts = sum(one.conflicts for one in prediction.by_type.values())
+    result.edits = [edit for one in prediction.by_type.values() for edit in one.edits][:NAMED]
+    result.requests = 1 + sum(one.requests for one in prediction.by_type.values())
+    latencies = [record.milliseconds / 1000 for record in ledger.requests]
+    result.seconds = round(before + prediction.seconds(client.target.rps, latencies), 3)
+    if prediction.setup is not None:
+        result.guarantee, result.warnings = prediction.setup.guarantee, sorted(set(prediction.setup.warnings))
+    return result
+
+
 async def predict(ledger: Ledger, client: HubSpotClient, scope: Scope, limit: int | None) -> Prediction:
     """Plans, reads HubSpot by key, and says what a push now would do. Writes ``hubspot.push_preview``, row by row."""
     began = time.monotonic()
@@ -91,9 +135,10 @@ async def predict(ledger: Ledger, client: HubSpotClient, scope: Scope, limit: in
         prediction.setup = await prepare(client, ledger, list(files), create=False)
         for object_type, file in files.items():
             rows = _rows(file) if left is None else islice(_rows(file), left)
-            one = await _forecast_type(ledger, client, prediction.setup.types[object_type], rows)
+            one = Forecast(overwrites=scope.overwrite_edits)
+            await _forecast_type(ledger, client, prediction.setup.types[object_type], rows, one)
             prediction.by_type[object_type] = one
-            left = None if left is None else max(0, left - sum(one.figures.values()))
+            left = None if left is None else max(0, left - one.rows)
     return prediction
 
 
@@ -102,7 +147,11 @@ async def _plan(
 ) -> tuple[dict[str, IO[bytes]], dict[tuple[str, str, str], int]]:
     files: dict[str, IO[bytes]] = {}
     async with ledger.connection() as connection, connection.transaction(force_rollback=True):
-        await plan_in(connection, ledger.portal_id, None, scope)
+        # A number that no push has, nor another dry run that is under way.
+        cursor = await connection.execute("SELECT -pg_backend_pid()")
+        number = int((await cursor.fetchone() or (-1,))[0])
+        await plan_in(connection, ledger.portal_id, number, scope)
+        await apply_in(connection, ledger.portal_id, number, NEVER)
         counts = await counts_in(connection, ledger.portal_id, scope)
         for activity in ACTIVITY_TYPES:
             file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - read after the transaction
@@ -124,13 +173,7 @@ async def _write_rows(
         cursor.itersize = 2000
         await cursor.execute(
             statement("activities/push/preview_rows", table=table_of(object_type)),
-            {
-                "portal_id": portal_id,
-                "object_type": object_type,
-                "types": list(scope.types),
-                "month_start": scope.months[0],
-                "month_end": scope.months[1],
-            },
+            {**scope.parameters, "portal_id": portal_id, "object_type": object_type},
         )
         async for row in cursor:
             file.write(orjson.dumps(row.planned(object_type, client.target.id_property)) + b"\n")
@@ -148,6 +191,8 @@ class _PlanRow:
     revision: int
     pushed: dict[str, Any] | None
     payload: dict[str, Any] | None
+    earlier_hash: UUID | None
+    hash: UUID | None
 
     def planned(self, object_type: str, id_property: str) -> _Planned:
         row = Row(
@@ -162,8 +207,20 @@ class _PlanRow:
                 added, removed = {x.target for x in wanted - known}, {x.target for x in known - wanted}
         return _Planned(
             row.key, self.communication_id, self.part, self.action, self.hubspot_id, bool(properties),
-            tuple(sorted(added)), tuple(sorted(removed)),
+            tuple(sorted(added)), tuple(sorted(removed)), self._compared() if self.action == "update" else None,
         )  # fmt: skip
+
+    def _compared(self) -> Json:
+        """Without the bodies, which are needed only where an attempt with them was never confirmed."""
+        payload = self.payload or {}
+        if self.earlier_hash is None:
+            payload = {"associations": payload.get("associations")}
+        hashes = {"earlier_hash": self.earlier_hash and str(self.earlier_hash), "hash": self.hash and str(self.hash)}
+        return {"pushed": self.pushed, "payload": payload, **hashes}
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return UUID(text) if text else None
 
 
 def _rows(file: IO[bytes]) -> Iterator[_Planned]:
@@ -171,9 +228,11 @@ def _rows(file: IO[bytes]) -> Iterator[_Planned]:
         yield _Planned(**orjson.loads(line))
 
 
-async def _forecast_type(ledger: Ledger, client: HubSpotClient, state: TypeSetup, rows: Iterable[_Planned]) -> Forecast:
+async def _forecast_type(
+    ledger: Ledger, client: HubSpotClient, state: TypeSetup, rows: Iterable[_Planned], one: Forecast
+) -> None:
     """Looks batches up, several at a time: enough to keep the budget full at ordinary latency."""
-    one = Forecast(requests=1 if state.is_there else 1 + SETUP_REQUESTS)
+    one.requests = 1 if state.is_there else 1 + SETUP_REQUESTS
     batches = _batches(rows, one)
 
     async def work() -> None:
@@ -183,7 +242,6 @@ async def _forecast_type(ledger: Ledger, client: HubSpotClient, state: TypeSetup
     async with asyncio.TaskGroup() as group:
         for _ in range(min(64, math.ceil(client.target.rps) + 2)):
             group.create_task(work())
-    return one
 
 
 def _batches(rows: Iterable[_Planned], one: Forecast) -> Iterator[list[_Planned]]:
@@ -191,6 +249,7 @@ def _batches(rows: Iterable[_Planned], one: Forecast) -> Iterator[list[_Planned]
     stages: dict[str, list[_Planned]] = {"create": [], "update": [], "remove": []}
     for row in rows:
         one.actions.add(row.action)
+        one.rows += 1
         stages[row.action].append(row)
         if len(stages[row.action]) == MAX_INPUTS:
             yield stages[row.action]
@@ -216,18 +275,51 @@ async def _forecast_batch(
     elif action == "update":
         there = await push_lookup.standing(client, state, [row.hubspot_id or 0 for row in batch])
         gone = {row.key for row in batch if row.hubspot_id not in there}
-        verdicts = {row.key: ("conflict" if row.key in gone else "update", row.hubspot_id) for row in batch}
-        one.figures["updated"] += len(batch) - len(gone)
+        edited = await push_edits.before_update(client, state, [row.row(state.object_type) for row in batch])
+        held = set() if one.overwrites else set(edited)
+        verdicts = {row.key: (_verdict(row.key, gone, held), row.hubspot_id) for row in batch}
+        one.figures["edited"] += len(edited)
+        one.figures["held"] += len(held)
+        one.figures["updated"] += len(batch) - len(gone) - len(held)
         one.figures["rejected"] += len(gone)
         one.conflicts += len(gone)
-        one.requests += any(row.has_properties for row in batch)
-        for target in push_records.TARGETS:
-            one.requests += any(target in row.added for row in batch) + any(target in row.removed for row in batch)
+        _name_edits(state.object_type, batch, edited, one)
+        sent = [row for row in batch if row.key not in held]
+        one.requests += _update_requests(batch, sent, overwrites=one.overwrites)
     else:
         verdicts = {row.key: ("remove", row.hubspot_id) for row in batch}
         one.figures["removed"] += len(batch)
         one.requests += 1
     await _keep(ledger, state.object_type, batch, verdicts)
+
+
+def _verdict(key: str, gone: set[str], held: set[str]) -> str:
+    return "conflict" if key in gone else "edited" if key in held else "update"
+
+
+def _name_edits(object_type: str, batch: list[_Planned], edited: dict[str, str], one: Forecast) -> None:
+    for row in batch:
+        if row.key in edited and len(one.edits) < NAMED:
+            one.edits.append(
+                {
+                    "type": object_type,
+                    "communication": row.communication_id,
+                    "hubspot_id": row.hubspot_id,
+                    "reason": edited[row.key],
+                }
+            )
+
+
+def _update_requests(batch: list[_Planned], sent: list[_Planned], *, overwrites: bool) -> int:
+    """One look at the properties, one at each kind of association that changes, and the changes themselves."""
+    known = [row for row in batch if row.compared and row.compared["pushed"] is not None]
+    changing = {target for row in known for target in (*row.added, *row.removed)}
+    looks = 0 if overwrites or not known else 1 + len(changing)
+    writes = sum(
+        any(target in row.added for row in sent) + any(target in row.removed for row in sent)
+        for target in push_records.TARGETS
+    )
+    return looks + writes + any(row.has_properties for row in sent)
 
 
 async def _standing(ledger: Ledger, client: HubSpotClient, state: TypeSetup, keys: list[str]) -> dict[str, int]:

@@ -79,7 +79,7 @@ def named_links(payload: Json, missing: Iterable[str]) -> set[Link]:
 def content(payload: Json, dropped: Collection[Link] = ()) -> Json:
     """What the ledger keeps of a pushed payload: enough to know what changes next time, without the bodies."""
     kept: Json = {
-        "properties": {name: _digest(value) for name, value in properties(payload).items()},
+        "properties": {name: digest(value) for name, value in properties(payload).items()},
         "associations": sorted(list(link) for link in links(payload) - set(dropped)),
     }
     return {**kept, "dropped": sorted(list(link) for link in dropped)} if dropped else kept
@@ -103,7 +103,7 @@ def changed_properties(object_type: str, payload: Json, pushed: Json | None, id_
     if pushed is None:
         return dict.fromkeys(template_properties(object_type), "") | wanted
     known: dict[str, str] = pushed["properties"]
-    changed = {name: value for name, value in wanted.items() if known.get(name) != _digest(value)}
+    changed = {name: value for name, value in wanted.items() if known.get(name) != digest(value)}
     return changed | {name: "" for name in known if name not in wanted and name != id_property}
 
 
@@ -111,9 +111,9 @@ def pushed_links(pushed: Json) -> set[Link]:
     return {Link(str(target), str(identifier), int(kind)) for target, identifier, kind in pushed["associations"]}
 
 
-def is_digest_of(digest: str, value: str) -> bool:
-    return digest == _digest(value)
+def is_digest_of(known: str, value: str) -> bool:
+    return known == digest(value)
 
 
-def _digest(value: str) -> str:
+def digest(value: str) -> str:
     return hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

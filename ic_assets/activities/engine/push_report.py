@@ -26,6 +26,7 @@ _WHAT_TO_DO = (
     ),
     ("INVALID_OPTION", "Add the value to the options of the property in HubSpot, or correct the source; push again."),
     ("OBJECT_NOT_FOUND", "People deleted or merged it. `ic-assets rollback push --ids ID` lets a push create it anew."),
+    ("EDITED_IN_HUBSPOT", "People changed it. Correct the source, or push with --overwrite-edits to overwrite theirs."),
     ("already has that value", "Another record carries this communication's id: look at both in HubSpot."),
     ("no outcome in", "HubSpot never confirmed it. Push again: it is looked up before it is sent."),
     ("", "Correct the value in the source, load it and push again; quote the correlation id to HubSpot's support."),

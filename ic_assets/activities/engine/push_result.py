@@ -8,19 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine.ledger import EVER, Scope, month_after, types_in_order
+import psycopg
+
+from ic_assets.activities.engine.ledger import table_of
+from ic_assets.activities.engine.scope import ALL_TYPES, Scope, scope_of
+from ic_assets.activities.engine.slices import Window
 from ic_assets.core.failures import Refused
+from ic_assets.core.sql import statement
 from ic_assets.resources.hubspot import Json
 
-ALL_TYPES = tuple(activity.name for activity in ACTIVITY_TYPES)
 MODES = ("dry-run", "test", "production")
 TEST_RECORDS = 100
 ACTIONS = ("create", "update", "remove")
 COUNTS = (
-    "sent", "created", "updated", "identical", "removed", "rejected", "held", "unknown", "requests", "seconds",
+    "sent", "created", "updated", "identical", "removed", "rejected", "held", "edited", "left_pending", "unknown",
+    "requests", "seconds",
 )  # fmt: skip
-WRITTEN = {"create": "created", "update": "updated"}
+# Records that are named one by one; all of them are in the ledger.
+NAMED = 100
 
 
 @dataclass(frozen=True)
@@ -28,13 +33,15 @@ class PushOptions:
     """``months``: first days of the first and the last month, both included. ``limit``: records that this run takes up.
     ``recheck_seconds``: how long an unanswered request may still be carried out (IC_HUBSPOT_RECHECK_SECONDS, 120).
     ``payload_version``: put on record with the run, so that a test push can stand for what it proved.
-    ``drop_missing``: an association to a record that HubSpot does not have is left out, rather than the activity."""
+    ``drop_missing``: an association to a record that HubSpot does not have is left out, rather than the activity.
+    ``overwrite_edits``: also records are updated that people changed in HubSpot."""
 
     mode: str = "dry-run"
     types: Sequence[str] = ALL_TYPES
     months: tuple[date, date] | None = None
     limit: int | None = None
     include_orphans: bool = False
+    overwrite_edits: bool = False
     approved_by: str | None = None
     run_id: str | None = None
     recheck_seconds: float | None = None
@@ -43,8 +50,9 @@ class PushOptions:
 
     @property
     def scope(self) -> Scope:
-        months = EVER if self.months is None else (self.months[0].replace(day=1), month_after(self.months[1]))
-        return Scope(types_in_order(self.types), months, self.include_orphans)
+        return scope_of(
+            self.types, self.months, include_orphans=self.include_orphans, overwrite_edits=self.overwrite_edits
+        )
 
     def check(self) -> None:
         if self.mode not in MODES:
@@ -75,8 +83,11 @@ class PushOptions:
 class PushResult:
     """What a push did, or (dry run) would do: then ``sent`` is 0 and the other figures are the prediction.
 
-    ``sent = created + updated + removed + rejected + unknown``. Rows without a valid
-    payload are not part of a push. ``stopped_reason``: why it ended before everything was sent (None: it did not).
+    ``sent = created + updated + removed + rejected + unknown``. Rows without a valid payload are not part of a push.
+    ``edited``: records that people changed in HubSpot and that are held for it (a dry run counts all that are changed so);
+    ``edits`` names the first of them: type, communication, HubSpot's id, what was changed. ``left_pending``: records whose
+    payload changed after it was judged and planned; ``left`` says where: ``{"calls 2019-03": 2}``. ``approval``: whose it
+    was and when. ``stopped_reason``: why it ended before everything was sent (None: it did not).
     """
 
     mode: str
@@ -89,11 +100,16 @@ class PushResult:
     removed: int = 0
     rejected: int = 0
     held: int = 0
+    edited: int = 0
+    left_pending: int = 0
     unknown: int = 0
     requests: int = 0
     seconds: float = 0.0
     by_type: dict[str, Json] = field(default_factory=dict)
     rejects_by_reason: dict[str, int] = field(default_factory=dict)
+    edits: list[Json] = field(default_factory=list)
+    left: dict[str, int] = field(default_factory=dict)
+    approval: str | None = None
     conflicts: int = 0
     guarantee: str | None = None
     warnings: list[str] = field(default_factory=list)
@@ -101,13 +117,14 @@ class PushResult:
 
     @property
     def succeeded(self) -> bool:
-        """Nothing was refused, nothing is unknown, and the run came to its end."""
-        return not (self.rejected or self.unknown or self.stopped_reason)
+        """Nothing was refused, nothing is unknown or had to be left, and the run came to its end."""
+        return not (self.rejected or self.unknown or self.left_pending or self.stopped_reason)
 
     def to_json(self) -> Json:
         """The keys of DESIGN section 6, in all and by type."""
         figures = {name: getattr(self, name) for name in COUNTS}
-        return {**figures, "by_type": {name: dict(values) for name, values in self.by_type.items()}}
+        named = {"left": self.left, "edits": self.edits} if self.left or self.edits else {}
+        return {**figures, **named, "by_type": {name: dict(values) for name, values in self.by_type.items()}}
 
 
 @dataclass(frozen=True)
@@ -142,3 +159,25 @@ def spread(pending: Counter[str], limit: int) -> Counter[str]:
             left[name] -= taken
         left = {name: records for name, records in left.items() if records > 0}
     return allowance
+
+
+def months_left(connection: psycopg.Connection, portal_id: int, activity_type: str, window: Window) -> set[date]:
+    """Months of one activity type of which something is still to be sent to this portal."""
+    rows = connection.execute(
+        statement("activities/push/months_left", table=table_of(activity_type)),
+        {
+            "portal_id": portal_id,
+            "activity_type": activity_type,
+            "window_start": window.start,
+            "window_end": window.end,
+        },
+    )
+    return {row[0] for row in rows}
+
+
+def months_sent(connection: psycopg.Connection, portal_id: int, push_id: int) -> dict[tuple[str, date], int]:
+    """(activity type, month) -> records that one push sent."""
+    rows = connection.execute(
+        statement("activities/push/months_sent"), {"portal_id": portal_id, "push_id": push_id}
+    ).fetchall()
+    return {(name, month): records for name, month, records in rows}

@@ -1,46 +1,36 @@
 """Takes a push back: re-reads each record, holds back what people changed since, archives the rest, and keeps a record
-of what it found that is chained by hash. Undoes creations only: what an update overwrote is not kept anywhere.
+of what it found. Undoes creations only: what an update overwrote is not kept anywhere.
+
+First it takes over what pushes and roll-backs that died had in hand of its selection, so that it is complete when it says
+so: what of it stands is treated like the rest.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
-import orjson
-import psycopg
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import push_lookup, push_records
-from ic_assets.activities.engine.ledger import Ledger, Outcome, Row, Scope, open_ledger
-from ic_assets.activities.engine.portal import OPTIONAL, SPELLINGS, TypeSetup
+from ic_assets.activities.engine import push_edits
+from ic_assets.activities.engine.ledger import Ledger, Outcome, Row, open_ledger, table_of
+from ic_assets.activities.engine.portal import SetupReport, TypeSetup, prepare
 from ic_assets.activities.engine.push import enter_portal
 from ic_assets.activities.engine.push_change import Change
-from ic_assets.activities.engine.push_result import ALL_TYPES, PushOptions
-from ic_assets.core import locks, session
+from ic_assets.activities.engine.push_result import PushOptions
+from ic_assets.activities.engine.push_worker import Sender
+from ic_assets.activities.engine.scope import ALL_TYPES, scope_of
+from ic_assets.core import locks
 from ic_assets.core.failures import Refused, Unavailable
+from ic_assets.core.logs import log
 from ic_assets.core.sql import statement
-from ic_assets.resources.hubspot import (
-    MAX_INPUTS,
-    HubSpotClient,
-    HubSpotTarget,
-    Json,
-    Rejected,
-    StopForNow,
-    as_dict,
-    objects,
-    path,
-)
-
-# What an activity can be associated with by people, beside other activities.
-_TARGETS = (*push_records.TARGETS, "tickets")
+from ic_assets.resources.hubspot import MAX_INPUTS, HubSpotClient, HubSpotTarget, Json, Rejected, StopForNow
 
 
 @dataclass(frozen=True)
@@ -53,15 +43,23 @@ class RollbackSelection:
     months: tuple[date, date] | None = None
     ids: Sequence[int] | None = None
 
-    @property
-    def scope(self) -> Scope:
-        return PushOptions(types=self.types, months=self.months).scope
+    def parameters(self, push_ids: list[int] | None) -> Json:
+        """Of the statements that select records to take back."""
+        ids = None if self.ids is None else list(self.ids)
+        return {**scope_of(self.types, self.months).parameters, "push_ids": push_ids, "ids": ids}
+
+    def recorded(self) -> Json:
+        months = [f"{month:%Y-%m}" for month in self.months] if self.months else None
+        ids = None if self.ids is None else list(self.ids)
+        return {"run_id": self.run_id, "types": list(self.types), "months": months, "ids": ids}
 
 
 @dataclass
 class RollbackResult:
     """``found = archived + held_back + already_gone + failed``, unless ``stopped_reason`` says why not all were looked at.
-    A dry run counts under ``archived`` what would be."""
+    A dry run counts under ``archived`` what would be. ``taken_over``: what pushes and roll-backs that died had in hand of
+    the selection (a dry run leaves it there, and counts it here alone). What a roll-back that died turns out to have
+    archived is counted under ``archived``."""
 
     portal_id: int
     dry_run: bool
@@ -70,6 +68,7 @@ class RollbackResult:
     held_back: int = 0
     already_gone: int = 0
     failed: int = 0
+    taken_over: int = 0
     requests: int = 0
     held_back_by_reason: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     failed_by_reason: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -87,31 +86,44 @@ class _Look:
 
 
 def rollback(
-    postgres_url: str, target: HubSpotTarget, selection: RollbackSelection, *, dry_run: bool = True
+    postgres_url: str,
+    target: HubSpotTarget,
+    selection: RollbackSelection,
+    *,
+    dry_run: bool = True,
+    recheck_seconds: float | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> RollbackResult:
     """Takes back what ``selection`` names in the portal of ``target``. Resumable; a second one finds nothing to do.
+    ``recheck_seconds`` as in ``PushOptions``.
 
     Raises ``Refused`` (unknown run or type, token) and ``Unavailable``.
     """
-    PushOptions(types=selection.types, months=selection.months).check()
-    return asyncio.run(_rollback(postgres_url, target, selection, dry_run))
+    options = PushOptions(types=selection.types, months=selection.months, recheck_seconds=recheck_seconds)
+    options.check()
+    return asyncio.run(_rollback(postgres_url, target, selection, options, dry_run, sleep))
 
 
 async def _rollback(
-    postgres_url: str, target: HubSpotTarget, selection: RollbackSelection, dry_run: bool
+    postgres_url: str,
+    target: HubSpotTarget,
+    selection: RollbackSelection,
+    options: PushOptions,
+    dry_run: bool,
+    sleep: Callable[[float], Awaitable[None]],
 ) -> RollbackResult:
-    async with open_ledger(postgres_url, pause=PushOptions().pause) as ledger:
-        client = HubSpotClient(target, on_request=ledger.note_request)
+    async with open_ledger(postgres_url, pause=options.pause) as ledger:
+        client = HubSpotClient(target, sleep=sleep, on_request=ledger.note_request)
         opened: list[Any] = []
         try:
-            portal = await enter_portal(postgres_url, ledger, client, asyncio.sleep, opened)
-            push_ids = await _pushes(ledger, selection.run_id)
+            portal = await enter_portal(postgres_url, ledger, client, sleep, opened)
+            chosen = selection.parameters(await _pushes(ledger, selection.run_id))
             result = RollbackResult(portal.portal_id, dry_run)
             if not dry_run:
-                options = {"run_id": selection.run_id, "types": list(selection.types), "ids": selection.ids}
-                await ledger.start("rollback", None, options, None)
+                await ledger.start("rollback", None, selection.recorded(), None)
+                client.before_send = ledger.assert_alive
             try:
-                await _take_back(ledger, client, selection, push_ids, result)
+                await _Rollback(ledger, client, chosen, options, result, sleep).run()
             except (StopForNow, Unavailable) as reason:
                 result.stopped_reason = str(reason)
             except Rejected as refusal:
@@ -119,7 +131,8 @@ async def _rollback(
             finally:
                 result.requests = client.requests
                 if not dry_run:
-                    counts = {"found": result.found, "archived": result.archived, "held_back": result.held_back}
+                    names = ("found", "archived", "held_back", "already_gone", "failed", "taken_over")
+                    counts = {name: getattr(result, name) for name in names}
                     await ledger.finish("stopped" if result.stopped_reason else "done", counts, result.stopped_reason)
             return result
         finally:
@@ -145,39 +158,186 @@ async def _pushes(ledger: Ledger, run_id: str | None) -> list[int] | None:
     return pushes
 
 
-async def _take_back(
-    ledger: Ledger,
-    client: HubSpotClient,
-    selection: RollbackSelection,
-    push_ids: list[int] | None,
-    result: RollbackResult,
-) -> None:
-    scope = selection.scope
-    for activity in ACTIVITY_TYPES:
-        state, after = TypeSetup(activity.name), (-1, 0)
+class _Rollback:
+    """One roll-back, or its dry run. ``chosen``: the selection's parameters."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: HubSpotClient,
+        chosen: Json,
+        options: PushOptions,
+        result: RollbackResult,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._ledger = ledger
+        self._client = client
+        self._chosen = {**chosen, "portal_id": ledger.portal_id}
+        self._options = options
+        self._result = result
+        self._sleep = sleep
+        self._changed_hands = 0
+
+    async def run(self) -> None:
+        if self._result.dry_run:
+            self._result.taken_over = sum(records for _, is_alive, records in await self._in_hand() if not is_alive)
+            await self._take_back()
+            return
+        await self._take_over()
+        await self._take_back()
+        busy = await self._in_hand()
+        if busy or self._changed_hands:
+            records = sum(records for _, _, records in busy) + self._changed_hands
+            workers = ", ".join(f"push {worker}" for worker, _, _ in busy) or "another push"
+            self._result.stopped_reason = (
+                f"{records} records of the selection were or are in the hands of {workers}; run the roll-back again when "
+                "that has ended"
+            )
+
+    async def _in_hand(self) -> list[tuple[int, bool, int]]:
+        """Worker, whether it lives, records of the selection in its hands."""
+        async with self._ledger.connection() as connection:
+            cursor = await connection.execute(
+                statement("activities/push/rollback_in_hand"), {**self._chosen, "class": locks.WORKER}
+            )
+            return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
+
+    # -- what the dead had in hand --------------------------------------------------------------------------------
+
+    async def _take_over(self) -> None:
+        self._result.taken_over = await self._ledger.take_over_dead(self._chosen)
+        setup: SetupReport | None = None
+
+        def known() -> SetupReport:
+            if setup is None:
+                raise RuntimeError("a record was looked up before the portal was examined")
+            return setup
+
+        sender = Sender(self._client, self._ledger, known, self._resolved, self._options, takes_back=True)
         while True:
-            values = {
-                "portal_id": ledger.portal_id,
-                "object_type": activity.name,
-                "after_id": after[0],
-                "after_part": after[1],
-                "types": list(scope.types),
-                "month_start": scope.months[0],
-                "month_end": scope.months[1],
-                "push_ids": push_ids,
-                "ids": None if selection.ids is None else list(selection.ids),
-                "row_limit": MAX_INPUTS,
-            }
-            async with ledger.connection() as connection, connection.cursor(row_factory=class_row(Row)) as cursor:
-                await cursor.execute(statement("activities/push/rollback_rows"), values)
-                rows = await cursor.fetchall()
-            if not rows:
+            left, seconds = await self._ledger.unknown_left()
+            if not left:
                 break
-            after = (rows[-1].communication_id, rows[-1].part)
-            looks = await _look(client, state, rows)
-            if not result.dry_run:
-                looks = await _carry_out(ledger, client, state, looks)
-            _count(result, looks)
+            if setup is None:
+                setup = await prepare(self._client, self._ledger, list(left), create=False)
+            if not await sender.resolve_due(left):
+                log.info("waits", push=self._ledger.push_id, seconds=round(seconds, 1), what="what a dead push sent")
+                await self._sleep(min(max(seconds, 0.02), 5.0))
+        async with self._ledger.connection() as connection:
+            await connection.execute(
+                statement("activities/push/rollback_settled"), {"portal_id": self._ledger.portal_id}
+            )
+
+    def _resolved(self, outcomes: Sequence[Outcome]) -> None:
+        """What turns out to be archived is done. What stands comes up with the rest; what is not there never was."""
+        gone = sum(outcome.what == "removed" for outcome in outcomes)
+        self._result.found += gone
+        self._result.archived += gone
+
+    # -- the rest -------------------------------------------------------------------------------------------------
+
+    async def _take_back(self) -> None:
+        for activity in ACTIVITY_TYPES:
+            state, after = TypeSetup(activity.name), (-1, 0)
+            while rows := await self._rows(activity.name, after):
+                after = (rows[-1].communication_id, rows[-1].part)
+                looks = await _look(self._client, state, rows)
+                if not self._result.dry_run:
+                    looks = await self._carry_out(state, looks)
+                _count(self._result, looks)
+
+    async def _rows(self, object_type: str, after: tuple[int, int]) -> list[Row]:
+        values = {
+            **self._chosen,
+            "object_type": object_type,
+            "after_id": after[0],
+            "after_part": after[1],
+            "row_limit": MAX_INPUTS,
+        }
+        query = statement("activities/push/rollback_rows", table=table_of(object_type))
+        async with self._ledger.connection() as connection, connection.cursor(row_factory=class_row(Row)) as cursor:
+            await cursor.execute(query, values)
+            return await cursor.fetchall()
+
+    async def _carry_out(self, state: TypeSetup, looks: Sequence[_Look]) -> list[_Look]:
+        """Archives, settles and records one batch. Rows that changed hands since they were read are left out."""
+        held = [look for look in looks if look.outcome == "held_back"]
+        chosen = await self._claimed(state, [look for look in looks if look.outcome != "held_back"])
+        self._changed_hands += len(looks) - len(held) - len(chosen)
+        change = Change(self._client, state, self._ledger, self._options)
+        doomed = [look.row for look in chosen if look.outcome == "archived"]
+        try:
+            if doomed:
+                await change.remove(doomed)
+        except (StopForNow, Refused, Rejected):
+            await self._give_back(state, chosen, change)
+            raise
+        outcomes = {outcome.row.key: outcome for outcome in change.outcomes}
+        done = [_settled(look, outcomes.get(look.row.key)) for look in chosen]
+        refused = [outcome for outcome in change.outcomes if outcome.what == "failed"]
+        gone = [Outcome(look.row, "removed") for look in done if look.outcome != "failed"]
+        await self._settle(state, [*gone, *refused], done, held)
+        return [*done, *held]
+
+    async def _claimed(self, state: TypeSetup, looks: Sequence[_Look]) -> list[_Look]:
+        if not looks:
+            return []
+        rows = [{**_identity(look.row), "hash": look.row.pushed_hash, "before": look.before} for look in looks]
+        async with self._ledger.connection() as connection:
+            cursor = await connection.execute(
+                statement("activities/push/rollback_claim"),
+                {
+                    "portal_id": self._ledger.portal_id,
+                    "object_type": state.object_type,
+                    "worker": self._ledger.push_id,
+                    "rows": Jsonb(rows),
+                },
+            )
+            taken = {(row[0], row[1]) for row in await cursor.fetchall()}
+        return [look for look in looks if (look.row.communication_id, look.row.part) in taken]
+
+    async def _give_back(self, state: TypeSetup, looks: Sequence[_Look], change: Change) -> None:
+        """HubSpot is away in the middle of a batch: what was not sent is as it was, the rest is of unknown outcome."""
+        decided = {outcome.row.key: outcome for outcome in change.outcomes}
+        outcomes = list(decided.values())
+        done = [_settled(look, decided[look.row.key]) for look in looks if look.row.key in decided]
+        for look in looks:
+            row = look.row
+            if row.key in decided:
+                continue
+            if look.outcome == "archived" and change.in_doubt:
+                outcomes.append(Outcome(row, "unknown"))
+            elif row.pushed_hash is not None:
+                outcomes.append(Outcome(row, "pushed", row.hubspot_id, row.pushed_hash, row.pushed))
+            else:
+                outcomes.append(Outcome(row, "pending"))
+        await self._settle(state, outcomes, done, [], in_doubt=change.in_doubt)
+        _count(self._result, done)
+
+    async def _settle(
+        self,
+        state: TypeSetup,
+        outcomes: Sequence[Outcome],
+        done: Sequence[_Look],
+        held: Sequence[_Look],
+        *,
+        in_doubt: bool = False,
+    ) -> None:
+        """The ledger and the roll-back's own record, in one transaction."""
+        ids = {"portal_id": self._ledger.portal_id, "push_id": self._ledger.push_id}
+        records = [{"hubspot_id": k.row.hubspot_id, "outcome": k.outcome, "reason": k.reason} for k in done]
+        kept = [{**_identity(look.row), "before": look.before, "reason": look.reason} for look in held]
+        async with self._ledger.connection() as connection:
+            await self._ledger.settle_in(connection, state.object_type, outcomes, in_doubt=in_doubt)
+            if records:
+                await connection.execute(
+                    statement("activities/push/rollback_record"), {**ids, "outcomes": Jsonb(records)}
+                )
+            if kept:
+                await connection.execute(
+                    statement("activities/push/rollback_held"),
+                    {**ids, "object_type": state.object_type, "rows": Jsonb(kept)},
+                )
 
 
 def _count(result: RollbackResult, looks: Sequence[_Look]) -> None:
@@ -191,178 +351,32 @@ def _count(result: RollbackResult, looks: Sequence[_Look]) -> None:
 
 
 async def _look(client: HubSpotClient, state: TypeSetup, rows: Sequence[Row]) -> list[_Look]:
-    names = sorted({name for row in rows if row.pushed for name in row.pushed["properties"]})
-    found = await push_lookup.standing(client, state, [row.hubspot_id or 0 for row in rows], names)
-    linked = await _linked(client, state, [row for row in rows if row.hubspot_id in found])
+    found = await push_edits.look(client, state, rows, {row.key: push_edits.ALL_TARGETS for row in rows})
     looks = []
     for row in rows:
         current = found.get(row.hubspot_id or 0)
         if current is None:
             looks.append(_Look(row, "already_gone", {}))
             continue
-        links = linked[row.hubspot_id or 0]
-        before = {"properties": current, "associations": sorted([target, other] for target, other in links)}
-        reason = _edited(row, current, links, client.target.id_property)
+        links = sorted([target, other] for target, other in {*current.links, *current.by_itself})
+        before = {"properties": dict(current.properties), "associations": links}
+        reason = _edited(row, current, client.target.id_property)
         looks.append(_Look(row, "held_back" if reason else "archived", before, reason))
     return looks
 
 
-def _edited(row: Row, current: dict[str, str | None], links: set[tuple[str, str]], id_property: str) -> str | None:
+def _edited(row: Row, found: push_edits.Found, id_property: str) -> str | None:
     """What people did to the record since we wrote it; None: nothing."""
-    if row.pushed is None:
-        return "what was pushed last is not known for certain; push once more first"
-    for name, digest in sorted(row.pushed["properties"].items()):
-        value = current.get(name)
-        if (value is None and name in OPTIONAL) or (name == id_property and value == row.key):
-            continue
-        if not any(push_records.is_digest_of(digest, form) for form in _forms(value or "")):
-            return f"{name} was changed in HubSpot"
-    ours = {(link.target, link.id) for link in push_records.pushed_links(row.pushed)}
-    others = sorted(target for target, other in links if (target, other) not in ours)
-    return f"associated with {others[0]} by someone else" if others else None
+    if row.pushed is None or push_edits.is_untellable(row):
+        return push_edits.UNCERTAIN
+    return push_edits.changed_property(row, found.properties, id_property) or push_edits.changed_link(row, found)
 
 
-def _forms(value: str) -> set[str]:
-    """The ways in which one value may have been written before HubSpot stored it."""
-    forms = {value, SPELLINGS.get(value, value)}
-    try:
-        instant = datetime.fromisoformat(value)
-    except ValueError:
-        return forms
-    if len(value) > 10 and instant.tzinfo is not None:
-        instant = instant.astimezone(UTC)
-        forms.add(f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}Z")
-        forms.add(str(int(instant.timestamp() * 1000)))
-    return forms
-
-
-async def _linked(client: HubSpotClient, state: TypeSetup, rows: Sequence[Row]) -> dict[int, set[tuple[str, str]]]:
-    links: dict[int, set[tuple[str, str]]] = defaultdict(set)
-    for target in _TARGETS if rows else ():
-        try:
-            reply = await client.send(
-                "POST",
-                path(client.target.api, "associations", state.object_type, target, "batch/read"),
-                {"inputs": [{"id": str(row.hubspot_id)} for row in rows]},
-                operation="associations batch/read",
-                object_type=state.object_type,
-                inputs=len(rows),
-            )
-        except Rejected as refusal:
-            if refusal.status in (400, 404) and target not in push_records.TARGETS:
-                continue  # this portal has no such objects
-            if refusal.status == 404:
-                continue
-            raise
-        for result in reply.results:
-            source = push_lookup.record_id(as_dict(result.get("from")).get("id"))
-            for other in objects(result.get("to")):
-                if source:
-                    links[source].add((target, str(other.get("toObjectId"))))
-    return links
-
-
-async def _carry_out(ledger: Ledger, client: HubSpotClient, state: TypeSetup, looks: Sequence[_Look]) -> list[_Look]:
-    """Archives, settles and records one batch. Rows that changed hands since they were read are left out."""
-    chosen = [look for look in looks if look.outcome != "held_back"]
-    async with ledger.connection() as connection:
-        cursor = await connection.execute(
-            statement("activities/push/rollback_claim"),
-            {
-                "portal_id": ledger.portal_id,
-                "object_type": state.object_type,
-                "worker": ledger.push_id,
-                "rows": Jsonb([_identity(look.row) for look in chosen]),
-            },
-        )
-        taken = {(row[0], row[1]) for row in await cursor.fetchall()}
-    chosen = [look for look in chosen if (look.row.communication_id, look.row.part) in taken]
-    change = Change(client, state, ledger)
-    doomed = [look.row for look in chosen if look.outcome == "archived"]
-    if doomed:
-        await change.remove(doomed)
-    refused = {outcome.row.key: outcome for outcome in change.outcomes if outcome.what == "failed"}
-    done = [_refused(look, refused[look.row.key]) if look.row.key in refused else look for look in chosen]
-    gone = [Outcome(look.row, "removed") for look in done if look.outcome != "failed"]
-    async with ledger.connection() as connection:
-        await ledger.settle_in(connection, state.object_type, [*gone, *refused.values()])
-        held = [look for look in looks if look.outcome == "held_back"]
-        await _record(connection, ledger, done + await _news(connection, ledger, held))
-    return done + held
-
-
-def _refused(look: _Look, outcome: Outcome) -> _Look:
+def _settled(look: _Look, outcome: Outcome | None) -> _Look:
+    if outcome is None or outcome.what != "failed":
+        return look
     return _Look(look.row, "failed", look.before, outcome.problem.words if outcome.problem else None)
 
 
-async def _news(connection: psycopg.AsyncConnection, ledger: Ledger, looks: Sequence[_Look]) -> list[_Look]:
-    """Those held back that the records do not show as held back in the same way already."""
-    cursor = await connection.execute(
-        "SELECT DISTINCT ON (hubspot_id) hubspot_id, outcome, before, reason FROM hubspot.push_rollback_record"
-        " WHERE portal_id = %s AND hubspot_id = ANY(%s) ORDER BY hubspot_id, record_id DESC",
-        (ledger.portal_id, [look.row.hubspot_id for look in looks]),
-    )
-    last = {row[0]: row[1:] for row in await cursor.fetchall()}
-    return [
-        k for k in looks if last.get(k.row.hubspot_id) != (k.outcome, orjson.loads(orjson.dumps(k.before)), k.reason)
-    ]
-
-
 def _identity(row: Row) -> Json:
-    return {
-        "communication_id": row.communication_id,
-        "part": row.part,
-        "hubspot_id": row.hubspot_id,
-        "hash": row.hash,
-    }
-
-
-async def _record(connection: psycopg.AsyncConnection, ledger: Ledger, looks: Sequence[_Look]) -> None:
-    await connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.ROLLBACK_RECORD,))
-    cursor = await connection.execute(
-        "SELECT record_hash FROM hubspot.push_rollback_record ORDER BY record_id DESC LIMIT 1"
-    )
-    last = await cursor.fetchone()
-    previous = str(last[0]) if last else ""
-    for look in looks:
-        # To the second and in canonical form: what is hashed can be read back from the row.
-        values: Json = {
-            "push_id": ledger.push_id,
-            "portal_id": ledger.portal_id,
-            "communication_id": look.row.communication_id,
-            "object_type": look.row.object_type,
-            "part": look.row.part,
-            "hubspot_id": look.row.hubspot_id,
-            "outcome": look.outcome,
-            "before": look.before,
-            "reason": look.reason,
-            "recorded_at": datetime.now(UTC).replace(microsecond=0),
-        }
-        digest = chained(previous, values)
-        await connection.execute(
-            "INSERT INTO hubspot.push_rollback_record (push_id, portal_id, communication_id, object_type, part,"
-            " hubspot_id, outcome, before, reason, recorded_at, previous_hash, record_hash) VALUES (%(push_id)s,"
-            " %(portal_id)s, %(communication_id)s, %(object_type)s, %(part)s, %(hubspot_id)s, %(outcome)s, %(before)s,"
-            " %(reason)s, %(recorded_at)s, %(previous)s, %(digest)s)",
-            {**values, "before": Jsonb(look.before), "previous": previous, "digest": digest},
-        )
-        previous = digest
-
-
-def chained(previous: str, values: Json) -> str:
-    """SHA-256 over the record before and this one's values, keys in order."""
-    moment: datetime = values["recorded_at"]
-    canonical = orjson.dumps({**values, "recorded_at": moment.astimezone(UTC).isoformat()}, option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(previous.encode() + canonical).hexdigest()
-
-
-def verify_chain(postgres_url: str) -> int | None:
-    """The id of the first roll-back record that was altered, or whose predecessor is missing; None: the chain holds."""
-    previous = ""
-    with session.connect(postgres_url, row_factory=dict_row) as connection:
-        for row in connection.execute("SELECT * FROM hubspot.push_rollback_record ORDER BY record_id"):
-            number, before, digest = row.pop("record_id"), row.pop("previous_hash"), row.pop("record_hash")
-            if before != previous or chained(previous, row) != digest:
-                return int(number)
-            previous = digest
-    return None
+    return {"communication_id": row.communication_id, "part": row.part, "hubspot_id": row.hubspot_id}

@@ -3,9 +3,7 @@ that would do to the gates. From a CSV here; from HubSpot itself in ``hubspot_ma
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -16,7 +14,9 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.engine.csv_drop import DELIMITERS
-from ic_assets.activities.engine.drop_file import BLOCK_BYTES, DropFile, refused
+from ic_assets.activities.engine.csv_records import DAMAGE, Records
+from ic_assets.activities.engine.csv_rows import well_quoted
+from ic_assets.activities.engine.drop_file import DropFile, refused
 from ic_assets.activities.engine.rules import Verdict, resolution_rules
 from ic_assets.activities.engine.slices import mark_changed
 from ic_assets.activities.engine.values import is_missing, read_integer
@@ -110,25 +110,25 @@ class WhatIf:
 Match = tuple[int | None, int, int | None, str | None, str | None]
 
 
-def reconcile(connection: psycopg.Connection, entity: Entity, path: Path) -> Reconciled:
+def reconcile(connection: psycopg.Connection, entity: Entity, path: Path, encoding: str | None = None) -> Reconciled:
     """Replaces what the table says of the ids in the file (``legacy_id,hubspot_id[,name,email]``, any order).
 
     Raises ``DropRefused`` naming the line for a file that cannot be trusted as a whole: an id that cannot be read, or
     one legacy id with two different HubSpot ids. Nothing of it is applied then.
     """
-    read_file(connection, path)
+    read_file(connection, path, encoding)
     return apply(connection, entity)
 
 
-def what_if(connection: psycopg.Connection, entity: Entity, path: Path) -> WhatIf:
+def what_if(connection: psycopg.Connection, entity: Entity, path: Path, encoding: str | None = None) -> WhatIf:
     """What ``reconcile`` with this file would change. Writes nothing but a temporary table. Raises the same."""
-    read_file(connection, path)
+    read_file(connection, path, encoding)
     return weigh(connection, entity)
 
 
-def read_file(connection: psycopg.Connection, path: Path) -> None:
+def read_file(connection: psycopg.Connection, path: Path, encoding: str | None = None) -> None:
     """The matches of a file, into the temporary table incoming_match. Raises ``DropRefused``."""
-    hold(connection, _rows(path))
+    hold(connection, _rows(path, encoding))
     conflict = connection.execute(
         "SELECT legacy_id, min(line), max(line) FROM incoming_match GROUP BY legacy_id"
         " HAVING count(DISTINCT coalesce(hubspot_id, -1)) > 1 ORDER BY 2 LIMIT 1"
@@ -197,19 +197,29 @@ def _difference(connection: psycopg.Connection, entity: Entity) -> Reconciled:
     rows_in, without = connection.execute(
         "SELECT count(*), count(*) FILTER (WHERE hubspot_id IS NULL) FROM incoming_match"
     ).fetchone() or (0, 0)
-    changed = connection.execute(statement("activities/reconciliation/changed", **identifiers(entity))).fetchall()
+    connection.execute(
+        sql.SQL("CREATE TEMPORARY TABLE changed_match ON COMMIT DROP AS {}").format(
+            statement("activities/reconciliation/changed", **identifiers(entity))
+        )
+    )
+    changed, matched, moved, withdrawn = connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE hubspot_id_before IS NULL AND hubspot_id_after IS NOT NULL),"
+        " count(*) FILTER (WHERE hubspot_id_before IS NOT NULL AND hubspot_id_after IS NOT NULL),"
+        " count(*) FILTER (WHERE hubspot_id_before IS NOT NULL AND hubspot_id_after IS NULL) FROM changed_match"
+    ).fetchone() or (0, 0, 0, 0)
     months = connection.execute(
         statement("activities/reconciliation/affected_months", reference=sql.Identifier(entity.reference)),
-        {"legacy_ids": [row[0] for row in changed], "entity_type": entity.singular},
+        {"entity_type": entity.singular},
     ).fetchall()
+    connection.execute("DROP TABLE changed_match")
     return Reconciled(
         entity.name,
         rows_in,
-        len(changed),
-        sum(before is None and after is not None for _, before, after in changed),
-        sum(before is not None and after is not None for _, before, after in changed),
-        sum(before is not None and after is None for _, before, after in changed),
-        rows_in - len(changed),
+        changed,
+        matched,
+        moved,
+        withdrawn,
+        rows_in - changed,
         without,
         tuple(sorted(row[0] for row in months)),
     )
@@ -228,32 +238,39 @@ def _list(extras: list[str], pattern: str, entity: Entity) -> sql.Composed:
     return sql.SQL("").join(sql.SQL(pattern).format(sql.Identifier(f"{entity.singular}_{extra}")) for extra in extras)
 
 
-def _rows(path: Path) -> Iterator[Match]:
-    with DropFile(path) as file:
-        encoding = file.detect_encoding()
+def _rows(path: Path, given: str | None) -> Iterator[Match]:
+    """The matches of a file, read as a drop is, a block at a time."""
+    with DropFile(path, keep_digest=False) as file, file.unchanged(file.identity):
+        encoding = file.detect_encoding(given)
         file.rewind()
-        decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)("strict")
-        text = "".join(decoder.decode(block) for block in iter(lambda: file.read(BLOCK_BYTES), b"")) + decoder.decode(
-            b"", final=True
-        )
-    text = text.removeprefix("\ufeff")
-    first = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        header = [name.strip().lower() for name in next(reader, [])]
+        first = Records(file, encoding, ",").first()
+        if first is None:
+            raise refused(path, "is empty; it has at least the header legacy_id,hubspot_id[,name,email]")
+        header_line, _, raw = first
+        delimiter = max(DELIMITERS, key=raw.count)
+        header = [name.strip().lower() for name in next(csv.reader([raw], delimiter=delimiter))]
         for wanted in ("legacy_id", "hubspot_id"):
             if header.count(wanted) != 1:
                 raise refused(
-                    path, f"line 1: needs one column {wanted}; the header is legacy_id,hubspot_id[,name,email]"
+                    path,
+                    f"line {header_line}: needs one column {wanted}; the header is legacy_id,hubspot_id[,name,email]",
                 )
-        line = reader.line_num + 1
-        for row in reader:
-            if any(value.strip() for value in row):
+        file.rewind()
+        is_well_quoted = well_quoted(delimiter)
+        for batch in Records(file, encoding, delimiter).batches():
+            for index, (row, line) in enumerate(zip(batch.rows, batch.starts, strict=True)):
+                text = batch.raw(line, batch.ends[index])
+                if line == header_line or not any(value.strip() for value in row):
+                    continue
+                if index in batch.too_large:
+                    raise refused(path, f"line {line}: the record that starts here is over 16 MiB; repair it")
+                if not is_well_quoted(text):
+                    raise refused(
+                        path, f"line {line}: a quote is neither doubled nor the end of its field; repair the line"
+                    )
+                if batch.may_be_damaged and DAMAGE.search(text):
+                    raise refused(path, f"line {line}: half a character; repair the line")
                 yield _match(path, line, header, row)
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise refused(path, f"line {reader.line_num}: {error}; repair the line") from error
 
 
 def _match(path: Path, line: int, header: list[str], row: list[str]) -> Match:
@@ -262,11 +279,15 @@ def _match(path: Path, line: int, header: list[str], row: list[str]) -> Match:
     values = dict(zip(header, row, strict=True))
     legacy_id = read_integer(values["legacy_id"])
     if legacy_id is None:
-        raise refused(path, f"line {line}, column legacy_id: {values['legacy_id']!r} is not a whole number")
+        raise refused(path, f"line {line}, column legacy_id: {_brief(values['legacy_id'])} is not a whole number")
     hubspot_id = None if is_missing(values["hubspot_id"]) else read_integer(values["hubspot_id"])
     if hubspot_id is None and not is_missing(values["hubspot_id"]):
-        raise refused(path, f"line {line}, column hubspot_id: {values['hubspot_id']!r} is not a whole number")
+        raise refused(path, f"line {line}, column hubspot_id: {_brief(values['hubspot_id'])} is not a whole number")
     return line, legacy_id, hubspot_id, _text(values.get("name")), _text(values.get("email"))
+
+
+def _brief(value: str) -> str:
+    return repr(value if len(value) <= 60 else f"{value[:60]}…")
 
 
 def _text(value: str | None) -> str | None:

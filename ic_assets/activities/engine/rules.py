@@ -26,6 +26,7 @@ from ic_assets.activities.engine.figures import (
     of_derivative,
     total,
 )
+from ic_assets.activities.engine.reasons import told
 from ic_assets.activities.engine.slices import MASTER, RESOLVED
 from ic_assets.core.sql import statement
 
@@ -37,6 +38,7 @@ class Rule:
     ``on`` names what it judges: landing, master, resolved or an activity type; ``demand`` says what must hold.
     ``allowed`` is the share of failing rows from which on it fails: 0 means none may, and any other bound is itself a
     failure (the gates are strict) unless ``bound_passes``. ``sentence`` is filled with failing, checked, good and shares.
+    ``tell`` makes of a failure's sample what to do next, where that depends on it.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Rule:
     bound_passes: bool = False
     blocking: bool = True
     gate: bool = False
+    tell: Callable[[Any], str] | None = None
 
     def judge(
         self,
@@ -155,7 +158,12 @@ class Verdict:
             share=percent(self.failing, self.checked),
             good_share=percent(self.checked - self.failing, self.checked),
         )
-        return text if self.passed else f"{text} {self.rule.next_step}"
+        return text if self.passed else f"{text} {self.next_step}"
+
+    @property
+    def next_step(self) -> str:
+        """What to do about a failure."""
+        return self.rule.tell(self.sample) if self.rule.tell and self.sample else self.rule.next_step
 
 
 def percent(part: int, whole: int) -> str:
@@ -178,7 +186,17 @@ def landing_rules() -> list[Rule]:
             "Compare the counts in staging.ic_drop with the file; land it again after `ic-assets rollback master`.",
             parameters={"drop_keys": None, "recount": True},
             gate=True,
-        )
+        ),
+        Rule(
+            "rows_load",
+            "landing",
+            "Rows of a drop are loaded, and no reason rejects more than half of them.",
+            statement("activities/checks/drop_loads"),
+            "{good} of {checked} drops load.",
+            "Look at staging.ic_rejected_row.",
+            parameters={"drop_keys": None},
+            tell=told,
+        ),
     ]
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,8 +14,12 @@ from psycopg import sql
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
 from ic_assets.core import locks
+from ic_assets.core.logs import log
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
+
+# A wait that a person would notice.
+_WORTH_A_LINE = 1.0
 
 MASTER, RESOLVED = "master", "resolved"
 STAGES = (MASTER, RESOLVED, *(activity.name for activity in ACTIVITY_TYPES))
@@ -47,6 +52,15 @@ def next_month(month: date) -> date:
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
+def wait_for_turn(connection: psycopg.Connection) -> None:
+    """The lock of the landing, held until the transaction ends. Says so in the log where another has it."""
+    free = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (locks.LANDING,)).fetchone()
+    if free == (True,):
+        return
+    log.info("waits", what="landing", holder="another landing, or a roll-back")
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.LANDING,))
+
+
 def begin(connection: psycopg.Connection, window: Window, activity: ActivityType | None = None) -> dict[date, int]:
     """Locks the months against other runs and returns the change number of each that has one. With ``activity`` the other
     activity types of the months may be worked on beside it.
@@ -59,11 +73,14 @@ def begin(connection: psycopg.Connection, window: Window, activity: ActivityType
             ("pg_advisory_xact_lock_shared", locks.MONTH),
             ("pg_advisory_xact_lock", locks.MONTH + 1 + ACTIVITY_TYPES.index(activity)),
         ]
+    began = time.monotonic()
     for lock, key in wanted:
         connection.execute(
             sql.SQL("SELECT {}(%s, number) FROM unnest(%s::int[]) AS number ORDER BY number").format(sql.SQL(lock)),
             (key, numbers),
         )
+    if (seconds := time.monotonic() - began) > _WORTH_A_LINE:
+        log.info("waited", what="months", holder="another run of the same months", seconds=round(seconds, 1))
     rows = connection.execute(
         "SELECT comm_month, change_number FROM staging.ic_month WHERE comm_month >= %s AND comm_month < %s",
         (window.start, window.end),
@@ -74,7 +91,7 @@ def begin(connection: psycopg.Connection, window: Window, activity: ActivityType
 def hold_all(connection: psycopg.Connection, window: Window | None) -> None:
     """For whoever takes rows away: waits for the landing and the stages at work on the months of the window (None: on any)
     and keeps others away until the transaction ends. In the order in which they lock, so that nobody waits in a circle."""
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (locks.LANDING,))
+    wait_for_turn(connection)
     # Known only now: a landing may have brought months meanwhile.
     connection.execute(statement("activities/months/hold_all"), {"key": locks.MONTH, **_bounds(window)})
 

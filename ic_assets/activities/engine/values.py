@@ -5,15 +5,23 @@ are taken (DATA section 1). Pure functions; nothing here knows of files, rows or
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 # Exactly so, untrimmed: `null` or ` NULL` is somebody's text.
 MISSING_WORDS = frozenset({"", "NULL", "NaN"})
 
 _BIGINT_MIN, _BIGINT_MAX = -(2**63), 2**63 - 1
 _SET, _NOT_SET = frozenset({"true", "t", "yes", "y", "on", "x"}), frozenset({"false", "f", "no", "n", "off"})
-# Leading zeros stand apart so that a value of a million digits never reaches int().
-_INTEGER = re.compile(r"([+-]?)0*([0-9]{1,19})(?:\.0*)?")
+# Leading zeros stand apart so that a value of a million digits never reaches int(). One zero after the point is what
+# spreadsheets and pandas write; `12.000` may be twelve thousand.
+_INTEGER = re.compile(r"([+-]?)0*([0-9]{1,19})(?:\.0)?")
+
+# What nobody sees and no code, id or date means: zero-width characters, and C0 controls but tab and line breaks (and NUL,
+# which rejects its row).
+_UNSEEN = dict.fromkeys((*range(0x01, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x200B, 0x2060, 0xFEFF))
+HAS_UNSEEN = re.compile(f"[{re.escape(''.join(map(chr, _UNSEEN)))}]").search
+# In a date they are spaces: no-break, narrow no-break, thin and hair.
+_SPACES = dict.fromkeys((0xA0, 0x202F, 0x2009, 0x200A), " ")
 
 # The calendar is checked here, leap years included, so that a match is a moment.
 _DAY = (
@@ -24,17 +32,29 @@ _CLOCK = r"[ T](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
 _OFFSET = r"(?:Z|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?)"  # PostgreSQL's bound (MAX_TZDISP_HOUR)
 _ISO = re.compile(rf"{_DAY}(?:{_CLOCK}{_OFFSET}?)?")
 _LONG_FRACTION = re.compile(r"(?<=:[0-9]{2}:[0-9]{2})(\.[0-9]{7,}+)(?!\.)")
+_ZONE_WORD = re.compile(r" (?:UTC|GMT)\Z")
+_SPACED_OFFSET = re.compile(rf"(?<=[0-9]) (?={_OFFSET}\Z)")
+_COMMA = re.compile(r"(?<=:[0-9]{2}:[0-9]{2}),(?=[0-9])")
+# The end of a day, which is the next one's midnight.
+_MIDNIGHT = re.compile(r"(?<=[0-9][ T])24(?=:00(?::00(?:\.0++)?)?(?![0-9:.]))")
 
-# Most values need no conversion: PostgreSQL reads these forms as we do once a `T` is a space. The second pattern
-# takes a column's values joined by NUL.
+# Most values need no conversion: PostgreSQL reads these forms as we do once a `T` is a space. Of optional columns no day
+# that may stand for none. The patterns in the plural take a column's values joined by NUL.
 _PLAIN = rf"{_DAY}(?:{_CLOCK})?"
+_SOME_DAY = rf"(?=19(?:0[1-9]|[1-9])|2){_PLAIN}"
 PLAIN_TIMESTAMP = re.compile(_PLAIN)
+PLAIN_OPTIONAL_TIMESTAMP = re.compile(_SOME_DAY)
 PLAIN_TIMESTAMPS = re.compile(rf"(?:(?:{_PLAIN}|NULL|NaN)?+(?:\0|\Z))*+")
+PLAIN_OPTIONAL_TIMESTAMPS = re.compile(rf"(?:(?:{_SOME_DAY}|NULL|NaN)?+(?:\0|\Z))*+")
 
 _SLASHES = re.compile(
     r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})"
-    r"(?: ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]+)?)?(?: ?([AaPp])[Mm])?)?"
+    r"(?: ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]++)?)?(?: ?([AaPp])[Mm])?( UTC| GMT)?)?"
 )
+
+# Days that systems write for none: .NET's and SQL Server's first, Excel's zeroth, and the last of all.
+_FIRST_DAY = date(1900, 1, 2)
+_LAST_DAY = date(9999, 12, 31)
 
 
 def is_missing(value: str) -> bool:
@@ -42,9 +62,15 @@ def is_missing(value: str) -> bool:
     return value in MISSING_WORDS or value.isspace()
 
 
+def seen(value: str) -> str:
+    """A code, an id or a date without the characters that nobody sees."""
+    return value if value.isascii() and value.isprintable() else value.translate(_UNSEEN)
+
+
 def is_set(value: str) -> bool | None:
     """Whether a flag is set: by any whole number but 0, ``true``, ``t``, ``yes``, ``y``, ``on`` or ``x``, in any case; not by
     a missing value, 0, ``false``, ``f``, ``no``, ``n`` or ``off``. None when it is anything else, a date included."""
+    value = seen(value)
     text = value.strip().lower()
     if is_missing(value) or text in _NOT_SET:
         return False
@@ -57,7 +83,7 @@ def read_integer(value: str) -> int | None:
 
     Scientific notation has lost digits already, and a fraction is no id: neither is read.
     """
-    match = _INTEGER.fullmatch(value.strip())
+    match = _INTEGER.fullmatch(seen(value).strip())
     if not match:
         return None
     number = int(match[1] + match[2])
@@ -70,22 +96,58 @@ def read_timestamp(value: str, *, zone: tzinfo, date_order: str) -> datetime | N
     ISO 8601 as DATA section 1 lists it always; slashes only when ``date_order`` is ``DMY`` or ``MDY``. A value
     without an offset is local already and kept as it stands, also where the clocks skip or repeat it.
     """
-    text = value.strip()
+    text = _plain_form(value)
     fraction = ""
     if long := _LONG_FRACTION.search(text):
         text, fraction = text[: long.start()] + text[long.end() :], long[0]
+    text, nights = _MIDNIGHT.subn("00", text)
     try:
         if _ISO.fullmatch(text):
-            moment = datetime.fromisoformat(text) + _microseconds(fraction)
-            return moment if moment.tzinfo is None else moment.astimezone(zone).replace(tzinfo=None)
-        if date_order != "YMD" and (match := _SLASHES.fullmatch(text)):
-            first, other, year, hour, minute, second, short, half = match.groups()
-            day, month = (first, other) if date_order == "DMY" else (other, first)
-            clock = (_hour(hour, half), int(minute or 0), int(second or 0))
-            return datetime(int(year), int(month), int(day), *clock) + _microseconds(short or fraction)  # noqa: DTZ001
+            moment = datetime.fromisoformat(text)
+        elif date_order == "YMD" or not (match := _SLASHES.fullmatch(text)):
+            return None
+        else:
+            moment = _slashed(match, date_order)
+        moment += _microseconds(fraction) + timedelta(days=nights)
+        return moment if moment.tzinfo is None else moment.astimezone(zone).replace(tzinfo=None)
     except (ValueError, OverflowError):  # no such day or hour, or past the years 1 to 9999
         return None
-    return None
+
+
+def stands_for_none(value: str, *, zone: tzinfo, date_order: str) -> bool:
+    """Whether a date is one that is written where there is none, as written or in ``zone``: before 1900-01-02, or the
+    last day of all."""
+    text = _plain_form(value)
+    written = text.replace("T", " ").partition(" ")[0]
+    day = read_timestamp(written, zone=zone, date_order=date_order)
+    moment = read_timestamp(text, zone=zone, date_order=date_order)
+    if day is None:
+        return False
+    if moment is None:  # the end of the last day, or an evening in another zone, is past what can be read
+        elsewhere = ("01/01/2000" if "/" in written else "2000-01-01") + text[len(written) :]
+        moment = day if read_timestamp(elsewhere, zone=zone, date_order=date_order) else None
+    return moment is not None and any(not _FIRST_DAY <= found.date() < _LAST_DAY for found in (moment, day))
+
+
+def slashed_parts(value: str) -> tuple[int, int] | None:
+    """The first two numbers of a date with slashes, in the order in which they stand."""
+    match = _SLASHES.fullmatch(_MIDNIGHT.sub("00", _plain_form(value)))
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _plain_form(value: str) -> str:
+    """A date with spaces for spaces, a point before its fraction, and its offset behind the clock."""
+    text = seen(value).translate(_SPACES).strip()
+    text = _COMMA.sub(".", _SPACED_OFFSET.sub("", text))
+    return _ZONE_WORD.sub("Z", text) if ":" in text and "/" not in text else text
+
+
+def _slashed(match: re.Match[str], date_order: str) -> datetime:
+    first, other, year, hour, minute, second, fraction, half, zone = match.groups()
+    day, month = (first, other) if date_order == "DMY" else (other, first)
+    clock = (_hour(hour, half), int(minute or 0), int(second or 0))
+    moment = datetime(int(year), int(month), int(day), *clock, tzinfo=UTC if zone else None)
+    return moment + _microseconds(fraction or "")
 
 
 def _microseconds(fraction: str) -> timedelta:

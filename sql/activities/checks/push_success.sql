@@ -1,5 +1,6 @@
 -- Records of one type that HubSpot refused, against all that were settled, in the portal that was pushed to last. A
--- held row with a category is one that a person must decide; orphans have none. Parameters: object_type.
+-- held row with a category is one that a person must decide; orphans have none, and what people changed in HubSpot was
+-- not refused there. Parameters: object_type.
 WITH settled AS (
     SELECT
         l.state <> 'pushed' AS is_refused,
@@ -9,7 +10,7 @@ WITH settled AS (
     WHERE
         l.portal_id = (SELECT c.portal_id FROM hubspot.v_current_portal AS c)
         AND l.object_type = %(object_type)s
-        AND (l.state IN ('pushed', 'failed') OR (l.state = 'held' AND l.error_category IS NOT NULL))
+        AND (l.state IN ('pushed', 'failed') OR (l.state = 'held' AND l.error_category <> 'EDITED_IN_HUBSPOT'))
 )
 
 SELECT

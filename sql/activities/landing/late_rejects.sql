@@ -5,5 +5,5 @@ SELECT
     fate,
     comm_communicationid
 FROM staging.ic_communication_landing
-WHERE drop_id = %(drop_id)s AND fate IN ('superseded_in_drop', 'stale') AND {among}
+WHERE drop_id = %(drop_id)s AND fate IN ('superseded_in_drop', 'unreadable_update', 'stale') AND {among}
 ORDER BY line_number

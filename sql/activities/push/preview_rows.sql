@@ -1,7 +1,7 @@
 -- What a push would take up, after the plan and inside its transaction: rows to be sent, and rows of a
 -- worker that died or is still at it. Grain: one ledger row; payload and pushed only for updates, whose
 -- requests depend on them. {table}: the derivative table of object_type. Parameters: portal_id,
--- object_type, types, month_start, month_end (excluded).
+-- object_type, types, window_start, window_end (excluded).
 SELECT
     l.communication_id,
     l.part,
@@ -9,7 +9,9 @@ SELECT
     l.hubspot_id,
     l.revision,
     CASE WHEN l.action = 'update' THEN l.pushed END AS pushed,
-    CASE WHEN l.action = 'update' THEN coalesce(d.hubspot_api_payload, p.payload) END AS payload
+    CASE WHEN l.action = 'update' THEN coalesce(d.hubspot_api_payload, p.payload) END AS payload,
+    CASE WHEN l.action = 'update' THEN l.sent_hash END AS earlier_hash,
+    CASE WHEN l.action = 'update' THEN md5(coalesce(d.hubspot_api_payload, p.payload)::text)::uuid END AS hash
 FROM hubspot.push_ledger AS l
 LEFT JOIN staging.ic_communication_master AS m ON l.communication_id = m.comm_communicationid
 LEFT JOIN {table} AS d ON m.id = d.ic_communication_master_id AND l.part = 1
@@ -22,7 +24,7 @@ WHERE
         l.activity_type = any(%(types)s)
         OR (l.action = 'remove' AND l.part = 1 AND m.derived_activity_type = any(%(types)s))
     )
-    AND (l.action = 'remove' OR (l.activity_month >= %(month_start)s AND l.activity_month < %(month_end)s))
+    AND (l.action = 'remove' OR (l.activity_month >= %(window_start)s AND l.activity_month < %(window_end)s))
     AND (l.action = 'remove' OR coalesce(d.hubspot_api_payload, p.payload) IS NOT NULL)
     AND (
         l.action <> 'remove'

@@ -48,6 +48,8 @@ settled AS (
         revision = l.revision + CASE WHEN o.outcome = 'archived_holder' THEN 1 ELSE 0 END,
         sent_hash = CASE
             WHEN o.outcome IN ('unknown', 'pending') THEN l.sent_hash
+            -- Part of a refused update may stand: what differs in HubSpot then is not a person's doing.
+            WHEN o.outcome = 'failed' AND l.action = 'update' THEN l.sent_hash
         END,
         last_error = o.error,
         error_category = o.category,

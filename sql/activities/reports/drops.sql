@@ -10,6 +10,7 @@ SELECT
     d.rejected,
     coalesce(w.warnings, 0) AS field_warnings,
     d.landed_at::date AS landed_on,
+    concat(d.encoding, ' (' || nullif(array_to_string(d.words, ', '), '') || ')') AS read_as,
     coalesce(d.error_message, '') AS refused_for
 FROM (
     SELECT * FROM staging.ic_drop
