@@ -39,7 +39,7 @@ def counted(count: int, what: str, plural: str = "") -> str:
 _CAUSES = {
     "landing": "a drop touched them",
     "reconciliation": "the reconciliation that they refer to changed",
-    "classification": "the classification of a type in them changed",
+    "classification": "the mapping of a value in them changed",
 }
 
 
