@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ic_assets.cli_ending import ended, ready_to_speak
+from ic_assets.cli_looking import looking_app
 from ic_assets.cli_options import (
     App,
     Diagram,
@@ -38,6 +39,7 @@ hubspot_app = App(no_args_is_help=True, help="What a HubSpot portal needs before
 rollback_app = App(no_args_is_help=True, help="Takes things back; each command asks before it destroys.")
 app.add_typer(hubspot_app, name="hubspot")
 app.add_typer(rollback_app, name="rollback")
+app.add_typer(looking_app)
 
 
 @app.callback()
@@ -140,21 +142,6 @@ def reconcile(
     if file is not None:
         raise typer.Exit(reconcile_file(entity.value, file, dry=what_if, as_json=as_json))
     raise typer.Exit(reconcile_from_hubspot(entity.value, hubspot_property, dry=what_if, as_json=as_json, quiet=quiet))
-
-
-@app.command()
-def unresolved(
-    entity: Annotated[Entity | None, typer.Argument(help="Which references; all by default.")] = None,
-    csv: Annotated[
-        Path | None, typer.Option(help="Write all of them to this file, to fill in and give to reconcile.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many of each kind.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Which missing records matter most: what leads nowhere, and what each id would bring once it is reconciled."""
-    from ic_assets.commands.unresolved import unresolved as run
-
-    raise typer.Exit(run(entity.value if entity else None, csv_file=csv, limit=limit, as_json=as_json))
 
 
 @app.command()
@@ -303,22 +290,6 @@ def report(
     from ic_assets.commands.report import report as run
 
     raise typer.Exit(run(out, full=full))
-
-
-@app.command()
-def trace(
-    drop: Annotated[
-        str | None, typer.Argument(metavar="[DROP]", help="File name or key of a drop; the newest one by default.")
-    ] = None,
-    line: Annotated[str | None, typer.Argument(metavar="[LINE]", help="Line of the file; 1 is the header's.")] = None,
-    communication: Annotated[int | None, typer.Option("--id", help="Instead: the id of a communication.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Values as they are: personal data.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Where did row 1,234 go? From its line in a drop to its record in HubSpot, or to where it stopped and why."""
-    from ic_assets.commands.trace import trace as run
-
-    raise typer.Exit(run(drop, line, communication, full=full, as_json=as_json))
 
 
 @app.command()

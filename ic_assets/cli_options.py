@@ -83,6 +83,7 @@ class Diagram(StrEnum):
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
+Full = Annotated[bool, typer.Option("--full", help="Values as they are: personal data.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 OverwriteEdits = Annotated[

@@ -91,6 +91,7 @@ _BOOKS: dict[str, dict[str, str]] = {
         "reading": "Settings under which it was read; under others the same content is loaded again",
         "trouble": "Why no row, or less than half, was loaded: reason, example, what would help",
         "delimiter": "Delimiter that it was read with",
+        "columns": "Its headers by position, empty for a column that is not of the drop",
         "state": "landed, or refused as a whole",
         "rows_in": "Rows in the file = inserted + updated + unchanged + joined + rejected",
         "inserted": "New communications",

@@ -6,7 +6,7 @@ from typing import Any
 
 from ic_assets.activities.engine.masking import shortened
 from ic_assets.activities.engine.reasons import WARNINGS
-from ic_assets.activities.engine.trace import Trace, by_id, by_line
+from ic_assets.activities.engine.trace import Trace, by_id, by_line, by_row
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import emit_json, out, table
 from ic_assets.core.failures import Refused
@@ -15,15 +15,26 @@ from ic_assets.core.settings import Settings
 _LONGEST, _LONGEST_FULL = 100, 2000
 
 
-def trace(drop: str | None, line: str | None, communication: int | None, *, full: bool, as_json: bool) -> int:
-    """By line of a drop (a lone number is a line of the newest one) or by id. Raises ``Refused``."""
+def trace(
+    drop: str | None, line: str | None, communication: int | None, *, row: int | None = None, full: bool, as_json: bool
+) -> int:
+    """By line of a drop (a lone number is a line of the newest one), by the row of a spreadsheet, or by id. Raises
+    ``Refused``."""
+    if row is not None:
+        if line is not None or communication is not None:
+            raise Refused("--row finds a row by itself; leave out the line and --id")
+        with looking(Settings.from_env()) as connection:
+            return _told(by_row(connection, drop, row, full=full), full, as_json)
     if drop is not None and line is None and _number(drop) is not None:
         drop, line = None, drop
     wanted = None if line is None else _number(line)
     if line is not None and wanted is None:
         raise Refused(f"{line!r} is no line number; lines are counted from 1, the header's")
     if (wanted is None) == (communication is None):
-        raise Refused("name a row: `ic-assets trace FILE LINE`, or `ic-assets trace --id COMMUNICATION`")
+        raise Refused(
+            "name a row: `ic-assets trace FILE LINE`, `ic-assets trace FILE --row ROW`, or "
+            "`ic-assets trace --id COMMUNICATION`"
+        )
     if communication is not None and drop is not None:
         raise Refused("--id finds a communication in all drops; leave out the file")
     settings = Settings.from_env()
@@ -32,6 +43,10 @@ def trace(drop: str | None, line: str | None, communication: int | None, *, full
             found = by_id(connection, communication, full=full)
         else:
             found = by_line(connection, drop, wanted or 0, full=full)
+    return _told(found, full, as_json)
+
+
+def _told(found: Trace, full: bool, as_json: bool) -> int:
     if as_json:
         emit_json(asdict(found))
     else:

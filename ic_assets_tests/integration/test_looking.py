@@ -10,7 +10,9 @@ import pytest
 
 from ic_assets.activities.engine.figures import OF_MASTER
 from ic_assets.commands.erd import erd
+from ic_assets.commands.history import history
 from ic_assets.commands.reconcile import reconcile_file
+from ic_assets.commands.rejects import rejects
 from ic_assets.commands.status import status
 from ic_assets.commands.trace import trace
 from ic_assets.commands.unresolved import unresolved
@@ -25,6 +27,8 @@ def looks(folder: Path) -> dict[str, Callable[[], int]]:
     return {
         "status": lambda: status(as_json=True),
         "trace": lambda: trace(None, None, 1, full=False, as_json=True),
+        "rejects": lambda: rejects(None, None, warnings=True, limit=None, full=False, as_json=True),
+        "history": lambda: history(20, as_json=True),
         "unresolved": lambda: unresolved(None, csv_file=None, limit=None, as_json=True),
         "what-if": lambda: reconcile_file("contacts", matches, dry=True, as_json=True),
         "erd": lambda: erd("mermaid", folder / "erd.md"),

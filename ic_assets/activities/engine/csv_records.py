@@ -399,6 +399,13 @@ class RecordEnd:
         return match.end() if match else at
 
 
+def fields_of(raw: str, delimiter: str) -> list[str]:
+    """The fields of one record that was read before, from its raw text."""
+    csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_RECORD_BYTES))
+    lines = _split(_LONE_CR_PATTERN.sub(_LONE_CR, raw))
+    return [value.replace(_LONE_CR, "\r") for value in next(csv.reader(lines, delimiter=delimiter), [])]
+
+
 def _split(text: str) -> list[str]:
     """Lines with their LF. ``splitlines`` would also split at form feeds, U+2028 and others."""
     return list(io.StringIO(text, newline="\n"))

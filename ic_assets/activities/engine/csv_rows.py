@@ -40,6 +40,7 @@ _WARNINGS = {_UNREADABLE: "unreadable", _NO_DATE: "null_date"}
 
 _ESCAPES = (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r"))
 _CACHE_SIZE = 50_000
+_HEADERS = 1000
 
 # What most rows have there, and need not be judged for.
 _NOT_DELETED = frozenset({*MISSING_WORDS, "0", "false", "False", "FALSE", "f", "F", "no", "No", "NO", "n", "N"})
@@ -78,6 +79,16 @@ class DropInfo:
     def columns_in_order(self) -> list[str]:
         """The master columns in the order of the file."""
         return sorted(self.columns, key=self.columns.__getitem__)
+
+    @property
+    def headers(self) -> list[str]:
+        """The headers by position, empty where one means nothing to us; what comes after the last that does is left out
+        where a header has more than ``_HEADERS`` fields."""
+        known = {position: BY_NAME[name].header for name, position in self.columns.items()}
+        if self.deleted is not None:
+            known[self.deleted] = DELETED_HEADER
+        length = self.width if self.width <= _HEADERS else max(known) + 1
+        return [known.get(position, "") for position in range(length)]
 
 
 @dataclass(frozen=True)

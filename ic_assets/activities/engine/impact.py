@@ -5,7 +5,7 @@ names of companies."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import psycopg
@@ -26,7 +26,8 @@ REASONS = {
 
 @dataclass(frozen=True)
 class ImpactRow:
-    """One legacy id that leads nowhere. ``name``: of a company or deal, where known; never of a person. ``reason``: a key
+    """One legacy id that leads nowhere. ``name``: of a company or deal, where known; of a person, and
+    ``email``, only where asked for. ``reason``: a key
     of ``REASONS``. ``cumulative_resolved`` and ``rate_after`` (a share, 0 to 1) hold once this id and all before it of
     its entity lead to HubSpot. ``hubspot_id``: only where it is matched by now."""
 
@@ -38,6 +39,7 @@ class ImpactRow:
     cumulative_resolved: int
     rate_after: float
     hubspot_id: int | None = None
+    email: str | None = None
 
     @property
     def why(self) -> str:
@@ -132,13 +134,19 @@ class Impact:
 
 
 def impact(
-    connection: psycopg.Connection, *, limit: int | None = 20, entities: Sequence[str] = tuple(ENTITIES)
+    connection: psycopg.Connection,
+    *,
+    limit: int | None = 20,
+    entities: Sequence[str] = tuple(ENTITIES),
+    persons: bool = False,
 ) -> Impact:
-    """At most ``limit`` ids of each entity (None: all), in the months that are resolved. The figures of an entity count
+    """At most ``limit`` ids of each entity (None: all), in the months that are resolved; with ``persons`` their names and
+    e-mail addresses too. The figures of an entity count
     all ids, whatever the limit."""
     wanted = {f"{name}_resolved": ENTITIES[name] for name in entities}
     verdicts = judge(connection, resolution_rules(), lambda rule: rule.name in wanted, recount=False, keeps=False)
-    return Impact(tuple(_of(connection, wanted[verdict.rule.name], verdict, limit) for verdict in verdicts))
+    found = Impact(tuple(_of(connection, wanted[verdict.rule.name], verdict, limit) for verdict in verdicts))
+    return _with_persons(connection, found) if persons else found
 
 
 def _of(connection: psycopg.Connection, entity: Entity, verdict: Verdict, limit: int | None) -> EntityImpact:
@@ -171,6 +179,33 @@ def _of(connection: psycopg.Connection, entity: Entity, verdict: Verdict, limit:
         for row in found
     ]
     return EntityImpact(entity.name, references, unresolved, ids, needed, needed_references, tuple(rows))
+
+
+def _with_persons(connection: psycopg.Connection, found: Impact) -> Impact:
+    contacts = ENTITIES["contacts"]
+    ids = [row.legacy_id for row in found.rows if row.entity == contacts.name]
+    known = known_columns(connection, contacts)
+    label, address = (
+        sql.Identifier(column) if column in known else sql.SQL("NULL::text")
+        for column in ("contact_name", "contact_email")
+    )
+    listed = sql.SQL("SELECT {}, {}, {} FROM staging.{} WHERE {} = ANY(%s)").format(
+        sql.Identifier(contacts.legacy_id), label, address, *map(sql.Identifier, (contacts.table, contacts.legacy_id))
+    )
+    table = {row[0]: row[1:] for row in connection.execute(listed, (ids,))}
+    crm = connection.execute(statement("activities/resolution/impact_contact_names"), {"legacy_ids": ids})
+    persons = {row[0]: row[1:] for row in crm}
+
+    def named(row: ImpactRow) -> ImpactRow:
+        ours, theirs = table.get(row.legacy_id, (None, None)), persons.get(row.legacy_id, (None, None))
+        return replace(row, name=ours[0] or theirs[0], email=ours[1] or theirs[1])
+
+    return Impact(
+        tuple(
+            replace(one, rows=tuple(map(named, one.rows))) if one.entity == contacts.name else one
+            for one in found.entities
+        )
+    )
 
 
 def _crm_names(connection: psycopg.Connection, legacy_ids: Sequence[int]) -> Mapping[int, str]:

@@ -264,7 +264,11 @@ class _Landing:
         self._make_room()
         row = self.connection.execute(
             statement("activities/landing/register"),
-            {**_description(self.path, self.info, self.key), "reading": self.settings.reading},
+            {
+                **_description(self.path, self.info, self.key),
+                "reading": self.settings.reading,
+                "columns": self.info.headers,
+            },
         ).fetchone()
         assert row is not None  # noqa: S101 - INSERT ... RETURNING gives one row
         self.drop_id = row[0]

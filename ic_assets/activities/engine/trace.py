@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -53,7 +53,7 @@ def by_line(connection: psycopg.Connection, name: str | None, line: int, *, full
     """The row on a line of a drop. ``name`` is the drop's key or file name; None: the newest drop.
 
     A line inside a row stands for that row. Raises ``Refused`` when there is no such drop or line."""
-    drop, notes = _drop(connection, name)
+    drop, notes = drop_named(connection, name)
     start, following = _fetch(
         connection, "trace_line", {"drop_id": drop["drop_id"], "drop_key": drop["drop_key"], "line": line}
     )[0].values()
@@ -72,6 +72,22 @@ def by_line(connection: psycopg.Connection, name: str | None, line: int, *, full
     return _follow(connection, drop, start, found, notes, full)
 
 
+def by_row(connection: psycopg.Connection, name: str | None, number: int, *, full: bool = False) -> Trace:
+    """The row that a spreadsheet shows under this number: the header is row 1, the first record row 2; blank lines of the
+    file, which no drop counts, are left out.
+
+    Raises ``Refused`` when there is no such drop or row."""
+    drop, _ = drop_named(connection, name)
+    if number == 1:
+        raise Refused(f"row 1 of {drop['drop_key']} is the header; its first record is row 2")
+    values = {"drop_id": drop["drop_id"], "drop_key": drop["drop_key"], "nth": number - 1}
+    line, rows = _fetch(connection, "trace_nth", values)[0].values()
+    if line is None:
+        raise Refused(f"{drop['drop_key']} has no row {number:,}; its last is row {rows + 1:,}, the header counted")
+    found = by_line(connection, drop["drop_key"], line, full=full)
+    return replace(found, notes=[f"Row {number:,}, the header counted, starts on line {line:,}.", *found.notes])
+
+
 def by_id(connection: psycopg.Connection, communication: int, *, full: bool = False) -> Trace:
     """A communication by its legacy id: the row that the master shows, else the newest one that carried it.
 
@@ -85,11 +101,14 @@ def by_id(connection: psycopg.Connection, communication: int, *, full: bool = Fa
     shown = (master[0]["source_drop"], master[0]["source_line"]) if master else None
     carried = [(one["drop"], one["line"]) for one in history]
     drop_key, line = shown if shown in carried else carried[-1]
-    drop, _ = _drop(connection, drop_key)
+    drop, _ = drop_named(connection, drop_key)
     return _follow(connection, drop, line, _row(connection, drop, line), [], full)
 
 
-def _drop(connection: psycopg.Connection, name: str | None) -> tuple[dict[str, Any], list[str]]:
+def drop_named(connection: psycopg.Connection, name: str | None) -> tuple[dict[str, Any], list[str]]:
+    """The landed drop with this key or file name, or the newest one, and notes that it is one of several.
+
+    Raises ``Refused`` when there is none or it was refused as a whole."""
     base = (name or "").replace("\\", "/").rpartition("/")[2]
     found = _fetch(connection, "trace_drops", {"name": name, "file_name": base})
     if not found:

@@ -7,6 +7,7 @@ SELECT
     state,
     rows_in,
     delimiter,
+    columns,
     landed_at,
     error_message
 FROM staging.ic_drop
