@@ -1,11 +1,12 @@
 """Writes what the documentation says of the tables from a database with the newest schema: the ERD in three forms and the
-data dictionary; and the decision tree from the classification. `make docs` calls it; tests hold the pages against it.
+data dictionary; and the decision tree from the mapping. `make docs` calls it; tests hold the pages against it.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,15 @@ import psycopg
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.dictionary import described, origins
-from ic_assets.activities.engine.classification import CLASSIFICATION
+from ic_assets.activities.engine.classification import (
+    ANY,
+    BLANK,
+    BY_DATE,
+    CLASSIFICATION,
+    DIRECTIONS,
+    PRIORITIES,
+    STATUSES,
+)
 from ic_assets.activities.lookups import lookups
 from ic_assets.core import schema
 from ic_assets.core.catalog import Catalog, Column, Table
@@ -24,7 +33,8 @@ from ic_assets.resources.services import services
 DOCS = Path(__file__).parent
 PICTURE = DOCS / "images" / "erd.png"
 CLASSIFICATION_PAGE = DOCS / "classification.md"
-_BEGIN, _END = "<!-- Written by `make docs` from sql/activities/classification.csv. -->", "<!-- Up to here. -->"
+_BEGIN, _END = "<!-- Written by `make docs` from the files of sql/activities. -->", "<!-- Up to here. -->"
+_RESULTS = {"": "nothing", BY_DATE: "COMPLETED, or SCHEDULED when it starts after the reference time"}
 _CHANNELS = {"SMS": "SMS", "LINKEDIN_MESSAGE": "LinkedIn message", "WHATS_APP": "WhatsApp"}
 
 
@@ -128,44 +138,96 @@ def _holds(column: Column, table: Table, catalog: Catalog) -> str:
 
 
 def decision_tree() -> str:
-    """The classification as a drawing and as a table."""
-    values: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for comm_type, activity, channel in CLASSIFICATION.load().rows:
-        values[activity, channel or ""].append(comm_type)
-    cases = values.pop(("case", ""))
+    """The mapping as a drawing and as tables, from the packaged files."""
+    rows = CLASSIFICATION.read(CLASSIFICATION.packaged).rows
+    by_type: dict[tuple[str, str], list[str]] = defaultdict(list)
+    by_action: dict[tuple[str, str], list[str]] = defaultdict(list)
+    by_both: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for comm_type, action, activity, channel in rows:
+        leaf = (activity, channel or "")
+        if action == ANY:
+            by_type[leaf].append(comm_type)
+        elif comm_type == ANY:
+            by_action[leaf].append(action)
+        else:
+            by_both[leaf][comm_type].append(action)
+    cases = by_type.pop(("case", ""))
+    open_types = list(dict.fromkeys(row[0] for row in rows if ANY not in row[:2]))
+    order = [activity.name for activity in ACTIVITY_TYPES]
+    leaves = sorted(dict.fromkeys([*by_type, *by_action]), key=lambda leaf: order.index(leaf[0]))
     lines = [
         "```mermaid",
         "flowchart LR",
-        "    start([Comm_Type, trimmed,<br/>in lower case]) --> which{One of}",
+        "    start([Comm_Type and Comm_Action,<br/>trimmed, in lower case]) --> open{Is the type<br/>"
+        f"{_wrapped(open_types)},<br/>or one that no line names?}}",
+        "    open -- yes --> action{Is the action one of}",
+        "    open -- no --> type{Is the type one of}",
+        '    action -- "no" --> type',
     ]
-    order = [activity.name for activity in ACTIVITY_TYPES]
-    leaves = sorted(values, key=lambda leaf: order.index(leaf[0]))
-    for number, (activity, channel) in enumerate(leaves):
-        shown = f"{activity}<br/>{_CHANNELS[channel]}" if channel else activity
-        lines.append(f'    which -- "{_wrapped(values[activity, channel])}" --> leaf{number}[{shown}]')
+    for number, leaf in enumerate(leaves):
+        shown = f"{leaf[0]}<br/>{_CHANNELS[leaf[1]]}" if leaf[1] else leaf[0]
+        lines.append(f"    leaf{number}[{shown}]")
+        if leaf in by_action:
+            lines.append(f'    action -- "{_wrapped(by_action[leaf])}" --> leaf{number}')
+        if leaf in by_type:
+            lines.append(f'    type -- "{_wrapped(by_type[leaf])}" --> leaf{number}')
     lines += [
-        f'    which -- "{_wrapped(cases)}" --> case{{Case id set?}}',
+        f'    type -- "{_wrapped(cases)}" --> case{{Case id set?}}',
         "    case -- yes --> priority{Priority high,<br/>urgent or critical?}",
         "    case -- no --> note[notes]",
         "    priority -- yes --> task[tasks]",
         "    priority -- no --> note",
-        '    which -- "anything else" --> unknown[notes<br/>counted as unrecognised]',
+        '    type -- "anything else" --> unknown[notes<br/>counted as unrecognised]',
         "```",
         "",
-        "| activity type | values of `Comm_Type` |",
-        "|---|---|",
+        f"| activity type | the type alone | the action, where the type is {', '.join(open_types)}, blank, or one that"
+        " no line names |",
+        "|---|---|---|",
     ]
-    for activity, channel in leaves:
-        shown = f"{activity}, as {_CHANNELS[channel]}" if channel else activity
-        lines.append(f"| {shown} | {', '.join(values[activity, channel])} |")
+    for leaf in leaves:
+        if any(actions != by_action[leaf] for actions in by_both[leaf].values()):
+            raise ValueError(f"{leaf}: the table has one column for the actions of all types")
+        shown = f"{leaf[0]}, as {_CHANNELS[leaf[1]]}" if leaf[1] else leaf[0]
+        lines.append(f"| {shown} | {', '.join(by_type[leaf])} | {', '.join(by_action[leaf])} |")
     lines += [
         f"| tasks or notes | {', '.join(cases)}: tasks when the case id is set and the priority is high, urgent or"
-        " critical; notes otherwise |",
-        "| notes, counted as unrecognised | anything else, for example `Mail` (letter or e-mail? nobody can tell), `Fax`,"
-        " `Site visit` |",
+        " critical; notes otherwise | the action does not change a case |",
+        "| notes, counted as unrecognised | anything else, for example `Mail` (letter or e-mail? nobody can tell),"
+        " `Site visit` | |",
         "",
+        *_word_tables(),
     ]
     return "\n".join(lines)
+
+
+def _word_tables() -> list[str]:
+    """Directions, statuses and priorities: what each value becomes."""
+
+    def table(heading: str, pairs: Iterable[tuple[str, str]]) -> list[str]:
+        words: dict[str, list[str]] = defaultdict(list)
+        for word, result in pairs:
+            words[result].append(f"`{word}`" if word in (ANY, BLANK) else word)
+        return ["", f"**{heading}**", "", "| becomes | values |", "|---|---|"] + [
+            f"| {result} | {', '.join(values)} |" for result, values in words.items()
+        ]
+
+    lines = ["`(blank)` is no value, `*` any that no other line names."]
+    lines += table("Direction of calls and e-mails, by action", DIRECTIONS.read(DIRECTIONS.packaged).rows)
+    for activity, heading in (
+        ("calls", "Status and outcome of calls"),
+        ("emails", "Status of e-mails"),
+        ("meetings", "Outcome of meetings"),
+        ("tasks", "Status of tasks"),
+    ):
+        pairs = [
+            (status, f"{_RESULTS.get(result or '', result)}{f', {disposition}' if disposition else ''}")
+            for of, status, result, disposition in STATUSES.read(STATUSES.packaged).rows
+            if of == activity
+        ]
+        lines += table(heading, pairs)
+    priorities = PRIORITIES.read(PRIORITIES.packaged).rows
+    lines += table("Priority of tasks", [(word, result or _RESULTS[""]) for word, result in priorities])
+    return [*lines, ""]
 
 
 def _wrapped(words: list[str], width: int = 22) -> str:

@@ -171,6 +171,20 @@ def load(
 
 
 @app.command()
+def classify(
+    file: Annotated[Path, typer.Argument(help="A CSV or CSV.GZ drop.", readable=False)],
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for a spreadsheet.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Load nothing; show each type, action and status of a drop, how often it occurs and what it would become."""
+    from ic_assets.commands.classify import classify as run
+
+    if as_csv and as_json:
+        raise typer.BadParameter("--csv or --json, one of the two.")
+    raise typer.Exit(run(file, as_csv=as_csv, as_json=as_json))
+
+
+@app.command()
 def reconcile(
     entity: Annotated[Entity, typer.Argument(help="Which table.")],
     file: Annotated[

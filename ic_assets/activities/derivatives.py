@@ -7,7 +7,7 @@ import dagster as dg
 
 from ic_assets.activities import keys
 from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
-from ic_assets.activities.engine import derivatives
+from ic_assets.activities.engine import classification, derivatives
 from ic_assets.activities.engine.payloads import template_fingerprint
 from ic_assets.activities.master import window
 from ic_assets.activities.metadata import (
@@ -22,6 +22,9 @@ from ic_assets.activities.run_metadata import Sample, add_run_metadata, sampled
 from ic_assets.resources.dagster_resources import PostgresResource
 
 _TYPE_OF = {keys.derivative(activity): activity for activity in ACTIVITY_TYPES}
+
+
+_WORDS = (classification.DIRECTIONS, classification.STATUSES, classification.PRIORITIES)
 
 
 def _spec(activity: ActivityType) -> dg.AssetSpec:
@@ -39,7 +42,9 @@ def _spec(activity: ActivityType) -> dg.AssetSpec:
             "activities/derivatives/rendered",
             "activities/derivatives/remove_departed",
             views=[f"staging.{activity.view}"],
-            extra=template_fingerprint(activity),
+            extra="".join(
+                [template_fingerprint(activity), *(file.path.read_text(encoding="utf-8") for file in _WORDS)]
+            ),
         ),
         metadata={
             **table_metadata(activity.table),
@@ -77,6 +82,7 @@ def activity_derivatives(
 ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     wanted = [activity for key, activity in _TYPE_OF.items() if key in context.selected_asset_keys]
     range_ = window(context)
+    postgres.database.repeated("classification", classification.sync_classification)
     for activity, written in derivatives.apply_derivatives(postgres.database, wanted, range_, postgres.settings):
         with postgres.database.transaction() as connection:
             sample = sampled(connection, _sample_of(activity), range_)

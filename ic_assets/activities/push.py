@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -21,7 +22,6 @@ from ic_assets.activities.engine.slices import Window
 from ic_assets.activities.partitions import months
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.windows import month_key
-from ic_assets.resources.dagster_events import record
 from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource, Reporter
 
 MODES = ("dry-run", "test", "production")
@@ -87,7 +87,7 @@ def hubspot_engagements(
     postgres: PostgresResource,
     hubspot: HubSpotResource,
     reporter: dg.ResourceParam[Reporter],
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+) -> Iterator[Any]:
     if not context.selected_asset_keys:  # the checks alone
         yield from _checks(context, postgres)
         return
@@ -115,7 +115,7 @@ def hubspot_engagements(
         return
     counted = _read_back(context, postgres, hubspot, result)
     if options.mode == "test":
-        _observe(context, postgres, result)
+        yield from _observe(context, postgres, result)
     else:
         yield from _materialize(context, postgres, result, counted)
     _fail_when_stopped(result)
@@ -150,7 +150,7 @@ def _materialize(
     postgres: PostgresResource,
     result: PushResult,
     counted: Mapping[str, Mapping[str, int]],
-) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:  # type: ignore[type-arg]
     """The months of each type of which nothing is left to send: all of the run's in one result, or those that are."""
     window, summary = _window(context), result.to_json()
     for key in sorted(context.selected_asset_keys):
@@ -170,27 +170,24 @@ def _materialize(
             yield dg.MaterializeResult(asset_key=key, metadata=metadata)
             continue
         done = [month_key(month) for month in window.months if month not in left]
-        record(context, [dg.AssetMaterialization(key, partition=month, metadata=metadata) for month in done])
+        # Yielded and not logged: what is logged is lost when the step fails right after.
+        yield from [dg.AssetMaterialization(key, partition=month, metadata=metadata) for month in done]
 
 
-def _observe(context: dg.AssetExecutionContext, postgres: PostgresResource, result: PushResult) -> None:
+def _observe(
+    context: dg.AssetExecutionContext, postgres: PostgresResource, result: PushResult
+) -> Iterator[dg.AssetObservation]:
     with postgres.database.transaction() as connection:
         sent = months_sent(connection, result.portal_id, result.push_id or 0)
-    summary = result.to_json()
-    whole = dg.MetadataValue.json({k: v for k, v in summary.items() if k != "by_type"})
-    record(
-        context,
-        [
-            dg.AssetObservation(
-                key,
-                partition=month_key(month),
-                metadata={"mode": result.mode, "records": records, "push": result.push_id, "whole_push": whole},
-            )
-            for key in sorted(context.selected_asset_keys)
-            for (name, month), records in sorted(sent.items())
-            if name == _TYPE_OF[key]
-        ],
-    )
+    whole = dg.MetadataValue.json({k: v for k, v in result.to_json().items() if k != "by_type"})
+    for key in sorted(context.selected_asset_keys):
+        for (name, month), records in sorted(sent.items()):
+            if name == _TYPE_OF[key]:
+                yield dg.AssetObservation(
+                    key,
+                    partition=month_key(month),
+                    metadata={"mode": result.mode, "records": records, "push": result.push_id, "whole_push": whole},
+                )
 
 
 def _checks(context: dg.AssetExecutionContext, postgres: PostgresResource) -> Iterator[dg.AssetCheckResult]:

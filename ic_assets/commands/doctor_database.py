@@ -8,12 +8,13 @@ from typing import Any
 
 import psycopg
 
+from ic_assets.activities.engine.classification import FILES
 from ic_assets.activities.engine.schema_check import schema_problems
 from ic_assets.activities.engine.scope import ALL_TYPES
 from ic_assets.activities.engine.slices import out_of_date
 from ic_assets.commands.doctor import NOTE, OK, Found
 from ic_assets.commands.terminal import because, counted
-from ic_assets.core import locks, schema, session
+from ic_assets.core import locks, rules_data, schema, session
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_home import PROCESS_TAG
@@ -101,6 +102,15 @@ def months(up: Services, settings: Settings) -> Found:
             f"({because(Counter(cause for _, _, cause in waiting))}): run `ic-assets load`"
         )
     yield OK, "all up to date"
+
+
+def mapping(up: Services, settings: Settings) -> Found:
+    """Which files of rules are in force, and why one that people edited is not."""
+    with connected(up.postgres_url, settings) as connection:
+        yield OK, "; ".join(rules_data.in_force(connection, file) for file in FILES)
+        for file in FILES:
+            if problem := rules_data.problem(connection, file):
+                yield NOTE, problem
 
 
 def pushes(up: Services, settings: Settings) -> Found:

@@ -9,11 +9,14 @@ from ic_assets.activities.engine import classification, not_done
 from ic_assets.activities.engine.drop_text import read_as
 from ic_assets.activities.engine.rules import judge, landing_rules
 from ic_assets.activities.engine.slices import out_of_date
+from ic_assets.activities.engine.unrecognised import KINDS, unrecognised
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import because, counted, emit_json, out, table
+from ic_assets.core import rules_data
 from ic_assets.core.schema import NothingYet
 from ic_assets.core.settings import Settings
 
+_LISTED, _SHOWN = 200, 10
 _EMPTY: dict[str, Any] = {
     "drops_landed": 0,
     "drops_refused": 0,
@@ -28,6 +31,8 @@ _EMPTY: dict[str, Any] = {
     "files_left_alone": [],
     "rules_not_applied": [],
     "gates": [],
+    "unrecognised": [],
+    "mapping": [],
     "read_as": {},
     "trouble": None,
     "portal_id": None,
@@ -99,6 +104,8 @@ def _found(connection: psycopg.Connection) -> dict[str, Any]:
             {"on": v.rule.on, "name": v.rule.name, "passed": v.passed, "figure": v.figure}
             for v in judge(connection, want=lambda rule: rule.gate, recount=False, keeps=False)
         ],
+        "unrecognised": [each.to_json() for each in unrecognised(connection)[:_LISTED]],
+        "mapping": [rules_data.in_force(connection, file) for file in classification.FILES],
         "read_as": {key: read_as(encoding, words) for key, encoding, words in read},
         "trouble": None if loads.passed else loads.next_step,
         "portal_id": portal[0] if portal else None,
@@ -138,6 +145,7 @@ def _show(found: dict[str, Any]) -> None:
     out.print(f"{len(found['gates']) - len(red)} of {len(found['gates'])} gates are green.")
     for gate in red:
         out.print(f"  red: {gate['on']} {gate['name'].replace('_', ' ')}: {gate['figure']}", markup=False)
+    _show_mapping(found)
     if found["hubspot"]:
         out.print(
             f"HubSpot, portal {found['portal_id']}: "
@@ -147,6 +155,26 @@ def _show(found: dict[str, Any]) -> None:
     else:
         out.print("HubSpot: nothing was pushed yet.")
     out.print(f"Next: {found['next']}")
+
+
+def _show_mapping(found: dict[str, Any]) -> None:
+    """Which files of rules are in force where they are not the packaged ones, and what they do not name."""
+    if own := [line for line in found["mapping"] if not line.endswith("the packaged one")]:
+        out.print(f"Mapping: {'; '.join(own)}.", markup=False)
+    listed = found["unrecognised"]
+    if not listed:
+        return
+    rows = [[next(name for name in KINDS.values() if name in each), *_told(each)] for each in listed[:_SHOWN]]
+    columns = ["column", "value", "communications", "share of type", "type", "became"]
+    out.print(table("Values that the mapping does not name", columns, rows))
+    if len(listed) > _SHOWN:
+        out.print(f"{len(listed) - _SHOWN} more: `ic-assets status --json`, and the report.")
+
+
+def _told(each: dict[str, Any]) -> list[Any]:
+    value = next(each[name] for name in KINDS.values() if name in each)
+    share = f"{each['share']:.2%}".replace("%", " %")
+    return [value, each["communications"], share, each["activity_type"], each["became"] or "nothing"]
 
 
 def _show_not_done(found: dict[str, Any]) -> None:

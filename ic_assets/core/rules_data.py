@@ -22,6 +22,7 @@ from ic_assets.core import locks
 from ic_assets.core.failures import Refused
 from ic_assets.core.files import SQL_DIR
 from ic_assets.core.logs import log
+from ic_assets.core.settings import home_folder
 from ic_assets.core.sql import statement
 
 Row = TypeVar("Row")
@@ -48,16 +49,22 @@ class Line:
 
 @dataclass(frozen=True)
 class Rules(Generic[Row]):
-    """One state of a file: its rows in their order, the SHA-256 of its bytes, and when it was written."""
+    """One state of a file: its rows in their order, the SHA-256 of its bytes, when it was written, and whether it is the
+    one of ``$IC_HOME``."""
 
     rows: tuple[Row, ...]
     digest: str
     modified_at: datetime
+    is_own: bool
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        return {"digest": self.digest, "modified_at": self.modified_at, "is_own": self.is_own}
 
 
 @dataclass(frozen=True)
 class RuleFile(Generic[Row]):
-    """A CSV file under ``sql/``, in UTF-8, with a header.
+    """A CSV file under ``sql/``, in UTF-8, with a header; one of the same name in ``$IC_HOME`` goes before it.
 
     ``parse`` makes a row of a line, or raises ``line.refused(column, why)``. ``key`` is what no two rows may share; a
     tuple beside the columns that make it, ``key_columns``, which the refusal names."""
@@ -69,22 +76,35 @@ class RuleFile(Generic[Row]):
     key_columns: tuple[str, ...]
 
     @property
-    def path(self) -> Path:
+    def packaged(self) -> Path:
         return FOLDER / self.name
+
+    @property
+    def own(self) -> Path:
+        return home_folder() / self.packaged.name
+
+    @property
+    def path(self) -> Path:
+        """The one that counts."""
+        return self.own if self.own.is_file() else self.packaged
 
     def load(self) -> Rules[Row]:
         """Reads the file as it is now. Raises ``Refused`` naming the line and column that cannot stand."""
+        return self.read(self.path)
+
+    def read(self, path: Path) -> Rules[Row]:
+        """``load`` of the file at ``path``."""
         try:
-            modified = self.path.stat().st_mtime_ns
-            with self.path.open("rb") as file:
+            modified = path.stat().st_mtime_ns
+            with path.open("rb") as file:
                 content = file.read(_MOST_BYTES + 1)
         except OSError as error:
-            raise Refused(f"{self.path.name}: {error.strerror}; put the file of rules back") from None
+            raise Refused(f"{path.name}: {error.strerror}; put the file of rules back") from None
         if len(content) > _MOST_BYTES:
-            raise Refused(f"{self.path.name}: larger than {_MOST_BYTES:,} bytes; this is no file of rules")
+            raise Refused(f"{path.name}: larger than {_MOST_BYTES:,} bytes; this is no file of rules")
         seen: dict[Hashable, str] = {}
         rows = []
-        for line in self._lines(content):
+        for line in self._lines(path.name, content):
             row = self.parse(line)
             if earlier := seen.get(self.key(row)):
                 said = ", ".join(repr(line[column]) for column in self.key_columns)
@@ -94,10 +114,9 @@ class RuleFile(Generic[Row]):
             seen[self.key(row)] = line.where.rpartition(", ")[2]
             rows.append(row)
         when = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=modified // 1000)
-        return Rules(tuple(rows), hashlib.sha256(content).hexdigest(), when)
+        return Rules(tuple(rows), hashlib.sha256(content).hexdigest(), when, path == self.own)
 
-    def _lines(self, content: bytes) -> Iterator[Line]:
-        name = self.path.name
+    def _lines(self, name: str, content: bytes) -> Iterator[Line]:
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -146,7 +165,7 @@ def apply(connection: psycopg.Connection, file: RuleFile[Row], write: Callable[[
     write(rules.rows)
     connection.execute(
         statement("core/rules/record"),
-        {"name": file.name, "digest": rules.digest, "modified_at": rules.modified_at},
+        {"name": file.name, **rules.parameters},
     )
     log.info("rule_file_applied", file=file.name, digest=rules.digest[:8], rows=len(rules.rows))
     return True
@@ -158,12 +177,31 @@ def problem(connection: psycopg.Connection, file: RuleFile[Row]) -> str | None:
         rules = file.load()
     except Refused as refusal:
         return f"{refusal}; until then the last good version stays in force"
-    if _in_force(connection, file) != rules.digest and _is_older(connection, file, rules):
+    if _in_force(connection, file) == rules.digest or not _is_older(connection, file, rules):
+        return None
+    if not rules.is_own and _is_own(connection, file):
         return (
-            f"{file.path.name}: a newer version is in force, applied from elsewhere or before this file was put back; "
-            f"to go back to this one, `touch` it"
+            f"{file.path.name}: one from a folder IC_HOME is in force and stays so; to go back to the packaged one, copy "
+            f"it to {file.own}"
         )
-    return None
+    return (
+        f"{file.path.name}: a newer version is in force, applied from elsewhere or before this file was put back; "
+        f"to go back to this one, `touch` it"
+    )
+
+
+def in_force(connection: psycopg.Connection, file: RuleFile[Row]) -> str:
+    """Which version the database works by, in one line for people."""
+    if _in_force(connection, file) is None:
+        return f"{file.packaged.name}: none yet"
+    return f"{file.packaged.name}: {'that of IC_HOME' if _is_own(connection, file) else 'the packaged one'}"
+
+
+def _is_own(connection: psycopg.Connection, file: RuleFile[Row]) -> bool:
+    row = connection.execute(
+        "SELECT is_own FROM staging.ic_rule_file WHERE name = %s ORDER BY turn DESC LIMIT 1", (file.name,)
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _in_force(connection: psycopg.Connection, file: RuleFile[Row]) -> str | None:
@@ -178,6 +216,6 @@ def _is_older(connection: psycopg.Connection, file: RuleFile[Row], rules: Rules[
     old copy on another machine. Some installers give every file one date, hence the second half."""
     row = connection.execute(
         statement("core/rules/is_older"),
-        {"name": file.name, "digest": rules.digest, "modified_at": rules.modified_at},
+        {"name": file.name, **rules.parameters},
     ).fetchone()
     return bool(row and row[0])

@@ -23,6 +23,7 @@ from ic_assets.core.windows import partitions_start
 HUBSPOT_URL = "https://api.hubapi.com"
 DATE_ORDERS = ("YMD", "DMY", "MDY")
 HUBSPOT_APIS = ("v3", "2026-03", "2026-09")
+TASK_DUE = ("end", "datetime")
 MISSING_ASSOCIATION = ("fail", "drop")
 ZERO_IDS = ("missing", "keep")
 EXECUTORS = ("in_process", "celery", "k8s")
@@ -42,6 +43,7 @@ class Settings:
     encoding: str | None = None
     keep_zero_ids: bool = False
     own_email: str | None = None
+    task_due: str = "end"
     hubspot_base_url: str | None = None
     hubspot_token: str | None = field(default=None, repr=False)
     hubspot_rps: float = 10.0
@@ -53,7 +55,7 @@ class Settings:
     @classmethod
     def from_env(cls) -> Settings:
         partitions_start()
-        home = Path(_get("IC_HOME") or ".ic_assets").expanduser().absolute()
+        home = home_folder()
         return cls(
             home=home,
             postgres_url=_get("IC_POSTGRES_URL"),
@@ -64,6 +66,7 @@ class Settings:
             encoding=_encoding(_get("IC_ENCODING")),
             keep_zero_ids=_one_of("IC_ZERO_IDS", ZERO_IDS) == "keep",
             own_email=_email(_get("IC_OWN_EMAIL")),
+            task_due=_one_of("IC_TASK_DUE", TASK_DUE),
             hubspot_base_url=_base_url(_get("HUBSPOT_BASE_URL")),
             hubspot_token=checked_secret("HUBSPOT_TOKEN", _get("HUBSPOT_TOKEN")),
             hubspot_rps=_rps(_get("IC_HUBSPOT_RPS")),
@@ -142,6 +145,11 @@ def https_proxy() -> str | None:
         # Not repeated: it may hold a password.
         raise Refused("IC_HTTPS_PROXY is not the address of a proxy such as http://user:password@proxy.example:3128")
     return url
+
+
+def home_folder() -> Path:
+    """``IC_HOME``: the embedded server, the drop folder, and files of one's own that go before the packaged ones."""
+    return Path(_get("IC_HOME") or ".ic_assets").expanduser().absolute()
 
 
 def _get(name: str) -> str | None:

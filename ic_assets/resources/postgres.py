@@ -44,8 +44,9 @@ PAUSE = wait_exponential_jitter(multiplier=0.5, max=8, jitter=0.5)
 
 
 class Database:
-    """Transactions on the staging database. A connection knows the run's reference time, the source time zone and our
-    own address, since the staging views read them (``sql/schema/views.sql``): ``settings`` are those of the run."""
+    """Transactions on the staging database. A connection knows the run's reference time, the source time zone, our own
+    address and what a task's due date is, since the staging views read them (``sql/schema/views.sql``): ``settings`` are
+    those of the run."""
 
     def __init__(self, postgres_url: str, settings: Settings) -> None:
         from sqlalchemy import create_engine
@@ -169,8 +170,9 @@ def _open(postgres_url: str, settings: Settings) -> psycopg.Connection:
     connection.execute(
         "SELECT set_config('ic_assets.reference_time', %s, false),"
         " set_config('ic_assets.source_timezone', %s, false),"
-        " set_config('ic_assets.own_email', %s, false)",
-        (settings.reference_time.isoformat(), settings.source_timezone, settings.own_email or ""),
+        " set_config('ic_assets.own_email', %s, false),"
+        " set_config('ic_assets.task_due', %s, false)",
+        (settings.reference_time.isoformat(), settings.source_timezone, settings.own_email or "", settings.task_due),
     )
     connection.commit()
     return connection

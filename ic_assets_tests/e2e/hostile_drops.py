@@ -509,11 +509,16 @@ class _Generator:
         }
         for kind, statuses in words.items():
             plans += [{"comm_type": kind, "comm_status": word} for word in (*statuses, "unheard-of", "")]
-        for kind in ("call", "email"):
+        for kind in ("call", "e-mail"):
             plans += [{"comm_type": kind, "comm_action": word} for word in (*ACTIONS, "")]
+        # What a CRM writes whose type says only the screen: the action decides, but for a type that a line names.
+        kinds = (*oracle.OPEN_TYPES, "Besuch", "call", "case")
+        for at, word in enumerate(oracle.ACTION_TYPE_WORDS):
+            plans += [{"comm_type": kind, "comm_action": word} for kind in ("task", kinds[at % 7], kinds[(at + 3) % 7])]
         for priority in (*PRIORITIES, ""):
             plans += [{"comm_type": "task", "comm_priority": priority}]
             plans += [{"comm_type": "case", "comm_priority": priority, "comm_caseid": case} for case in ("7", "x", "")]
+        plans = [{"comm_action": ""} | plan for plan in plans]
         self.words = len(plans)
         plans += [{"comm_type": kind, "comm_note": note} for note in NOTES for kind in ("note", "letter", "call")]
         nothing = {"comm_note": "", "comm_subject": ""}
@@ -694,7 +699,9 @@ class _Generator:
 
 CODES = {"comm_type": "Call", "comm_action": "out", "comm_status": "Completed", "comm_priority": "high"}
 MIXED = ("comm_type", "comm_status", "comm_action", "comm_priority")
-ACTIONS = (*oracle.INBOUND_WORDS, *oracle.OUTBOUND_WORDS, "transferred")
+ACTIONS = tuple(
+    dict.fromkeys((*oracle.INBOUND_WORDS, *oracle.OUTBOUND_WORDS, *oracle.ACTION_TYPE_WORDS, "transferred"))
+)
 STATUSES = tuple(
     sorted(
         {

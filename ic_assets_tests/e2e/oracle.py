@@ -91,34 +91,48 @@ TYPE_WORDS = _words(
         "postal_mail": "postal, letter",
     }
 )
+# What an action makes of a type that says only on which screen the record was made, or that no line names.
+ACTION_TYPE_WORDS = _words(
+    {
+        "calls": "phone, phonein, phoneout",
+        "emails": "email, emailin, emailout",
+        "meetings": "meeting, demo",
+        "notes": "fax, faxin, faxout, vacation",
+        "tasks": "todo, to-do",
+        "communications": "sms, smsin, smsout",
+        "postal_mail": "letter, letterin, letterout",
+    }
+)
+OPEN_TYPES = ("task", "appointment", "email", "letter")
 CHANNEL_WORDS = _words({"SMS": "sms, text, message", "LINKEDIN_MESSAGE": "linkedin", "WHATS_APP": "whatsapp, wa"})
-INBOUND_WORDS = ("inbound", "incoming", "received", "in")
-OUTBOUND_WORDS = ("outbound", "outgoing", "sent", "out")
+INBOUND_WORDS = ("inbound", "incoming", "received", "in", "phonein", "emailin", "letterin", "smsin", "faxin")
+OUTBOUND_WORDS = ("outbound", "outgoing", "sent", "out", "phoneout", "emailout", "letterout", "smsout", "faxout")
 CASE_TASK_PRIORITIES = ("high", "urgent", "critical")
 CALL_STATUS_WORDS = _words(
     {
-        "COMPLETED": "completed, done, finished, successful",
-        "NO_ANSWER": "missed, no answer, noanswer, unanswered",
+        "COMPLETED": "completed, done, finished, successful, left message, wrong number, complete",
+        "NO_ANSWER": "missed, no answer, noanswer, unanswered, voicemail, left voicemail",
         "BUSY": "busy",
         "CANCELED": "cancelled, canceled",
         "FAILED": "failed, error",
         "IN_PROGRESS": "in progress, ongoing, active",
         "RINGING": "ringing, calling",
+        "QUEUED": "pending, scheduled, planned",
     }
 )
 EMAIL_STATUS_WORDS = _words(
     {
-        "SENT": "sent, delivered, completed, successful",
+        "SENT": "sent, delivered, completed, successful, complete",
         "BOUNCED": "bounced",
         "FAILED": "failed, error",
         "SCHEDULED": "scheduled, pending",
-        "SENDING": "sending, in progress",
+        "SENDING": "sending, in progress, inprogress",
     }
 )
 MEETING_OUTCOME_WORDS = _words(
     {
-        "SCHEDULED": "scheduled, planned, upcoming, pending",
-        "COMPLETED": "completed, done, finished, attended",
+        "SCHEDULED": "scheduled, planned, upcoming, pending, in progress, inprogress",
+        "COMPLETED": "completed, done, finished, attended, complete",
         "CANCELED": "cancelled, canceled",
         "NO_SHOW": "no show, noshow, missed",
         "RESCHEDULED": "rescheduled, postponed",
@@ -126,10 +140,11 @@ MEETING_OUTCOME_WORDS = _words(
 )
 TASK_STATUS_WORDS = _words(
     {
-        "COMPLETED": "completed, done, finished, closed",
-        "IN_PROGRESS": "in progress, ongoing, active, started",
+        "COMPLETED": "completed, done, finished, closed, complete",
+        "IN_PROGRESS": "in progress, ongoing, active, started, inprogress",
         "WAITING": "waiting, on hold, blocked",
-        "DEFERRED": "deferred, postponed",
+        "DEFERRED": "deferred, postponed, cancelled, canceled",
+        "NOT_STARTED": "pending, not started",
     }
 )
 TASK_PRIORITY_WORDS = _words({"HIGH": "high, urgent, critical, 1", "MEDIUM": "medium, normal, 2", "LOW": "low, 3"})
@@ -144,11 +159,17 @@ ASSOCIATION_TYPES = {
     "communications": (81, 87, 85),
     "postal_mail": (453, 459, 457),
 }
-DISPOSITIONS = {
-    "COMPLETED": "f240bbac-87c9-4f6e-bf70-924b57d47db7",
-    "NO_ANSWER": "73a0d17f-1163-4015-bdd5-ec830791da20",
-    "BUSY": "9d9162e7-6cf3-4944-bf63-4dff82258764",
-}
+# Status of a call -> the outcome of that name in every portal.
+DISPOSITIONS = _words(
+    {
+        "f240bbac-87c9-4f6e-bf70-924b57d47db7": "completed, complete, done, finished, successful",
+        "73a0d17f-1163-4015-bdd5-ec830791da20": "missed, no answer, noanswer, unanswered",
+        "9d9162e7-6cf3-4944-bf63-4dff82258764": "busy",
+        "b2cf5968-551e-4856-9783-52b3da59a7d0": "voicemail, left voicemail",
+        "a4c4c377-d246-4b32-a13b-75a56a4cd0ff": "left message",
+        "17b47fee-58de-441e-a44c-c6300d46f273": "wrong number",
+    }
+)
 TAG = re.compile(
     r"</?(?:a|b|blockquote|body|br|code|div|em|font|h[1-6]|hr|html|i|img|li|ol|p|pre|script|span|strong|"
     r"style|table|tbody|td|th|thead|tr|u|ul)(?:\s[^<>]*)?/?>",
@@ -165,6 +186,7 @@ class OracleSettings:
     encoding: str | None = None
     keep_zero_ids: bool = False
     own_email: str | None = None
+    task_due: str = "end"
     reference_time: datetime = datetime(2024, 1, 15, 12, 0, tzinfo=UTC)
     partitions_start: date = date(2000, 1, 1)
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
@@ -636,10 +658,13 @@ class Oracle:
     # -- master -----------------------------------------------------------------------------------
 
     def activity_type(self, values: dict[str, Any]) -> str:
-        word = _word(values["comm_type"])
+        word, action = _word(values["comm_type"]), _word(values.get("comm_action"))
         if word == "case":
             urgent = _word(values["comm_priority"]) in CASE_TASK_PRIORITIES
             return "tasks" if urgent and values["comm_caseid"] is not None else "notes"
+        by_action = ACTION_TYPE_WORDS.get(action)
+        if by_action and (word in OPEN_TYPES or word not in TYPE_WORDS):
+            return by_action
         return TYPE_WORDS.get(word, "notes")
 
     def references(self, values: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
@@ -720,7 +745,23 @@ class Oracle:
         values = self.master[comm_id].values
         if self.activity_type(values) != "meetings" or values["comm_todatetime"] is None:
             return False
-        return bool(values["comm_todatetime"] < values["comm_datetime"])
+        return self._at(values["comm_todatetime"]) < self._at(values["comm_datetime"])
+
+    def call_lasts_too_long(self, comm_id: int) -> bool:
+        values = self.master[comm_id].values
+        if self.activity_type(values) != "calls" or values["comm_todatetime"] is None:
+            return False
+        return self._at(values["comm_todatetime"]) - self._at(values["comm_datetime"]) > timedelta(hours=24)
+
+    def _at(self, local: datetime) -> datetime:
+        return to_utc(local, self.settings.zone)
+
+    def meeting_end(self, v: dict[str, Any]) -> datetime:
+        """The instant at which a meeting ends."""
+        start, end = self._at(v["comm_datetime"]), v["comm_todatetime"]
+        if end is not None and self._at(end) >= start:
+            return self._at(end)
+        return start + timedelta(hours=1)
 
     def text_warnings(self, comm_id: int) -> set[tuple[str, int, str, str]]:
         """(drop, line, column, reason) of what a communication's texts are warned of."""
@@ -738,14 +779,16 @@ class Oracle:
         return found
 
     def _calls(self, v: dict[str, Any]) -> dict[str, Any]:
-        start, end = v["comm_datetime"], v["comm_todatetime"]
+        status = _word(v["comm_status"])
+        lasts = self._at(v["comm_todatetime"]) - self._at(v["comm_datetime"]) if v["comm_todatetime"] else timedelta()
+        is_told = timedelta() < lasts <= timedelta(hours=24)
         return {
             "call_title": v["comm_subject"] or f"Call - {_person(v) or 'Unknown'}",
             "call_notes": v["comm_note"],
             "call_direction": "INBOUND" if _word(v["comm_action"]) in INBOUND_WORDS else "OUTBOUND",
-            "call_duration_ms": (end - start) // timedelta(milliseconds=1) if end and end > start else None,
-            "call_status": CALL_STATUS_WORDS.get(_word(v["comm_status"]), "COMPLETED"),
-            "call_outcome": v["comm_status"] or "Connected",
+            "call_duration_ms": lasts // timedelta(milliseconds=1) if is_told else None,
+            "call_status": CALL_STATUS_WORDS.get(status, None if status else "COMPLETED"),
+            "call_outcome": v["comm_status"],
             "call_source": "Integration",
             "from_number": None,
             "to_number": None,
@@ -777,7 +820,11 @@ class Oracle:
             "meeting_description": v["comm_note"],
             "internal_meeting_notes": v["comm_note"],
             "meeting_start_time": start,
-            "meeting_end_time": end if end and end >= start else start + timedelta(hours=1),
+            "meeting_end_time": (
+                end
+                if end and self._at(end) >= self._at(start) and end >= start
+                else self.meeting_end(v).astimezone(self.settings.zone).replace(tzinfo=None)
+            ),
             "meeting_location": None,
             "location_type": None,
             "meeting_outcome": outcome,
@@ -793,7 +840,7 @@ class Oracle:
 
     def _tasks(self, v: dict[str, Any]) -> dict[str, Any]:
         start, original, case = v["comm_datetime"], v["comm_originaldatetime"], v["comm_caseid"]
-        due = v["comm_todatetime"] or start + timedelta(days=1)
+        due = start if self.settings.task_due == "datetime" else v["comm_todatetime"] or start + timedelta(days=1)
         status = TASK_STATUS_WORDS.get(_word(v["comm_status"]), "NOT_STARTED")
         done = status == "COMPLETED"
         return {
@@ -804,7 +851,7 @@ class Oracle:
             "completed_at": (v["comm_updateddate"] or start) if done else None,
             "task_priority": TASK_PRIORITY_WORDS.get(_word(v["comm_priority"]), "MEDIUM"),
             "task_type": "TODO",
-            "is_overdue": due < self.settings.reference_local and not done,
+            "is_overdue": due < self.settings.reference_local and status not in ("COMPLETED", "DEFERRED"),
             "reminder_date": original if original != start else None,
             "source_type": "task" if case is None else "case",
             "source_case_id": case,
@@ -813,7 +860,7 @@ class Oracle:
     def _communications(self, v: dict[str, Any]) -> dict[str, Any]:
         return {
             "communication_body": _subject_and_note(v) or "Message",
-            "channel_type": CHANNEL_WORDS[_word(v["comm_type"])],
+            "channel_type": CHANNEL_WORDS.get(_word(v["comm_type"]), "SMS"),
             "logged_from": "CRM",
         }
 
@@ -832,6 +879,8 @@ class Oracle:
         """
         kind, row = self.derivative(comm_id)
         moment = row["due_date"] if kind == "tasks" else row["activity_date"]
+        if kind == "meetings":
+            row = row | {"end_at": self.meeting_end(self.master[comm_id].values)}
         properties = {
             id_property: str(comm_id),
             "hs_timestamp": self._utc(moment),
@@ -859,7 +908,7 @@ class Oracle:
             "hs_call_direction": row["call_direction"],
             "hs_call_duration": None if duration is None else str(duration),
             "hs_call_status": row["call_status"],
-            "hs_call_disposition": DISPOSITIONS.get(row["call_status"]),
+            "hs_call_disposition": DISPOSITIONS.get(_word(row["call_outcome"])),
             "hs_call_source": "INTEGRATIONS_PLATFORM",
         }
 
@@ -884,7 +933,7 @@ class Oracle:
             "hs_meeting_body": as_html(row["meeting_description"]),
             "hs_internal_meeting_notes": as_html(row["internal_meeting_notes"]),
             "hs_meeting_start_time": self._utc(row["meeting_start_time"]),
-            "hs_meeting_end_time": self._utc(row["meeting_end_time"]),
+            "hs_meeting_end_time": row["end_at"],
             "hs_meeting_outcome": row["meeting_outcome"],
         }
 

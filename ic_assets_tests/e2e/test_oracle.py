@@ -264,6 +264,8 @@ def compare_warnings(oracle: Oracle, connection: psycopg.Connection[Row], differ
     for each in expected_of_texts ^ {one for one in of_texts if one[:2] in of_the_master}:
         differences.add(place, f"{each}: {'missing' if each in expected_of_texts else 'not called for'}")
     for comm_id in oracle.master:
+        if oracle.call_lasts_too_long(comm_id) and comm_id not in ends:
+            differences.add(place, f"communication {comm_id}: no warning that the call lasts over 24 hours")
         if oracle.meeting_ends_too_early(comm_id) and comm_id not in ends:
             differences.add(place, f"communication {comm_id}: no warning that the meeting ends before it starts")
 

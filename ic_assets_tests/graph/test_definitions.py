@@ -397,7 +397,7 @@ def test_an_edited_template_statement_or_classification_marks_exactly_what_rests
 
     before = versions()
     edit("templates/hubspot/calls.json.j2", "{{ call_notes | html }}", "{{ call_title | html }}")
-    edit("sql/activities/classification.csv", "voip,calls", "voip,notes")
+    edit("sql/activities/classification.csv", "voip,*,calls", "voip,*,notes")
     first = versions()
     edit("sql/activities/derivatives/apply.sql", "MERGE INTO", "MERGE  INTO")
     edit("sql/activities/resolution/apply.sql", "UPDATE staging", "UPDATE  staging")

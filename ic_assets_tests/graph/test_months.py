@@ -266,7 +266,8 @@ def test_a_correction_of_type_and_month_leaves_no_stale_row_when_the_new_month_r
 def classification_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copy = tmp_path / classification.CLASSIFICATION.name
     copy.parent.mkdir()
-    shutil.copy(classification.CLASSIFICATION.path, copy)
+    for file in classification.FILES:
+        shutil.copy(file.packaged, tmp_path / file.name)
     monkeypatch.setattr(rules_data, "FOLDER", tmp_path)
     return copy
 
@@ -280,7 +281,7 @@ def test_an_edited_classification_puts_exactly_the_months_with_that_value_out_of
     graph.months("2019-01", "2019-03")
     assert graph.out_of_date() == []
     text = classification_file.read_text(encoding="utf-8")
-    classification_file.write_text(text.replace("zoom,calls,", "zoom,meetings,"), encoding="utf-8")
+    classification_file.write_text(text.replace("zoom,*,calls,", "zoom,*,meetings,"), encoding="utf-8")
     # Any run of the master brings the edit in; the months that hold the value are asked for then.
     first = graph.months("2019-02")
     assert figures(first, "classification_changed") == {"staging/ic_communication_master": ["zoom"]}
@@ -322,8 +323,9 @@ def test_a_warning_lets_the_run_go_on(graph: Graph) -> None:
     unrecognised = next(
         check for check in result.get_asset_check_evaluations() if check.check_name == "types_are_recognised"
     )
-    assert "1 of 2 communications (50.00 %)" in str(unrecognised.description)
-    assert unrecognised.metadata["sample"].value == [{"comm_type": "pigeon", "communications": 1}]
+    assert "1 of 1 communications (100.00 %) of one activity type" in str(unrecognised.description)
+    pigeon = {"comm_type": "pigeon", "activity_type": "notes", "communications": 1, "share": 1.0, "became": "notes"}
+    assert unrecognised.metadata["sample"].value == [pigeon]
 
 
 def test_months_out_of_date_are_named_within_a_scope_of_months_and_types(graph: Graph) -> None:

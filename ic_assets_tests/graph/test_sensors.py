@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -325,8 +326,10 @@ def test_an_edited_classification_asks_for_its_months_without_anyone_running_any
     bring_up_to_date(graph.postgres_url)
     copy = tmp_path / classification.CLASSIFICATION.name
     copy.parent.mkdir()
+    for file in classification.FILES:
+        shutil.copy(file.packaged, tmp_path / file.name)
     text = classification.CLASSIFICATION.path.read_text(encoding="utf-8")
-    copy.write_text(text.replace("zoom,calls,", "zoom,meetings,"), encoding="utf-8")
+    copy.write_text(text.replace("zoom,*,calls,", "zoom,*,meetings,"), encoding="utf-8")
     monkeypatch.setattr(rules_data, "FOLDER", tmp_path)
     assert ranges(Ticks(graph, "landed_months").tick()) == [("2018-01-01", "2018-01-01")]
 

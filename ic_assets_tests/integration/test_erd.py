@@ -181,14 +181,15 @@ def test_the_examples_of_the_classification_page_come_out_as_it_says(connection:
 
     sync_classification(connection)
     text = (ROOT / "docs" / "classification.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([^`]*)`([^|]*)\| *`?(\w*)`? *\| *(\d*) *\| ([^|]*)\|$", text, re.MULTILINE)
-    assert len(rows) > 5
-    for kind, note, priority, case_id, expected in rows:
+    rows = re.findall(r"^\| `([^`]*)`([^|]*)\| *`?(\w*)`? *\| *`?(\w*)`? *\| *(\d*) *\| ([^|]*)\|$", text, re.MULTILINE)
+    assert len(rows) > 10
+    for kind, note, action, priority, case_id, expected in rows:
         written = f"  {kind}  " if "spaces" in note else kind
         found = connection.execute(
-            "SELECT staging.classify_activity_type(%s, %s, %s)", (written, priority or None, case_id or None)
+            "SELECT staging.classify_activity_type(%s, %s, %s, %s)",
+            (written, priority or None, case_id or None, action or None),
         ).fetchone()
-        assert found == (expected.partition(",")[0].strip(),), (kind, priority, case_id)
+        assert found == (expected.partition(",")[0].strip(),), (kind, action, priority, case_id)
 
 
 def _tables_script() -> ModuleType:

@@ -180,3 +180,45 @@ def test_a_push_of_dagster_that_is_killed_goes_on_and_every_communication_stands
     # A note's body is its subject and its text.
     shown = {n: [(name, text.partition("<")[0], contacts) for name, text, contacts in f] for n, f in found.items()}
     assert shown == {n: [(KINDS[kind(n)][0], texts[n], [str(HUBSPOT_CONTACT)])] for n in texts}
+
+
+def test_a_push_that_stops_early_fails_its_run_and_materializes_only_what_is_wholly_there(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    march, april = cases.some(100, ["calls"]), cases.some(900, ["calls"], first=101, month="2019-04")
+    cases.stage(database, [*march, *april])
+    monkeypatch.setattr("ic_assets.activities.push._prepare_production", lambda *_: None)
+    monkeypatch.setattr("ic_assets.activities.push.judge", lambda *_: None)
+    monkeypatch.setenv("IC_HUBSPOT_RPS", "20")
+    with cases.hubspot(tmp_path, requests_per_day=24) as short:
+        monkeypatch.setenv("HUBSPOT_BASE_URL", short.sandbox.base_url)
+        monkeypatch.setenv("HUBSPOT_TOKEN", short.sandbox.token)
+        monkeypatch.setenv("IC_POSTGRES_URL", database)
+        job = build_defs({"postgres": PostgresResource(postgres_url=database)}).resolve_job_def("push_to_hubspot")
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = job.execute_in_process(
+                instance=instance,
+                asset_selection=[keys.engagement(ACTIVITY_TYPES[0])],
+                tags={
+                    "dagster/asset_partition_range_start": "2019-03-01",
+                    "dagster/asset_partition_range_end": "2019-04-01",
+                },
+                run_config={
+                    "ops": {"hubspot_engagements": {"config": {"mode": "production"}}},
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                },
+                raise_on_error=False,
+            )
+    with psycopg.connect(database) as connection:
+        pushed = connection.execute(
+            "SELECT count(*) FILTER (WHERE activity_month = '2019-03-01'), count(*) < 1000 FROM hubspot.push_ledger"
+            " WHERE state = 'pushed'"
+        ).fetchone()
+    assert pushed == (100, True)
+    assert not result.success
+    (failed,) = [e.event_specific_data for e in result.all_events if e.event_type_value == "STEP_FAILURE"]
+    assert failed.user_failure_data.description.startswith("the push stopped early: HubSpot's daily limit is used up")
+    assert "daily limit" in failed.user_failure_data.metadata["stopped_reason"].value
+    materialized = [e.materialization for e in result.get_asset_materialization_events()]
+    assert [(m.asset_key, m.partition) for m in materialized] == [(keys.engagement(ACTIVITY_TYPES[0]), "2019-03-01")]
+    assert materialized[0].metadata["months_left"].value == "2019-04"

@@ -248,9 +248,10 @@ def test_the_figures_are_those_counted_by_hand(connection: psycopg.Connection) -
     }
     years = [(line["year"], line["calls"], line["total"]) for line in document.rows("Activity types by year")]
     assert years == [("2019", "1", "2"), ("2020", "1", "3")]
-    (unknown,) = document.rows("Unrecognised types")
+    (unknown,) = document.rows("Unrecognised values")
     assert unknown == {
-        "type in the crm": "fax", "communications": "1", "share": "20.00 %", "first communication": "4",
+        "column": "comm_type", "value": "fax", "activity type": "notes", "communications": "1", "share": "50.00 %",
+        "became": "notes",
     }  # fmt: skip
     rejects = {
         (line["drop"].partition(".")[0], line["reason"], line["rows"], line["lines"])

@@ -16,7 +16,17 @@ from ic_assets_tests.drops import bring_up_to_date, land, reconcile_everything, 
 
 KINDS = ("Call", "Email", "Meeting", "Note", "Task", "SMS", "Letter")
 # (on, name) of the rules that only warn.
-WARNINGS = {("master", "no_type_dominates"), ("master", "every_type_occurs"), ("master", "types_are_recognised")}
+WARNINGS = {
+    ("master", name)
+    for name in (
+        "no_type_dominates",
+        "every_type_occurs",
+        "types_are_recognised",
+        "actions_are_recognised",
+        "statuses_are_recognised",
+        "priorities_are_recognised",
+    )
+}
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +128,7 @@ CORRUPTIONS = {
     "a meeting ends before it begins": (
         "ALTER TABLE staging.ic_meetings DROP CONSTRAINT ic_meetings_check;"
         "UPDATE staging.ic_meetings SET meeting_end_time = meeting_start_time - interval '1 second'",
-        {("meetings", "end_is_not_before_start")},
+        {("meetings", "end_is_not_before_start"), ("meetings", "payloads_plausible")},
     ),
 }
 
@@ -273,7 +283,12 @@ def test_a_share_is_shown_with_two_decimals_and_never_rounded_up(failing: int, c
 
 def test_warnings_are_no_gates_and_everything_else_is(connection: psycopg.Connection) -> None:
     soft = {(v.rule.on, v.rule.name) for v in judge(connection) if not v.rule.gate}
+<<<<<<< HEAD
     # A drop that hardly loads ends its command with 1, and holds back nothing that is loaded.
     of_a_drop = {("landing", "rows_load")}
     assert {name for name in soft if name[1] != "payloads_valid"} == WARNINGS | of_a_drop
     assert {(v.rule.on, v.rule.name) for v in judge(connection) if not v.rule.blocking} == soft - of_a_drop
+=======
+    assert {name for name in soft if name[1] not in ("payloads_valid", "payloads_plausible")} == WARNINGS
+    assert {(v.rule.on, v.rule.name) for v in judge(connection) if not v.rule.blocking} == soft
+>>>>>>> main

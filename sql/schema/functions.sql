@@ -2,14 +2,28 @@
 -- migrations and before views.sql (ic_assets.core.schema). Other arguments make another function: the migration that
 -- brings them drops the old one. CREATE OR REPLACE FUNCTION at the start of a line. No parameters.
 
--- The local time of the legacy system at the run's reference time. Our connections set both values; a person's
--- psql session gets now() and UTC.
+-- The time zone of the legacy system: our connections set it; a person's psql session gets UTC.
+CREATE OR REPLACE FUNCTION staging.ic_source_timezone() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(nullif(current_setting('ic_assets.source_timezone', TRUE), ''), 'UTC');
+
+-- The local time of the legacy system at the run's reference time. Our connections set it; a person's psql session gets
+-- now().
 CREATE OR REPLACE FUNCTION staging.ic_reference_time() RETURNS timestamp
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN coalesce(nullif(current_setting('ic_assets.reference_time', TRUE), '')::timestamptz, now())
-AT TIME ZONE coalesce(nullif(current_setting('ic_assets.source_timezone', TRUE), ''), 'UTC');
+AT TIME ZONE staging.ic_source_timezone();
 
-CREATE OR REPLACE FUNCTION staging.classify_activity_type(p_comm_type text, p_comm_priority text, p_comm_caseid bigint)
+-- How a value is looked up in the mapping tables: '(blank)' where there is none.
+CREATE OR REPLACE FUNCTION staging.ic_key(p_text text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(nullif(staging.ic_norm(p_text), ''), '(blank)');
+
+-- The most specific line of the classification decides: type and action, type alone, action alone. activity_type 'case'
+-- means: by case id and priority.
+CREATE OR REPLACE FUNCTION staging.classify_activity_type(
+    p_comm_type text, p_comm_priority text, p_comm_caseid bigint, p_comm_action text DEFAULT NULL
+)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
@@ -23,7 +37,15 @@ RETURN (
             ELSE 'notes'
         END
     FROM (SELECT 1) AS one
-    LEFT JOIN staging.ic_activity_classification AS known ON known.comm_type = staging.ic_norm(p_comm_type)
+    LEFT JOIN LATERAL (
+        SELECT line.activity_type
+        FROM staging.ic_activity_classification AS line
+        WHERE
+            line.comm_type IN (staging.ic_key(p_comm_type), '*') -- noqa: RF03
+            AND line.comm_action IN (staging.ic_key(p_comm_action), '*') -- noqa: RF03
+        ORDER BY line.comm_type = '*', line.comm_action = '*'
+        LIMIT 1
+    ) AS known ON TRUE
 );
 
 -- Whether a text is an e-mail address beyond doubt, which the reader of the others (engine/addresses.py)

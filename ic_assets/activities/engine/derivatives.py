@@ -167,8 +167,8 @@ def _settle_derivative(
     # A merge join follows the master's key through the rows of every other type.
     connection.execute("SET LOCAL enable_mergejoin = off")
     connection.execute(statement("activities/derivatives/mark_processed", table=table), parameters)
-    if activity.name == "meetings":
-        connection.execute(statement("activities/derivatives/meeting_warnings"), window.parameters)
+    if activity.name in ("calls", "meetings"):
+        connection.execute(statement("activities/derivatives/time_warnings"), parameters)
     if activity.name == "emails":
         connection.execute(statement("activities/derivatives/address_warnings"), window.parameters)
     connection.execute(

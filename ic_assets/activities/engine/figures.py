@@ -48,10 +48,52 @@ _REQUIRED_FIELDS = {
 }
 
 
+def _instant(column: str) -> str:
+    return f"(d.{column} AT TIME ZONE (SELECT staging.ic_source_timezone()))"
+
+
+def _out_of_time(*columns: str) -> dict[str, str]:
+    """A moment before 1970 or more than 24 months after the reference time."""
+    return {
+        f"{column} is before 1970 or more than 24 months ahead": (
+            # The bounds as local times, worked out once.
+            f"coalesce(d.{column} < (SELECT timestamptz 'epoch' AT TIME ZONE staging.ic_source_timezone())"
+            f" OR d.{column} > (SELECT staging.ic_reference_time() + interval '24 months'), FALSE)"
+        )
+        for column in columns
+    }
+
+
+def _no_address(*columns: str) -> dict[str, str]:
+    return {
+        f"{column} is no address": f"coalesce(d.{column} !~ '^{_ADDRESS}(; {_ADDRESS})*$', FALSE)" for column in columns
+    }
+
+
+_ADDRESS = r"[^@\s<>(),;:]+@[^@\s<>(),;:.]+([.][^@\s<>(),;:.]+)+"
+# What HubSpot would take and nobody would believe: item -> condition on a derivative's row, in UTC (DATA section 6).
+_IMPLAUSIBLE: Mapping[str, Mapping[str, str]] = {
+    "calls": {
+        **_out_of_time("activity_date"),
+        "call_duration_ms is not within 24 hours": "coalesce(d.call_duration_ms NOT BETWEEN 0 AND 86400000, FALSE)",
+    },
+    "emails": {**_out_of_time("activity_date"), **_no_address("email_from_address", "email_to_address")},
+    "meetings": {
+        **_out_of_time("meeting_start_time", "meeting_end_time"),
+        "meeting_end_time is before meeting_start_time": f"{_instant('meeting_end_time')} < {_instant('meeting_start_time')}",
+    },
+    "notes": _out_of_time("activity_date"),
+    "tasks": _out_of_time("due_date", "reminder_date"),
+    "communications": _out_of_time("activity_date"),
+    "postal_mail": _out_of_time("activity_date"),
+}
+
+
 def of_derivative(activity: ActivityType) -> Source:
     flaws = [("required", column, f"d.{column} IS NULL") for column in _REQUIRED_FIELDS[activity.name]]
     if activity.name == "meetings":
-        flaws.append(("order", "", "d.meeting_end_time < d.meeting_start_time"))
+        flaws.append(("order", "", f"{_instant('meeting_end_time')} < {_instant('meeting_start_time')}"))
+    flaws += [("plausible", item, condition) for item, condition in _IMPLAUSIBLE[activity.name].items()]
     named = [(f"flaw_{number}", *flaw) for number, flaw in enumerate(flaws)]
     query = statement(
         "activities/figures/derivative",

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from ic_assets.resources.hubspot import masked
+from ic_assets.resources.hubspot_replies import masked
 
 # A word: letters and digits of any script. What stands between words stays.
 _WORD = re.compile(r"(\w)\w+")

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn
@@ -28,7 +28,7 @@ from ic_assets.core.failures import Refused
 from ic_assets.core.files import TEMPLATES_DIR
 from ic_assets.core.templates import JsonTemplate, TemplateFault
 
-ColumnKind = Literal["text", "number", "timestamp", "numbers"]
+ColumnKind = Literal["text", "number", "timestamp", "instant", "numbers"]
 
 _KINDS: dict[str, ColumnKind] = {
     "text": "text",
@@ -39,6 +39,12 @@ _KINDS: dict[str, ColumnKind] = {
 }
 # Columns of a derivative table that its view does not have: they say where the push stands.
 _OF_THE_PUSH = frozenset({"id", "api_push_status", "hubspot_engagement_id", "error_message"})
+
+# Columns of a view that its table does not have.
+_OF_THE_VIEW: Mapping[str, Mapping[str, ColumnKind]] = {
+    "calls": {"call_disposition": "text"},
+    "meetings": {"meeting_end_at": "instant"},
+}
 
 # HubSpot records of a communication's people and companies beyond the first (staging.v_ic_communication_people).
 _FURTHER: Mapping[str, ColumnKind] = {"further_contact_ids": "numbers", "further_company_ids": "numbers"}
@@ -52,6 +58,7 @@ COLUMNS: Mapping[str, Mapping[str, ColumnKind]] = {
             for column in columns
             if column.kind in _KINDS and column.name not in _OF_THE_PUSH
         },
+        **_OF_THE_VIEW.get(activity_type, {}),
         **_FURTHER,
     }
     for activity_type, columns in DERIVATIVE_COLUMNS.items()
@@ -125,7 +132,7 @@ def render_row(
 
 # --- What a template prints, for all rows -----------------------------------------------------------------------
 
-_Kind = Literal["text", "number", "numbers", "timestamp", "datetime", "html", "associations"]
+_Kind = Literal["text", "number", "numbers", "timestamp", "instant", "datetime", "html", "associations"]
 # What may be put into a property of a type. HTML takes nothing that was not made HTML.
 _FITS: dict[PropertyType, frozenset[_Kind]] = {
     "string": frozenset({"text", "number"}),
@@ -212,11 +219,12 @@ class _Recorder:
         return value
 
     def utc(self, value: object) -> _Expression:
-        column = _of_kind(value, "timestamp", "utc")
-        text = sql.SQL(
-            "to_char(({} AT TIME ZONE %(source_timezone)s::text) AT TIME ZONE 'UTC',"
-            """ 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
-        ).format(column.present)
+        if isinstance(value, _Expression) and value.kind == "instant":
+            column, instant = value, value.present
+        else:
+            column = _of_kind(value, "timestamp", "utc")
+            instant = sql.SQL("({} AT TIME ZONE %(source_timezone)s::text)").format(column.present)
+        text = sql.SQL("""to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')""").format(instant)
         return replace(column, text=text, kind="datetime")
 
     def unix_ms(self, value: object) -> _Expression:
@@ -255,11 +263,15 @@ class _Recorder:
         text = sql.SQL("coalesce(b.text, {})").format(column.present)
         return replace(column, text=sql.SQL("nullif({}, '')").format(text), too_long=_too_long(text))
 
-    def mapped(self, value: object, choices: Mapping[str, str]) -> _Expression:
+    def mapped(self, value: object, choices: Mapping[str, str], keep_others: bool = False) -> _Expression:
+        """What ``choices`` has for a value; where it has nothing the value itself, or none."""
         column = _of_kind(value, "text", "mapped")
         cases = sql.SQL(" ").join(
             sql.SQL("WHEN {} THEN {}").format(_literal(source), _literal(target)) for source, target in choices.items()
         )
+        if keep_others:
+            text = sql.SQL("CASE {} {} ELSE {} END").format(column.present, cases, column.text)
+            return replace(column, text=text)
         text = sql.SQL("CASE {} {} END").format(column.present, cases)
         return _Expression(text, "text", text, choices=frozenset(choices.values()), name=column.name)
 
@@ -484,8 +496,11 @@ def _instant(local: datetime, zone: ZoneInfo) -> datetime:
     return local - min(offsets)
 
 
-def _utc(zone: ZoneInfo, local: datetime | None) -> str | None:
-    return None if local is None else _instant(local, zone).isoformat(timespec="milliseconds") + "Z"
+def _utc(zone: ZoneInfo, moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    utc = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else _instant(moment, zone)
+    return utc.isoformat(timespec="milliseconds") + "Z"
 
 
 def _unix_ms(zone: ZoneInfo, local: datetime | None) -> str | None:
@@ -503,8 +518,8 @@ def _plain(text: str | None) -> str | None:
     return body.readable if len(body.readable) <= MAX_LENGTH else body.parts[0].text
 
 
-def _mapped(value: str, choices: Mapping[str, str]) -> str | None:
-    return choices.get(value)
+def _mapped(value: str, choices: Mapping[str, str], keep_others: bool = False) -> str | None:
+    return choices.get(value, value if keep_others else None)
 
 
 def _row_associations(

@@ -11,6 +11,7 @@ from typing import Any
 
 from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine.ledger import Ledger, open_ledger
+from ic_assets.activities.hubspot_properties import CALL_OUTCOMES
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused
 from ic_assets.resources.hubspot import HubSpotClient, HubSpotTarget, Json, OutcomeUnknown, Rejected, objects, path
@@ -20,8 +21,9 @@ GROUP = "ic_assets"
 PROBE = "ic-assets-probe"
 # Spellings of one value in different portals (FACTS 2.3).
 SPELLINGS = {"CANCELED": "CANCELLED", "CANCELLED": "CANCELED"}
-# Derived from the call's status, which is pushed as well: left out where the portal has no such outcome.
-OPTIONAL = frozenset({"hs_call_disposition"})
+# Derived from the call's status, which is pushed as well: left out where the portal has no such outcome. A portal's own
+# outcomes have ids that only it knows, and people know them by their labels.
+OPTIONAL = BY_LABEL = frozenset({"hs_call_disposition"})
 _GUARANTEED = "exactly once: HubSpot refuses a second record with the same communication id"
 _REMAINING = (
     "once, as long as HubSpot's list and search show a record within {pause:.0f} s of its creation: the portal "
@@ -31,7 +33,8 @@ _REMAINING = (
 
 @dataclass
 class TypeSetup:
-    """What holds for one object type. ``options``: enumeration -> its values, for enumerations with a list."""
+    """What holds for one object type. ``options``: enumeration -> its values, for enumerations with a list; ``labels``:
+    enumeration of ``BY_LABEL`` -> label in lower case -> value."""
 
     object_type: str
     is_there: bool = False
@@ -40,6 +43,7 @@ class TypeSetup:
     is_enforced: bool = False
     note: str | None = None
     options: dict[str, frozenset[str]] = field(default_factory=dict)
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -148,9 +152,11 @@ async def _examine(client: HubSpotClient, object_type: str) -> tuple[TypeSetup, 
                     f"HubSpot's {object_type} have a property {name} of type {definition.get('type')}, not string;"
                     " set IC_HUBSPOT_ID_PROPERTY to another name"
                 )
-        options = frozenset(str(o.get("value")) for o in objects(definition.get("options")))
-        if definition.get("type") == "enumeration" and options:
-            state.options[str(name)] = options
+        listed = objects(definition.get("options"))
+        if definition.get("type") == "enumeration" and listed:
+            state.options[str(name)] = frozenset(str(option.get("value")) for option in listed)
+        if name in BY_LABEL:
+            state.labels[str(name)] = {str(o.get("label")).strip().lower(): str(o.get("value")) for o in listed}
     return state, reply.results
 
 
@@ -293,15 +299,17 @@ def spelled_for(state: TypeSetup, properties: dict[str, str]) -> tuple[dict[str,
     spelled = dict(properties)
     for name, value in properties.items():
         options = state.options.get(name)
-        if not options or value == "" or value in options:
+        is_label = name in BY_LABEL and value not in CALL_OUTCOMES
+        if value == "" or value in (options or ()) or not (options or is_label):
             continue
-        other = SPELLINGS.get(value)
-        if other in options:
+        label = CALL_OUTCOMES.get(value, value).lower()
+        other = SPELLINGS.get(value) or state.labels.get(name, {}).get(label)
+        if options and other in options:
             spelled[name] = str(other)
         elif name in OPTIONAL:
             del spelled[name]
         else:
-            return spelled, f"{name}: {value!r} is not among the portal's options ({', '.join(sorted(options))})"
+            return spelled, f"{name}: {value!r} is not among the portal's options ({', '.join(sorted(options or ()))})"
     return spelled, None
 
 

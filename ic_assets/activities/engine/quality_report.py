@@ -62,7 +62,7 @@ def data_quality(connection: psycopg.Connection, *, full: bool = False) -> Repor
                 ],
             ),
             _types(connection, summary),
-            unrecognised_section(connection, flow),
+            unrecognised_section(connection),
             rejects_section(connection, flow),
             field_warnings_section(connection, full),
             orphans_section(connection, flow),

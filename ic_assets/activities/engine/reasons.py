@@ -45,6 +45,7 @@ WARNINGS = {
     "content_left_out": "HubSpot cannot show a part of it (such as an image inside the text); a placeholder says so",
     "html_as_text": "its HTML is too large or too entangled to be read safely; it is shown as text, tags included",
     "end_before_start": "the meeting ends before it begins; one hour was assumed",
+    "over_24_hours": "the call would last over 24 hours; it has no duration",
 }
 
 

@@ -1,4 +1,4 @@
-"""The sections of the data quality report about rows that need a look: unrecognised types, rejected rows, field warnings,
+"""The sections of the data quality report about rows that need a look: unrecognised values, rejected rows, field warnings,
 orphans and unresolved references. Each list is bounded and says where the rest is."""
 
 from __future__ import annotations
@@ -12,34 +12,35 @@ from ic_assets.activities.engine.reasons import REJECTS, WARNINGS
 from ic_assets.activities.engine.report import Section, counted, read_frame
 from ic_assets.activities.engine.report_flow import Flow
 from ic_assets.activities.engine.rules import percent
-from ic_assets.resources.hubspot import masked
+from ic_assets.activities.engine.unrecognised import KINDS, unrecognised
+from ic_assets.resources.hubspot_replies import masked
 
 _GROUPS, _LINES, REFERENCES = 40, 8, 10
 
 
-def unrecognised_section(connection: psycopg.Connection, flow: Flow) -> Section:
-    found = read_frame(connection, "unrecognised", row_limit=_GROUPS)
-    kinds = int(found["kinds"].iloc[0]) if len(found) else 0
-    rows = int(found["communications_in_all"].iloc[0]) if len(found) else 0
+def unrecognised_section(connection: psycopg.Connection) -> Section:
+    found = unrecognised(connection)
+    shown = found[:_GROUPS]
     table = pd.DataFrame(
         {
-            "type_in_the_crm": [shortened(masked(text), 60) for text in found["comm_type"]],
-            "communications": found["communications"],
-            "share": [percent(count, flow.communications) for count in found["communications"]],
-            "first_communication": found["first_communication"].astype(str),
+            "column": [KINDS[each.kind] for each in shown],
+            "value": [shortened(each.shown, 60) for each in shown],
+            "activity_type": [each.activity_type for each in shown],
+            "communications": [each.communications for each in shown],
+            "share": [f"{each.share:.2%}".replace("%", " %") for each in shown],
+            "became": [each.became or "nothing" for each in shown],
         }
     )
     return Section(
-        "Unrecognised types",
+        "Unrecognised values",
         table,
-        f"{rows:,} communications ({percent(rows, flow.communications)}) of {counted(kinds, 'type')} that the "
-        "classification does not know became notes. Add the types to `sql/activities/classification.csv` and run "
-        "`ic-assets load`."
-        if kinds
+        f"{counted(len(found), 'value')} that no line of the mapping names. Give them lines in `classification.csv`, "
+        "`directions.csv`, `statuses.csv` or `priorities.csv` (copies in `IC_HOME` count) and run `ic-assets load`."
+        if found
         else "",
-        caption="Types as written, trimmed and in lower case",
-        empty="The classification knows every type that the CRM uses.",
-        note=_more(kinds, len(found), "type", "staging.ic_communication_master"),
+        caption="Values as written, trimmed and in lower case; shares are of the activity type",
+        empty="The mapping names every type, action, status and priority that the CRM uses.",
+        note=_more(len(found), len(shown), "value", "staging.ic_figure"),
     )
 
 

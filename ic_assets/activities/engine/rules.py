@@ -28,6 +28,7 @@ from ic_assets.activities.engine.figures import (
 )
 from ic_assets.activities.engine.reasons import told
 from ic_assets.activities.engine.slices import MASTER, RESOLVED
+from ic_assets.activities.engine.unrecognised import least_recognised
 from ic_assets.core.sql import statement
 
 
@@ -125,6 +126,15 @@ def _largest_type(counts: Sequence[Count]) -> _Found:
 def _absent_types(counts: Sequence[Count]) -> _Found:
     absent = sorted({activity.name for activity in ACTIVITY_TYPES} - {c.item for c in counts if c.checked})
     return len(absent), len(ACTIVITY_TYPES), list(absent) or None
+
+
+def _most_implausible(counts: Sequence[Count]) -> _Found:
+    flaws = [{"flaw": count.item, "communications": count.failing} for count in counts if count.failing]
+    return (
+        max((count.failing for count in counts), default=0),
+        max((count.checked for count in counts), default=0),
+        flaws or None,
+    )
 
 
 @dataclass(frozen=True)
@@ -240,15 +250,25 @@ def master_rules() -> list[Rule]:
             "Expected when the CRM had none of them; otherwise look at sql/activities/classification.csv.",
             blocking=False,
         ),
-        Rule(
-            "types_are_recognised",
-            "master",
-            "The classification knows every type that the CRM uses.",
-            Figure(OF_MASTER, "crm_types", _summed("comm_type")),
-            "{failing} of {checked} communications ({share}) have a type that the classification does not know; "
-            "they became notes.",
-            "Map them in sql/activities/classification.csv and run `ic-assets load`.",
-            blocking=False,
+        *(
+            Rule(
+                f"{kind}_are_recognised",
+                "master",
+                f"At most 1 % of an activity type's communications have {one} that no line of {file} names.",
+                Figure(OF_MASTER, f"unrecognised_{kind}", least_recognised(kind)),
+                f"{{failing}} of {{checked}} communications ({{share}}) of one activity type have {one} that {file} does not "
+                "name (at most 1 % may).",
+                f"Give them lines in {file} (a copy in IC_HOME counts) and run `ic-assets load`.",
+                allowed=0.01,
+                bound_passes=True,
+                blocking=False,
+            )
+            for kind, one, file in (
+                ("types", "a type", "classification.csv"),
+                ("actions", "an action", "directions.csv or classification.csv"),
+                ("statuses", "a status", "statuses.csv"),
+                ("priorities", "a priority", "priorities.csv"),
+            )
         ),
     ]
 
@@ -340,6 +360,16 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             Figure(source, "payloads", _summed("reason")),
             "{good} of {checked} payloads are ones that HubSpot takes.",
             f"The others are not pushed; staging.{activity.table} has the reason. Correct the source, drop it again.",
+            blocking=False,
+        ),
+        Rule(
+            "payloads_plausible",
+            activity.name,
+            "No payload says what nobody would believe: an end before the start, a call of more than a day, a time before "
+            "1970 or more than 24 months ahead, an address that is none.",
+            Figure(source, "plausible", _most_implausible),
+            "{failing} of {checked} payloads say what nobody would believe, by their most frequent flaw.",
+            "HubSpot takes them: look at these communications in the source before the push.",
             blocking=False,
         ),
     ]

@@ -19,6 +19,9 @@ _TABLES = (
     "ic_figure",
     "ic_figure_month",
     "ic_activity_classification",
+    "ic_direction_rule",
+    "ic_status_rule",
+    "ic_priority_rule",
     "ic_rule_file",
     "ic_drop_file",
     "ic_attempt",
@@ -93,7 +96,9 @@ def _misclassified(connection: psycopg.Connection) -> list[str]:
         " ('case', 'low', 3, 'notes'), ('case', 'high', NULL, 'notes'), ('no such type', NULL, NULL, 'notes'),"
         " (NULL, NULL, NULL, 'notes')) AS example (kind, priority, caseid, expected)"
         " WHERE staging.classify_activity_type(kind, priority, caseid) <> expected"
-        " AND EXISTS (SELECT 1 FROM staging.ic_activity_classification WHERE comm_type = 'case')",
+        " AND EXISTS (SELECT 1 FROM staging.ic_activity_classification"
+        " WHERE (comm_type, comm_action, activity_type) = ('case', '*', 'case'))"
+        " AND NOT EXISTS (SELECT 1 FROM staging.ic_activity_classification WHERE (comm_type, comm_action) = ('*', '*'))",
         (),
     ).fetchall()
     return [row[0] for row in rows]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ic_assets.activities.activity_types import BY_NAME
+from ic_assets.activities.engine.classification import ANY
 from ic_assets.activities.engine.masking import mask_value, shortened
 from ic_assets.activities.engine.reasons import HARMLESS, REJECTS
 from ic_assets.activities.engine.reconciliation import ENTITIES
@@ -40,13 +41,8 @@ def tell(
             advice = "Run `ic-assets load`."
         return told, advice
     activity = BY_NAME[master["activity_type"]]
-    kind = repr(shortened(str(mask_value("comm_type", master["comm_type"])), 40))
     what = f"{_a(activity.singular)} of {month_key(master['comm_month'])[:7]}"
-    told.append(
-        f"Its type {kind} makes it {what}."
-        if master["is_recognised"]
-        else f"The classification does not know its type {kind}, so it became {what}."
-    )
+    told.append(_classified_told(master, what))
     missing = [reference for reference in references if reference.hubspot_id is None]
     if master["is_orphaned"]:
         told.append("It leads to no HubSpot record (an orphan).")
@@ -54,6 +50,20 @@ def tell(
         told.append(f"{len(references) - len(missing)} of its {len(references)} references lead to HubSpot.")
     stage, step = _stage_told(master, record, missing, ledger, activity.singular)
     return [*told, *stage], advice or step
+
+
+def _classified_told(master: Mapping[str, Any], what: str) -> str:
+    kind, action = (
+        repr(shortened(str(mask_value(name, master[name] or "")), 40)) for name in ("comm_type", "comm_action")
+    )
+    if master["line_type"] is None:
+        return f"The classification does not know its type {kind}, so it became {what}."
+    if master["line_type"] == ANY:
+        decides = f"its action {action} makes" if master["line_action"] != ANY else "its line for any other makes"
+        return f"The classification does not know its type {kind}; {decides} it {what}."
+    if master["line_action"] == ANY:
+        return f"Its type {kind} makes it {what}."
+    return f"Its type {kind} and its action {action} make it {what}."
 
 
 def _landing_told(

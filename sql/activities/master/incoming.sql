@@ -1,8 +1,8 @@
 -- What the master holds of the current version of each communication: typed columns as landed, the activity type by its
 -- kind, the HubSpot ids looked up on the way (a rewrite afterwards costs more than the load).
 -- Grain: one communication. {columns} are those of the drop, of l. Parameters: those of {slice}, a condition on l; as
--- arrays the columns of master/kinds.sql, types, priorities, cases and activity_types: what reads a WITH query is read
--- on one core. Uses ic_communication_landing_datetime.
+-- arrays the columns of master/kinds.sql, types, actions, priorities, cases and activity_types: what reads a WITH query
+-- is read on one core. Uses ic_communication_landing_datetime.
 SELECT
     {columns},
     typed.derived_activity_type,
@@ -19,19 +19,20 @@ INNER JOIN staging.ic_drop AS d ON d.drop_id = l.drop_id
 -- and runs out of memory over millions.
 LEFT JOIN
     unnest(
-        %(types)s::text[], %(priorities)s::text[], %(cases)s::boolean[], %(activity_types)s::text[]
-    ) AS kind (comm_type, comm_priority, has_case, derived_activity_type)
+        %(types)s::text[], %(actions)s::text[], %(priorities)s::text[], %(cases)s::boolean[], %(activity_types)s::text[]
+    ) AS kind (comm_type, comm_action, comm_priority, has_case, derived_activity_type)
     ON
         kind.comm_type = l.comm_type
+        AND kind.comm_action = coalesce(l.comm_action, '')
         AND kind.comm_priority = coalesce(l.comm_priority, '')
         AND kind.has_case = (l.comm_caseid IS NOT NULL)
 CROSS JOIN
     LATERAL (
-        -- Of a kind that has landed since.
+        -- Of a kind that has landed since, or a rare one of very many.
         SELECT
             coalesce(
                 kind.derived_activity_type,
-                staging.classify_activity_type(l.comm_type, coalesce(l.comm_priority, ''), l.comm_caseid)
+                staging.classify_activity_type(l.comm_type, l.comm_priority, l.comm_caseid, l.comm_action)
             ) AS derived_activity_type
     ) AS typed
 LEFT JOIN staging.contacts_reconciliation AS contact ON contact.legacy_contact_id = l.person_id

@@ -1,14 +1,12 @@
--- One communication as the master shows it, whether its type is known and whether its month is out of
--- date. Parameters: communication, stages (text[]).
+-- One communication as the master shows it, the line of the classification that decided its type (NULL: none) and
+-- whether its month is out of date. Parameters: communication, stages (text[]).
 SELECT
     m.id,
     m.derived_activity_type AS activity_type,
     m.comm_type,
-    (
-        SELECT count(*) > 0
-        FROM staging.ic_activity_classification AS known
-        WHERE known.comm_type = staging.ic_norm(m.comm_type)
-    ) AS is_recognised,
+    m.comm_action,
+    known.comm_type AS line_type,
+    known.comm_action AS line_action,
     date_trunc('month', m.comm_datetime)::date AS comm_month,
     m.source_drop,
     m.source_line,
@@ -32,4 +30,15 @@ SELECT
             AND (done.change_number IS NULL OR done.change_number < changed.change_number)
     ) AS is_out_of_date
 FROM staging.ic_communication_master AS m
+LEFT JOIN LATERAL (
+    SELECT
+        line.comm_type,
+        line.comm_action
+    FROM staging.ic_activity_classification AS line
+    WHERE
+        line.comm_type IN (staging.ic_key(m.comm_type), '*')
+        AND line.comm_action IN (staging.ic_key(m.comm_action), '*')
+    ORDER BY line.comm_type = '*', line.comm_action = '*'
+    LIMIT 1
+) AS known ON TRUE
 WHERE m.comm_communicationid = %(communication)s

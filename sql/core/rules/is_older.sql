@@ -1,14 +1,20 @@
--- Whether a version of a rule file is older than the one in force. Parameters: name, digest, modified_at.
+-- Whether a version of a rule file gives way to the one in force. A file of $IC_HOME goes before the packaged one,
+-- whichever was written last; of two of one place the one that was written later.
+-- Parameters: name, digest, modified_at, is_own.
 SELECT
-    %(modified_at)s < f.modified_at
-    OR (
-        %(modified_at)s = f.modified_at
-        AND EXISTS (
-            SELECT 1
-            FROM staging.ic_rule_file AS earlier
-            WHERE earlier.name = f.name AND earlier.digest = %(digest)s
-        )
-    ) AS is_older
+    CASE
+        WHEN f.is_own <> %(is_own)s THEN f.is_own
+        ELSE
+            %(modified_at)s < f.modified_at
+            OR (
+                %(modified_at)s = f.modified_at
+                AND EXISTS (
+                    SELECT 1
+                    FROM staging.ic_rule_file AS earlier
+                    WHERE earlier.name = f.name AND earlier.digest = %(digest)s
+                )
+            )
+    END AS is_older
 FROM staging.ic_rule_file AS f
 WHERE f.name = %(name)s
 ORDER BY f.turn DESC
