@@ -210,6 +210,8 @@ class Format:
     final_newline: bool = True
     opening: str = ""
     """Lines before the header, without text."""
+    has_deleted: bool = False
+    """Whether it has Comm_Deleted."""
 
 
 @dataclass(frozen=True)
@@ -338,6 +340,8 @@ class _Generator:
     variant: _Setting
     rng: random.Random = field(init=False)
     used: set[int] = field(default_factory=set)
+    attendances: dict[str, tuple[Row, list[Row]]] = field(default_factory=dict)
+    """The communications of the first drop that have several people: their rows."""
     words: int = 0
     """How many of the first rows hold the words of the mappings; no later version may replace them."""
 
@@ -352,12 +356,20 @@ class _Generator:
         base = [self.row(at) for at in range(self.rows)]
         self.cover_the_mappings(base)
         base[-1].fields |= {"comm_type": "call", "comm_datetime": "2019-01-10", "person_id": "900100"}
-        first = base + self.faulty() + self.repeats(base)
+        first = base + self.faulty() + self.repeats(base) + self.people(base)
         self.rng.shuffle(first)
         second = self.corrections(base) + [self.row(at) for at in range(self.rows // 10)] + self.faulty()
+        second += self.other_people(base) + self.deleted(base)
         self.rng.shuffle(second)
+        # Of what every encoding can write, so that it is the same in each.
+        same = self.row(1)
+        same.fields |= dict.fromkeys(("comm_action", "comm_status", "comm_priority", "comm_email_clean"), "")
+        same.fields |= {"comm_type": "call", "comm_note": "the same", "comm_subject": "", "company_name": "Same Ltd"}
+        same.fields |= {"person_firstname": "Ann", "person_lastname": "Same", "person_emailaddress": "ann@example.com"}
+        first.append(same)
+        second.append(same)
         first_data = self.write(first, self.variant.first)
-        second_data = self.write(second, self.variant.second)
+        second_data = self.write(second, replace(self.variant.second, has_deleted=True))
         plain = gzip.decompress(first_data) if self.variant.first.compressed else first_data
         drops = [
             self.drop("crm export 1", first_data, self.variant.first),
@@ -557,6 +569,62 @@ class _Generator:
         edges += [{"comm_datetime": moment.isoformat(), "comm_todatetime": ""} for moment in CLOCK_CHANGES]
         return edges
 
+    # -- people and deletions ----------------------------------------------------------------------------
+
+    def person(self) -> dict[str, str]:
+        """The columns of somebody, seldom without a match."""
+        rng = self.rng
+        return {
+            "person_id": self.integer(rng.choice((500_002, 900_001)) if rng.random() < 0.02 else rng.randint(1, 200)),
+            "person_firstname": self.some(FIRST_NAMES),
+            "person_lastname": self.some(LAST_NAMES),
+            "person_emailaddress": self.some(ADDRESSES),
+            "company_id": self.integer(rng.randint(1, 80)) if rng.random() < 0.5 else rng.choice(MISSING),
+            "company_name": self.some(COMPANIES),
+        }
+
+    def attended(self, row: Row) -> list[Row]:
+        """Further rows of a communication: other people, the same person of another company, somebody once more."""
+        further = [Row(row.fields | self.person()) for _ in range(self.rng.choice((1, 1, 2, 4)))]
+        if self.rng.random() < 0.2:
+            further.append(Row(dict(self.rng.choice([row, *further]).fields)))
+        if self.rng.random() < 0.2:
+            further.append(Row(row.fields | {"company_id": "17", "company_name": "Seventeen"}))
+        return further
+
+    def people(self, base: list[Row]) -> list[Row]:
+        """Some of the words too: each type has communications with several people."""
+        chosen = self.rng.sample(base, len(base) // 12)
+        self.attendances = {row.fields[ID]: (row, self.attended(row)) for row in chosen}
+        return [row for _, further in self.attendances.values() for row in further]
+
+    def other_people(self, base: list[Row]) -> list[Row]:
+        """The same communications with the same people in another order, with fewer, with more, with one alone."""
+        known = [*self.attendances.values()]
+        rows: list[Row] = []
+        for at, (first, further) in enumerate(self.rng.sample(known, len(known) // 2)):
+            again = [Row(dict(row.fields)) for row in (first, *further)]
+            again = [again, again[:-1], [*again, Row(first.fields | self.person())], again[-1:]][at % 4]
+            newer = {"comm_updateddate": "2031-03-01"} if at % 3 else {}
+            rows += [Row(row.fields | newer) for row in again]
+        return rows
+
+    def deleted(self, base: list[Row]) -> list[Row]:
+        """Rows that the source deleted: newer, older, undated; beside one that is not; new ones; and unreadable flags."""
+        rows: list[Row] = []
+        flags = ("1", "true", " Yes ", "-1", "T", "1.0")
+        for at, row in enumerate(self.rng.sample(base[self.words :], max(len(base) // 30, 12))):
+            gone = self.version(row, ("newer", "older", "same date", "undated")[at % 4])
+            gone.fields["comm_deleted"] = self.rng.choice(flags)
+            rows.append(gone)
+            if at % 3 == 0:
+                rows.append(self.version(row, self.rng.choice(("newer", "older", "same date"))))
+        for flag in (*flags, "0", "False", "n", "NULL", "perhaps", "2019-03-01"):
+            new = self.row(1)
+            new.fields["comm_deleted"] = flag
+            rows.append(new)
+        return rows
+
     # -- faults and corrections --------------------------------------------------------------------------
 
     def faulty(self) -> list[Row]:
@@ -660,13 +728,14 @@ class _Generator:
     def write(self, rows: list[Row], form: Format) -> bytes:
         rng = self.rng
         columns = [name for name in COLUMNS if name not in form.absent] + list(form.extra)
+        columns += ["comm_deleted"] if form.has_deleted else []
         rng.shuffle(columns)
         lines = [form.opening + form.delimiter.join(self.cell(self.header_name(name), form) for name in columns)]
         for row in rows:
             if row.verbatim is not None:
                 lines.append(row.verbatim)
                 continue
-            texts = [row.fields.get(name, "extra") for name in columns]
+            texts = [row.fields.get(name, "" if name == "comm_deleted" else "extra") for name in columns]
             texts = texts[: row.shape] if row.shape < 0 else texts + ["surplus"] * row.shape
             cells = [self.cell(text, form) for text in texts]
             if row.mark:

@@ -62,6 +62,8 @@ COLUMNS = (
     "company_name",
 )
 REQUIRED = (ID, "comm_type", "comm_datetime", "comm_createddate")
+PEOPLE = ("person_id", "person_firstname", "person_lastname", "person_emailaddress", "company_id", "company_name")
+DELETED = "comm_deleted"
 FREE_TEXTS = (
     "comm_note",
     "comm_subject",
@@ -447,11 +449,13 @@ class DropOutcome:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+    joined: int = 0
+    taken_out: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
     months: set[str] = field(default_factory=set)
     written: set[int] = field(default_factory=set)
-    """Lines of the rows that were inserted or updated."""
+    """Lines of the rows that were inserted or updated, those of their further people included."""
 
     def accounting(self) -> dict[str, Any]:
         """The counts and months as ``load --json`` prints them for this drop."""
@@ -460,6 +464,8 @@ class DropOutcome:
             "inserted": self.inserted,
             "updated": self.updated,
             "unchanged": self.unchanged,
+            "joined": self.joined,
+            "taken_out": self.taken_out,
             "rejected": len(self.rejected),
             "rejected_by_reason": dict(Counter(row.reason for row in self.rejected)),
             "months": sorted(self.months),
@@ -471,6 +477,8 @@ class MasterRow:
     values: dict[str, Any]
     drop_key: str
     line: int
+    people: list[dict[str, Any]] = field(default_factory=list)
+    """The person and company columns of each beyond the first, in the order of the file."""
 
 
 @dataclass
@@ -479,6 +487,7 @@ class _Candidate:
     raw: str
     values: dict[str, Any]
     warnings: list[Warned]
+    is_deleted: bool = False
 
     @property
     def bad_update(self) -> bool:
@@ -506,6 +515,8 @@ class Oracle:
         self.matches: dict[str, dict[int, int | None]] = {"contacts": {}, "companies": {}, "deals": {}}
         self.master: dict[int, MasterRow] = {}
         self.outcomes: list[DropOutcome] = []
+        self.deleted: dict[int, datetime | None] = {}
+        """What the source deleted and no drop brought back, with the date of that."""
         self._seen: set[str] = set()
 
     # -- intake -----------------------------------------------------------------------------------
@@ -561,6 +572,7 @@ class Oracle:
         # What lacks its last fields has them empty.
         record.fields.extend([""] * (len(header) - len(record.fields)))
         raw = {name: text for name, text in zip(header, record.fields, strict=True) if name in COLUMNS}
+        flag = dict(zip(header, record.fields, strict=True)).get(DELETED, "")
         raw_texts, raw = raw, {name: text if name in FREE_TEXTS else seen(text) for name, text in raw.items()}
         absent = tuple(name for name in REQUIRED if is_missing(raw[name]))
         if absent:
@@ -574,7 +586,10 @@ class Oracle:
         warnings = [
             Warned(record.line, name, raw_texts[name], values[ID], reason) for name, reason in unreadable.items()
         ]
-        return _Candidate(record.line, shown, values, warnings)
+        is_deleted = read_flag(flag)
+        if is_deleted is None:
+            warnings.append(Warned(record.line, DELETED, flag, values[ID]))
+        return _Candidate(record.line, shown, values, warnings, bool(is_deleted))
 
     def _fault(self, record: Record, header: list[str]) -> str | None:
         """What is wrong with a record as a whole, the first that applies."""
@@ -620,40 +635,93 @@ class Oracle:
 
     def _settle(self, versions: list[_Candidate], has_updated: bool, outcome: DropOutcome) -> None:
         """The fate of every version of one id in a drop."""
-        oldest = datetime.min  # noqa: DTZ901
 
-        def age(values: dict[str, Any]) -> datetime:
-            return values.get("comm_updateddate") or oldest
+        def place(version: _Candidate) -> tuple[datetime, int]:
+            return _age(version.values), version.line
 
-        winner = max(versions, key=lambda version: (age(version.values), version.line))
-        comm_id = winner.values[ID]
+        comm_id = versions[0].values[ID]
+        alive = [version for version in versions if not version.is_deleted]
         outcome.rejected += [
-            Rejected(version.line, "superseded_in_drop", (), comm_id, version.raw)
+            Rejected(version.line, "deleted_in_source", (), comm_id, version.raw)
             for version in versions
-            if version is not winner
+            if version.is_deleted
         ]
-        held = self.master.get(comm_id)
-        others = any(version.bad_update for version in versions if version is not winner)
-        if winner.bad_update and (others or (held and held.values["comm_updateddate"])):
-            outcome.rejected.append(Rejected(winner.line, "unreadable_update", (), comm_id, winner.raw))
+        newest = max(versions, key=place)
+        people = _people(alive)
+        winner, others = newest, [version for version in alive if version is not newest]
+        if not newest.is_deleted and len(people) > 1:
+            winner, others = min(alive, key=lambda version: version.line), []
+        outcome.rejected += [
+            Rejected(version.line, "superseded_in_drop", (), comm_id, version.raw) for version in others
+        ]
+        if newest.is_deleted:
+            self._delete(comm_id, newest, outcome)
             return
+        together = alive if len(people) > 1 else [winner]
+        held = self.master.get(comm_id)
+        undecided = any(version.bad_update for version in others) or (held and held.values["comm_updateddate"])
+        if winner.bad_update and undecided:
+            outcome.rejected += [
+                Rejected(version.line, "unreadable_update", (), comm_id, version.raw) for version in together
+            ]
+            return
+        if has_updated and self._is_stale(comm_id, winner):
+            outcome.rejected += [Rejected(version.line, "stale", (), comm_id, version.raw) for version in together]
+            return
+        outcome.joined += len(together) - 1
+        if self._write(comm_id, winner, people, outcome):
+            outcome.warnings += [warning for version in together for warning in version.warnings]
+            outcome.written |= {version.line for version in together}
+
+    def _is_stale(self, comm_id: int, winner: _Candidate) -> bool:
+        """Older than what stands, or than what the source deleted."""
+        if comm_id in self.master:
+            return _age(winner.values) < _age(self.master[comm_id].values)
+        gone = self.deleted.get(comm_id)
+        return gone is not None and _age(winner.values) < gone
+
+    def _delete(self, comm_id: int, deletion: _Candidate, outcome: DropOutcome) -> None:
+        """Ends what stands, unless the deletion is known to be older."""
+        date_of = deletion.values.get("comm_updateddate")
+        held = self.master.get(comm_id)
+        known = held.values["comm_updateddate"] if held else self.deleted.get(comm_id)
+        if date_of is not None and known is not None and date_of < known:
+            return
+        if held:
+            del self.master[comm_id]
+            outcome.taken_out += 1
+            outcome.months.add(month_key(held.values["comm_datetime"]))
+        self.deleted[comm_id] = date_of
+
+    def _write(self, comm_id: int, winner: _Candidate, people: list[dict[str, Any]], outcome: DropOutcome) -> bool:
+        """Whether the version was written: it is new, or differs from what stands."""
         values: dict[str, Any] = dict.fromkeys(COLUMNS) | winner.values
+        further = [dict.fromkeys(PEOPLE) | each for each in people[1:]]
+        held = self.master.get(comm_id)
         if held is None:
             outcome.inserted += 1
+            self.deleted.pop(comm_id, None)
         else:
-            if has_updated and age(winner.values) < age(held.values):
-                outcome.rejected.append(Rejected(winner.line, "stale", (), comm_id, winner.raw))
-                return
+            old = [{name: held.values[name] for name in PEOPLE}, *held.people]
             values = held.values | winner.values
-            if values == held.values:
+            if not any(name in winner.values for name in PEOPLE):
+                further = held.people
+            elif further or held.people:
+                # An absent column keeps what the same person and company had.
+                given = [{name: winner.values[name] for name in PEOPLE if name in winner.values}, *people[1:]]
+                filled = [_same(each, old) | each for each in given]
+                values |= filled[0]
+                further = [dict.fromkeys(PEOPLE) | each for each in filled[1:]]
+            new = [{name: values[name] for name in PEOPLE}, *further]
+            rest = {name: value for name, value in values.items() if name not in PEOPLE}
+            if all(held.values[name] == value for name, value in rest.items()) and _unordered(new) == _unordered(old):
                 outcome.unchanged += 1
-                return
+                return False
             outcome.updated += 1
             outcome.months.add(month_key(held.values["comm_datetime"]))
         outcome.months.add(month_key(values["comm_datetime"]))
-        outcome.warnings += winner.warnings
-        outcome.written.add(winner.line)
-        self.master[comm_id] = MasterRow(values, outcome.key, winner.line)
+        self.master[comm_id] = MasterRow(values, outcome.key, winner.line, further)
+        return True
 
     # -- master -----------------------------------------------------------------------------------
 
@@ -676,6 +744,29 @@ class Oracle:
         )
         return contact, company, deal
 
+    def further(self, comm_id: int) -> list[dict[str, Any]]:
+        """The expected columns of the people and companies beyond the first."""
+        return [
+            {
+                "position": position,
+                **person,
+                "hubspot_contact_id": self.matches["contacts"].get(person["person_id"]),
+                "hubspot_company_id": self.matches["companies"].get(person["company_id"]),
+            }
+            for position, person in enumerate(self.master[comm_id].people, 2)
+        ]
+
+    def carried(self, comm_id: int) -> set[tuple[str, int, int | None]]:
+        """Every reference of a communication once: entity, legacy id, HubSpot id."""
+        row = self.master[comm_id]
+        legacy = [("deal", "deals", row.values["comm_opportunityid"])]
+        for person in (row.values, *row.people):
+            legacy += [("contact", "contacts", person["person_id"]), ("company", "companies", person["company_id"])]
+        return {(entity, key, self.matches[table].get(key)) for entity, table, key in legacy if key is not None}
+
+    def is_orphan(self, comm_id: int) -> bool:
+        return all(found is None for _, _, found in self.carried(comm_id))
+
     def master_row(self, comm_id: int) -> dict[str, Any]:
         """The expected columns of one master row, surrogate ids and clocks left out."""
         row = self.master[comm_id]
@@ -687,7 +778,7 @@ class Oracle:
             "hubspot_contact_id": contact,
             "hubspot_company_id": company,
             "hubspot_deal_id": deal,
-            "is_orphaned": contact is None and company is None and deal is None,
+            "is_orphaned": self.is_orphan(comm_id),
             "staging_status": "processed",
             "error_message": None,
             "source_drop": row.drop_key,
@@ -696,25 +787,22 @@ class Oracle:
 
     def gate(self) -> dict[str, float]:
         """Percent resolved per entity (100 with nothing to resolve) and percent orphaned."""
-        keys = {"contact": "person_id", "company": "company_id", "deal": "comm_opportunityid"}
         result = {}
-        resolved = {comm_id: self.references(row.values) for comm_id, row in self.master.items()}
-        for at, (entity, key) in enumerate(keys.items()):
-            asked = [comm_id for comm_id, row in self.master.items() if row.values[key] is not None]
-            hits = sum(resolved[comm_id][at] is not None for comm_id in asked)
-            result[entity] = 100 * hits / len(asked) if asked else 100.0
-        orphans = sum(ids == (None, None, None) for ids in resolved.values())
-        result["orphaned"] = 100 * orphans / len(resolved) if resolved else 0.0
+        carried = [reference for comm_id in self.master for reference in self.carried(comm_id)]
+        for entity in ("contact", "company", "deal"):
+            found = [hubspot_id is not None for kind, _, hubspot_id in carried if kind == entity]
+            result[entity] = 100 * sum(found) / len(found) if found else 100.0
+        orphans = sum(self.is_orphan(comm_id) for comm_id in self.master)
+        result["orphaned"] = 100 * orphans / len(self.master) if self.master else 0.0
         return result
 
     def unresolved(self) -> Counter[tuple[str, int, str]]:
         """(entity, legacy id, month) -> communications, for every reference without a HubSpot id."""
-        keys = (("contact", "person_id"), ("company", "company_id"), ("deal", "comm_opportunityid"))
         misses: Counter[tuple[str, int, str]] = Counter()
-        for row in self.master.values():
-            for (entity, key), found in zip(keys, self.references(row.values), strict=True):
-                if row.values[key] is not None and found is None:
-                    misses[(entity, row.values[key], month_key(row.values["comm_datetime"]))] += 1
+        for comm_id, row in self.master.items():
+            for entity, key, found in self.carried(comm_id):
+                if found is None:
+                    misses[(entity, key, month_key(row.values["comm_datetime"]))] += 1
         return misses
 
     # -- derivatives ------------------------------------------------------------------------------
@@ -733,13 +821,24 @@ class Oracle:
             "associated_contact_id": contact,
             "associated_company_id": company,
             "associated_deal_id": deal,
-            "api_push_status": "held" if (contact, company, deal) == (None, None, None) else "pending",
+            "api_push_status": "held" if self.is_orphan(comm_id) else "pending",
             "hubspot_engagement_id": None,
             "error_message": None,
             "pushed_at": None,
         }
         own: dict[str, Any] = getattr(self, f"_{kind}")(values)
+        if kind == "emails" and own["email_direction"] == "OUTGOING":
+            own["email_to_address"] = self._all_addresses(own["email_to_address"], self.master[comm_id].people)
         return kind, common | own
+
+    def _all_addresses(self, first: str | None, people: list[dict[str, Any]]) -> str | None:
+        """The addresses of all, each once, joined by "; "."""
+        found = first.split("; ") if first else []
+        for person in people:
+            address = (person["person_emailaddress"] or "").strip()
+            if re.fullmatch(r"[^\s@;,<>]+@[^\s@;,<>]+", address):
+                found += [] if address.lower() in (each.lower() for each in found) else [address]
+        return "; ".join(found) or None
 
     def meeting_ends_too_early(self, comm_id: int) -> bool:
         values = self.master[comm_id].values
@@ -886,12 +985,16 @@ class Oracle:
             "hs_timestamp": self._utc(moment),
         } | getattr(self, f"_{kind}_properties")(row)
         ids = (row["associated_contact_id"], row["associated_company_id"], row["associated_deal_id"])
+        to_contact, to_company, _ = ASSOCIATION_TYPES[kind]
+        further = self.further(comm_id)
+        everyone = [(person["hubspot_contact_id"], to_contact) for person in further]
+        everyone += [(person["hubspot_company_id"], to_company) for person in further]
         return {
             "kind": kind,
             "properties": {name: value for name, value in properties.items() if value is not None},
             "associations": {
                 (str(record), association)
-                for record, association in zip(ids, ASSOCIATION_TYPES[kind], strict=True)
+                for record, association in (*zip(ids, ASSOCIATION_TYPES[kind], strict=True), *everyone)
                 if record is not None
             },
             "body": next((name for name in properties if isinstance(properties[name], Text | Html)), None),
@@ -974,6 +1077,47 @@ def as_html(text: str | None) -> Text | Html | None:
         # What only the mail itself held cannot be shown.
         return Html(re.sub(r"<img[^<>]*src=['\"]?(?:data|cid):[^<>]*>", "[image left out]", text))
     return Text(re.sub(r"\r\n|\r|\n", "<br>", html.escape(text, quote=False)))
+
+
+def read_flag(text: str) -> bool | None:
+    """Whether Comm_Deleted is set; None when that cannot be read."""
+    word = text.strip().lower()
+    if is_missing(text) or word in ("false", "f", "no", "n", "off"):
+        return False
+    if word in ("true", "t", "yes", "y", "on", "x"):
+        return True
+    try:
+        return read_integer(word) != 0
+    except ValueError:
+        return None
+
+
+def _age(values: dict[str, Any]) -> datetime:
+    return values.get("comm_updateddate") or datetime.min  # noqa: DTZ901
+
+
+def _people(versions: list[_Candidate]) -> list[dict[str, Any]]:
+    """The people of rows that are one communication: equal but for them. One, where the rows are versions of each other
+    or repeat each other."""
+    rest = {name: value for name, value in versions[0].values.items() if name not in PEOPLE} if versions else {}
+    if any({n: v for n, v in version.values.items() if n not in PEOPLE} != rest for version in versions):
+        return [{}]
+    found: list[dict[str, Any]] = []
+    for version in sorted(versions, key=lambda version: version.line):
+        person = {name: value for name, value in version.values.items() if name in PEOPLE}
+        if person not in found:
+            found.append(person)
+    return found
+
+
+def _same(person: dict[str, Any], old: list[dict[str, Any]]) -> dict[str, Any]:
+    """What stood of the same person and company, as far as the drop names them."""
+    keys = [name for name in ("person_id", "company_id") if name in person]
+    return next((each for each in old if all(each[name] == person[name] for name in keys)), {})
+
+
+def _unordered(people: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
+    return {tuple(person[name] for name in PEOPLE) for person in people}
 
 
 def readable(text: str) -> str:

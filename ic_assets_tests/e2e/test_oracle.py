@@ -168,6 +168,7 @@ def test_the_database_holds_what_the_contract_says(seed: int, home: Path, monkey
         compare_rejects(oracle, connection, differences)
         compare_warnings(oracle, connection, differences)
         compare_master(oracle, connection, differences)
+        compare_people(oracle, connection, differences)
         compare_derivatives(oracle, connection, differences)
         compare_unresolved(oracle, connection, differences)
     assert not differences.found, f"\n{differences}"
@@ -198,7 +199,7 @@ def load_everything(plan: Scenario, oracle: Oracle, machine: Machine, difference
 def compare_accounting(outcome: DropOutcome, actual: Row, differences: Differences) -> None:
     place = f"load --json, {outcome.file_name}"
     if outcome.already_loaded:
-        for name in ("inserted", "updated", "unchanged", "rejected"):
+        for name in ("inserted", "updated", "unchanged", "joined", "rejected"):
             differences.expect(place, name, 0, actual.get(name) or 0)
         return
     for name, expected in outcome.accounting().items():
@@ -278,6 +279,15 @@ def compare_master(oracle: Oracle, connection: psycopg.Connection[Row], differen
         differences.add(place, f"{len(rows)} rows, {len(found)} ids")
     for comm_id in sorted(differences.same_keys(place, oracle.master, found)):
         compare_columns(place, comm_id, oracle.master_row(comm_id), found[comm_id], differences)
+
+
+def compare_people(oracle: Oracle, connection: psycopg.Connection[Row], differences: Differences) -> None:
+    place = "ic_communication_party"
+    rows = connection.execute("select * from staging.ic_communication_party").fetchall()
+    found = {(row["comm_communicationid"], row["position"]): row for row in rows}
+    wanted = {(comm_id, row["position"]): row for comm_id in oracle.master for row in oracle.further(comm_id)}
+    for key in sorted(differences.same_keys(place, wanted, found)):
+        compare_columns(place, key, wanted[key], found[key], differences)
 
 
 def compare_columns(place: str, key: object, expected: Row, actual: Row, differences: Differences) -> None:

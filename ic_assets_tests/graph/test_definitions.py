@@ -282,6 +282,7 @@ def test_a_run_from_outside_can_name_no_file_no_database_no_approver_and_no_vari
             ("mode", "PushMode"),
             ("limit", "Int"),
             ("include_orphans", "Bool"),
+            ("overwrite_edits", "Bool"),
             ("all_months", "Bool"),
         )
     }
@@ -295,7 +296,13 @@ def test_a_run_from_outside_can_name_no_file_no_database_no_approver_and_no_vari
 def test_a_push_is_a_dry_run_unless_it_is_told_otherwise(definitions: dg.Definitions) -> None:
     schema = definitions.resolve_job_def("push_to_hubspot").run_config_schema
     config = process_config(schema.config_type, {}).value["ops"]["hubspot_engagements"]["config"]  # type: ignore[index]
-    assert config == {"mode": "dry-run", "limit": None, "include_orphans": False, "all_months": False}
+    assert config == {
+        "mode": "dry-run",
+        "limit": None,
+        "include_orphans": False,
+        "overwrite_edits": False,
+        "all_months": False,
+    }
 
 
 def test_months_run_from_the_start_to_24_months_past_the_current_one() -> None:

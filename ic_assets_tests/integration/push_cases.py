@@ -62,6 +62,8 @@ class Activity:
     extra: dict[str, str] = field(default_factory=dict)
     status: str = "pending"
     parts: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
+    """Contacts beyond the first."""
 
     @property
     def date(self) -> datetime:
@@ -98,7 +100,11 @@ class Activity:
         }
 
     def _associations(self, object_type: str) -> list[dict[str, Any]]:
-        targets = ((self.contact, TO_CONTACT[object_type]), (self.company, TO_COMPANY[object_type]))
+        targets = (
+            (self.contact, TO_CONTACT[object_type]),
+            (self.company, TO_COMPANY[object_type]),
+            *((contact, TO_CONTACT[object_type]) for contact in self.further),
+        )
         return [
             {
                 "to": {"id": identifier},
@@ -164,6 +170,23 @@ def stage(database: str, activities: Iterable[Activity]) -> None:
                 for number in range(2, len(one.parts) + 2)
             ],
         )
+
+
+def delete_in_source(database: str, *communications: int) -> None:
+    """As a drop with Comm_Deleted and the master stage leave it."""
+    ids = list(communications)
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM staging.ic_communication_master WHERE comm_communicationid = ANY(%s)", (ids,))
+        connection.execute(
+            "INSERT INTO staging.ic_deleted_communication (comm_communicationid, source_drop, source_line)"
+            " SELECT unnest(%s::bigint[]), 'd', 2",
+            (ids,),
+        )
+
+
+def bring_back(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM staging.ic_deleted_communication")
 
 
 class HubSpot:
@@ -275,7 +298,7 @@ def assert_stands(hub: HubSpot, activities: Iterable[Activity]) -> None:
     expected = {
         (one.type, str(one.id)): (
             one.text,
-            (one.contact,) if one.contact else (),
+            tuple(sorted({one.contact, *one.further} - {None})),
             (one.company,) if one.company else (),
         )
         for one in activities

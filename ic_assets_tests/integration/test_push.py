@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from ic_assets.activities.engine.portal import setup
+from ic_assets.activities.engine.push_rollback import RollbackSelection, rollback
 from ic_assets.core.failures import Refused
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import CONTACTS, Activity, HubSpot
@@ -329,3 +330,67 @@ def test_a_wrong_token_is_refused_in_one_line_without_the_token(database: str, h
         cases.run(database, stranger)
     assert "pat-wrong-token" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+# -- several people, and what the source deleted -----------------------------------------------------
+
+
+def test_a_meeting_of_several_people_stands_at_each_and_follows_a_change_of_them(database: str, hub: HubSpot) -> None:
+    meeting = Activity(1, "meetings", CONTACTS[0], further=(CONTACTS[1], CONTACTS[2]))
+    others = [Activity(2, "notes", CONTACTS[3], further=(CONTACTS[4],), parts=("more",)), Activity(3, "calls")]
+    cases.stage(database, [meeting, *others])
+    assert cases.run(database, hub).created == 4
+    record = hub.contents()["meetings", "1"]
+    assert record[0][2] == (CONTACTS[0], CONTACTS[1], CONTACTS[2])
+    assert [each[2] for each in hub.contents()["notes", "2/2"]] == [(CONTACTS[3], CONTACTS[4])]
+
+    changed = replace(meeting, further=(CONTACTS[2], CONTACTS[5]))
+    cases.stage(database, [changed])
+    foreseen = cases.run(database, hub, mode="dry-run")
+    assert (foreseen.created, foreseen.updated, foreseen.identical) == (0, 1, 3)
+    result = cases.run(database, hub)
+    assert (result.sent, result.updated, result.identical) == (1, 1, 3)
+    found = hub.contents()["meetings", "1"]
+    assert [each[2] for each in found] == [(CONTACTS[0], CONTACTS[2], CONTACTS[5])]
+    assert found[0][0] == record[0][0]
+    assert cases.run(database, hub).sent == 0
+
+    # All of them are ours: nothing is held back.
+    undone = rollback(database, cases.target(hub), RollbackSelection(), dry_run=False)
+    assert (undone.archived, undone.held_back) == (4, 0)
+    assert hub.contents() == {}
+
+
+def test_what_the_source_deleted_is_archived_with_its_continuations_and_comes_back_anew(
+    database: str, hub: HubSpot
+) -> None:
+    gone = [Activity(1, "calls", parts=("more",)), Activity(2, "notes", contact=None)]
+    left = Activity(3, "calls")
+    cases.stage(database, [*gone, left])
+    cases.run(database, hub)
+    cases.delete_in_source(database, 1, 2)
+    foreseen = cases.run(database, hub, mode="dry-run")
+    assert (foreseen.removed, foreseen.identical) == (2, 1)
+    result = cases.run(database, hub)
+    assert (result.removed, result.sent) == (2, 2)
+    cases.assert_stands(hub, [left])
+    cases.assert_ledger_agrees(database, hub)
+    assert cases.run(database, hub).sent == 0
+
+    cases.bring_back(database)
+    again = replace(gone[0], parts=(), text="again")
+    cases.stage(database, [again])
+    assert cases.run(database, hub).created == 1
+    cases.assert_stands(hub, [again, left])
+
+
+def test_a_deletion_that_was_taken_back_before_the_push_changes_nothing(database: str, hub: HubSpot) -> None:
+    one = Activity(1, "calls")
+    cases.stage(database, [one])
+    cases.run(database, hub)
+    cases.delete_in_source(database, 1)
+    cases.bring_back(database)
+    assert cases.run(database, hub).sent == 0
+    cases.stage(database, [one])
+    assert cases.run(database, hub).sent == 0
+    cases.assert_stands(hub, [one])

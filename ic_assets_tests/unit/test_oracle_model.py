@@ -187,6 +187,8 @@ def test_versions_of_one_id_meet_the_fate_the_contract_gives_them() -> None:
         "inserted": 3,
         "updated": 0,
         "unchanged": 0,
+        "joined": 0,
+        "taken_out": 0,
         "rejected": 2,
         "rejected_by_reason": {"superseded_in_drop": 2},
         "months": ["2019-03-01"],
@@ -196,6 +198,8 @@ def test_versions_of_one_id_meet_the_fate_the_contract_gives_them() -> None:
         "inserted": 0,
         "updated": 1,
         "unchanged": 1,
+        "joined": 0,
+        "taken_out": 0,
         "rejected": 3,
         "rejected_by_reason": {"superseded_in_drop": 2, "stale": 1},
         "months": ["2019-03-01", "2019-04-01"],
@@ -291,14 +295,15 @@ def test_the_scenarios_hold_every_fate_a_row_can_meet(played: list[Oracle]) -> N
             "out_of_range",
             "superseded_in_drop",
         }
-        assert expected <= reasons
+        assert expected | {"deleted_in_source"} <= reasons
+        assert min(first.joined, second.joined, second.taken_out) > 0
         assert min(first.inserted, second.inserted, second.updated, second.unchanged) > 0
         assert again.already_loaded
         optional = {*INTEGERS, *TIMESTAMPS} - {*REQUIRED}
         assert {warning.column for warning in first.warnings} >= optional - {"comm_originaltodatetime"}
         for outcome in (first, second):
             accounting = outcome.accounting()
-            parts = ("inserted", "updated", "unchanged", "rejected")
+            parts = ("inserted", "updated", "unchanged", "joined", "rejected")
             assert accounting["rows_in"] == sum(accounting[part] for part in parts)
     assert "stale" in {row.reason for row in played[0].outcomes[1].rejected}
     assert "stale" not in {row.reason for row in played[1].outcomes[1].rejected}  # no such column there

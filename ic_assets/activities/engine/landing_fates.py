@@ -57,9 +57,12 @@ def decide(
     ).fetchone()
     if has_earlier:
         counts["stale"] += _stale_beside_deletions(connection, drop_id, info)
+        have_several = counts["joined"] > 0 or _joined_before(connection)
         if info.missing_columns:
             _fill_absent_columns(connection, drop_id, info)
-        counts.update(_against_earlier(connection, drop_id, counts["joined"]))
+            if have_several:
+                _fill_absent_people(connection, drop_id, info)
+        counts.update(_against_earlier(connection, drop_id, have_several))
         months.update(_months(connection, "retire_earlier", drop_id))
     if counts["joined"]:
         for fate in ("stale", "unreadable_update"):
@@ -111,8 +114,29 @@ def _fill_absent_columns(connection: psycopg.Connection, drop_id: int, info: Dro
     )
 
 
-def _against_earlier(connection: psycopg.Connection, drop_id: int, joined: int) -> Counter[str]:
-    have_several = joined or connection.execute("SELECT 1 FROM staging.ic_drop WHERE joined > 0 LIMIT 1").fetchone()
+def _joined_before(connection: psycopg.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM staging.ic_drop WHERE joined > 0 LIMIT 1").fetchone() is not None
+
+
+def _fill_absent_people(connection: psycopg.Connection, drop_id: int, info: DropInfo) -> None:
+    absent = [sql.Identifier(name) for name in sorted(PEOPLE_COLUMNS.difference(info.columns))]
+    named = [sql.Identifier(name) for name in ("person_id", "company_id") if name in info.columns]
+    if not absent or not named:
+        return
+    connection.execute(
+        statement(
+            "activities/landing/fill_absent_people",
+            assignments=sql.SQL(", ").join(sql.SQL("{0} = same.{0}").format(column) for column in absent),
+            values=sql.SQL(", ").join(sql.SQL("earlier.{}").format(column) for column in absent),
+            is_same=sql.SQL(" AND ").join(
+                sql.SQL("earlier.{0} IS NOT DISTINCT FROM given.{0}").format(column) for column in named
+            ),
+        ),
+        {"drop_id": drop_id},
+    )
+
+
+def _against_earlier(connection: psycopg.Connection, drop_id: int, have_several: bool) -> Counter[str]:
     if have_several:
         _temporary(connection, "ic_people", "people_sets", drop_id)
     else:

@@ -73,6 +73,7 @@ async def plan_in(connection: psycopg.AsyncConnection, portal_id: int, push_id: 
                 statement(f"activities/push/{step}", table=table_of(name)), {**values, "object_type": name}
             )
     await connection.execute(statement("activities/push/plan_moved"), values)
+    await connection.execute(statement("activities/push/plan_deleted"), values)
 
 
 async def apply_plan(ledger: Ledger) -> None:

@@ -1,7 +1,8 @@
 -- Queues the removals that a push has planned. The old record of a communication that became another type goes only
 -- after the new one stands (the claim sees to that): a crash in between leaves the old one or, until the next push,
 -- both; never none, and never both for good, since this queue is committed before the new record is sent. A refused
--- new record leaves the old. A communication whose new row never reached the ledger (staging was rolled back) queues
+-- new record leaves the old. What the source deleted has no new record
+-- to wait for. A communication whose new row never reached the ledger (staging was rolled back) queues
 -- nothing. What was never sent is closed at once. Grain: one ledger row. Run after apply_wanted. Parameters:
 -- portal_id, push_id, latest.
 UPDATE hubspot.push_ledger AS l SET
@@ -26,6 +27,11 @@ WHERE
     AND (l.push_id IS NULL OR l.push_id <= %(latest)s)
     AND (
         l.part > 1
+        OR EXISTS (
+            SELECT 1
+            FROM staging.ic_deleted_communication AS gone
+            WHERE gone.comm_communicationid = l.communication_id
+        )
         OR EXISTS (
             SELECT 1
             FROM hubspot.push_ledger AS successor

@@ -1,7 +1,8 @@
 -- Takes up to row_limit rows of one object type and action for one worker and commits the intent with the hash of
 -- what will be sent. Only what the worker's plan names, and only while staging says of it what it said when it was
--- planned; the rest stays pending. A removal waits until the communication's new record stands. sent_hash becomes the
--- zero uuid when an earlier attempt, never answered, sent something else: a record found later may then hold either.
+-- planned; the rest stays pending. A removal waits until the communication's new record stands, or stays gone from the
+-- source. sent_hash becomes the zero uuid when an earlier attempt, never answered, sent something else: a record found
+-- later may then hold either.
 -- Grain: one ledger row. {table}: the derivative table of object_type. Parameters: portal_id, object_type, action,
 -- after_id, row_limit, worker. Index: push_ledger_pending.
 WITH picked AS (
@@ -38,6 +39,11 @@ WITH picked AS (
             WHEN p.hash IS NOT NULL THEN FALSE
             WHEN l.part > 1 THEN payload.payload IS NULL
             ELSE EXISTS (
+                SELECT 1
+                FROM staging.ic_deleted_communication AS gone
+                WHERE gone.comm_communicationid = l.communication_id
+            )
+            OR EXISTS (
                 SELECT 1
                 FROM hubspot.push_ledger AS successor
                 WHERE

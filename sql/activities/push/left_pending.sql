@@ -27,6 +27,12 @@ WHERE
                 OR l.action = 'remove'
         WHEN l.action <> 'remove' THEN TRUE
         WHEN l.part > 1 THEN continuation.payload IS NOT NULL
+        WHEN m.id IS NULL
+            THEN NOT EXISTS (
+                SELECT 1
+                FROM staging.ic_deleted_communication AS gone
+                WHERE gone.comm_communicationid = l.communication_id
+            )
         ELSE m.derived_activity_type IS DISTINCT FROM p.activity_type
     END
 GROUP BY p.activity_type, p.activity_month

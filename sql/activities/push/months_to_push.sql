@@ -35,6 +35,17 @@ WITH derivative AS (
         activity_date,
         api_push_status
     FROM staging.ic_postal_mail
+    UNION ALL
+    -- Records that stand of what the source has deleted.
+    SELECT
+        l.activity_month::timestamp AS activity_date,
+        'pending' AS api_push_status
+    FROM staging.ic_deleted_communication AS gone
+    INNER JOIN hubspot.push_ledger AS l
+        ON
+            l.communication_id = gone.comm_communicationid
+            AND l.portal_id = (SELECT c.portal_id FROM hubspot.v_current_portal AS c)
+    WHERE l.hubspot_id IS NOT NULL AND l.state <> 'removed'
 ),
 
 bound AS (

@@ -31,6 +31,11 @@ WHERE
         OR l.part > 1
         OR EXISTS (
             SELECT 1
+            FROM staging.ic_deleted_communication AS gone
+            WHERE gone.comm_communicationid = l.communication_id
+        )
+        OR EXISTS (
+            SELECT 1
             FROM hubspot.push_ledger AS successor
             WHERE
                 successor.portal_id = l.portal_id
