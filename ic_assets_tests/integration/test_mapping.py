@@ -19,6 +19,7 @@ from psycopg.rows import dict_row
 
 from ic_assets.activities.engine import classification, slices
 from ic_assets.activities.engine.mapping import Mapping
+from ic_assets.activities.engine.portal import TypeSetup, spelled_for
 from ic_assets.activities.engine.unrecognised import unrecognised
 from ic_assets.core import rules_data
 from ic_assets.core.failures import Refused
@@ -281,3 +282,22 @@ def test_classify_shows_each_combination_with_what_it_would_become_and_makes_not
     refused = command("classify", str(tmp_path / "none.csv"))
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
+
+
+def test_the_outcome_of_a_call_is_the_portals_own_by_its_label() -> None:
+    connected, own = "f240bbac-87c9-4f6e-bf70-924b57d47db7", "11111111-aaaa"
+    portal = TypeSetup("calls", options={"hs_call_disposition": frozenset({connected, own, "22222222-bbbb"})})
+    portal.labels["hs_call_disposition"] = {"reached": connected, "not interested": own, "busy": "22222222-bbbb"}
+    sent = {
+        connected: connected,
+        "Not Interested": own,
+        "9d9162e7-6cf3-4944-bf63-4dff82258764": "22222222-bbbb",  # Busy, under an id of the portal's own
+        "No such outcome": None,
+    }
+    for value, expected in sent.items():
+        properties, fault = spelled_for(portal, {"hs_call_disposition": value})
+        assert (properties.get("hs_call_disposition"), fault) == (expected, None), value
+    # A portal that lists none: HubSpot's own ids stand, a label is no id.
+    unknown = TypeSetup("calls")
+    assert spelled_for(unknown, {"hs_call_disposition": connected})[0] == {"hs_call_disposition": connected}
+    assert spelled_for(unknown, {"hs_call_disposition": "Not interested"}) == ({}, None)
