@@ -1,124 +1,51 @@
-"""The command line ``ic-assets``: arguments and exit codes. What the commands do is in ``ic_assets.commands``, imported
-when one is called, so that ``--help`` is instant."""
+"""The command line ``ic-assets``: its commands and their arguments. What they do is in ``ic_assets.commands``, imported
+when one is called, so that ``--help`` is instant; how a command ends is ``cli_ending``'s business."""
 
-import functools
 import gc
-import inspect
-import io
-import os
 import signal
 import sys
-import traceback
-import warnings
-from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
-from ic_assets.core.failures import Refused
+from ic_assets.cli_ending import ended, ready_to_speak
+from ic_assets.cli_options import (
+    App,
+    Diagram,
+    Entity,
+    Json,
+    Mode,
+    Months,
+    OverwriteEdits,
+    Port,
+    Quiet,
+    Types,
+    Yes,
+    completed_months,
+    show_version,
+    split,
+)
 
-Verbose = Annotated[
-    bool, typer.Option("--verbose", help="Say on standard error what fell back, waited or was tried again.")
-]
-_Function = TypeVar("_Function", bound=Callable[..., None])
-
-
-class _App(typer.Typer):
-    """Whose every command takes ``--verbose``."""
-
-    def command(self, name: str | None = None, **more: Any) -> Callable[[_Function], _Function]:
-        register = super().command(name, **more)
-
-        def registered(function: _Function) -> _Function:
-            @functools.wraps(function)
-            def command(*arguments: Any, verbose: bool = False, **named: Any) -> None:
-                if verbose:
-                    from ic_assets.core.logs import show
-
-                    show()
-                function(*arguments, **named)
-
-            signature = inspect.signature(function)
-            option = inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Verbose)
-            command.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
-            command.__annotations__ = {**function.__annotations__, "verbose": Verbose}
-            register(command)
-            return function
-
-        return registered
-
-
-app = _App(
+app = App(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Moves a legacy CRM's communications into HubSpot, exactly once. Start with: ic-assets demo",
 )
-hubspot_app = _App(no_args_is_help=True, help="What a HubSpot portal needs before the first push.")
-rollback_app = _App(no_args_is_help=True, help="Takes things back; each command asks before it destroys.")
+hubspot_app = App(no_args_is_help=True, help="What a HubSpot portal needs before the first push.")
+rollback_app = App(no_args_is_help=True, help="Takes things back; each command asks before it destroys.")
 app.add_typer(hubspot_app, name="hubspot")
 app.add_typer(rollback_app, name="rollback")
 
 
-def _split(names: str | None) -> list[str]:
-    return [name.strip() for name in (names or "").split(",") if name.strip()]
-
-
-def _completed_types(incomplete: str) -> list[str]:
-    """The shell's completion of the last of ``calls,em``."""
-    from ic_assets.activities.activity_types import BY_NAME
-
-    before, comma, last = incomplete.rpartition(",")
-    taken = before.split(",")
-    return [f"{before}{comma}{name}" for name in BY_NAME if name.startswith(last) and name not in taken]
-
-
-def _completed_months(incomplete: str) -> list[str]:
-    """The shell's completion of ``2019-0`` and of the second half of ``2019-03:2019``."""
-    from ic_assets.core.windows import partitions_end, partitions_start
-
-    start, end = partitions_start(), partitions_end()
-    numbers = range(start.year * 12 + start.month - 1, end.year * 12 + end.month - 1)
-    months = [f"{number // 12}-{number % 12 + 1:02}" for number in numbers]
-    first, colon, last = incomplete.rpartition(":")
-    return [f"{first}{colon}{month}" for month in months if month.startswith(last) and month >= first]
-
-
-class Entity(StrEnum):
-    contacts = "contacts"
-    companies = "companies"
-    deals = "deals"
-
-
-class Mode(StrEnum):
-    dry_run = "dry-run"
-    test = "test"
-    production = "production"
-
-
-class Diagram(StrEnum):
-    graphml = "graphml"
-    mermaid = "mermaid"
-    png = "png"
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-OverwriteEdits = Annotated[
-    bool, typer.Option("--overwrite-edits", help="Also records that people changed in HubSpot since we wrote them.")
-]
-Months = Annotated[
-    str | None, typer.Option(help="2019-03 or 2019-03:2019-08, both months included.", autocompletion=_completed_months)
-]
-Types = Annotated[
-    str | None,
-    typer.Option(help="Comma-separated activity types; all by default.", autocompletion=_completed_types),
-]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="Port on the loopback interface.")]
+@app.callback()
+def ic_assets(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=show_version)
+    ] = False,
+) -> None: ...
 
 
 @app.command()
@@ -154,7 +81,7 @@ def load(
     ] = None,
     months: Annotated[
         str | None,
-        typer.Option(help="Run these months again too, 2019-03 or 2019-03:2019-08.", autocompletion=_completed_months),
+        typer.Option(help="Run these months again too, 2019-03 or 2019-03:2019-08.", autocompletion=completed_months),
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -248,7 +175,7 @@ def push(
 
     raise typer.Exit(
         run(
-            types=_split(types),
+            types=split(types),
             months=parse_months(months) if months else None,
             limit=limit,
             include_orphans=include_orphans,
@@ -277,7 +204,7 @@ def approve(
     raise typer.Exit(
         run(
             by=by,
-            types=_split(types),
+            types=split(types),
             months=parse_months(months) if months else None,
             include_orphans=include_orphans,
             overwrite_edits=overwrite_edits,
@@ -324,9 +251,9 @@ def rollback_push(
     raise typer.Exit(
         take_back(
             run_id=run,
-            types=_split(types),
+            types=split(types),
             months=parse_months(months) if months else None,
-            ids=_split(ids),
+            ids=split(ids),
             everything=everything,
             yes=yes,
             as_json=as_json,
@@ -435,73 +362,14 @@ def sandbox(
     raise typer.Exit(run(port=port, chaos=chaos, unique_on_activities=unique_on_activities))
 
 
-# Typer's own answer to a wrong argument is a box of lines. Its error type is the parent of this public one, in click or,
-# from 0.29 on, in Typer's own copy of it.
-_USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
-
-
-_INTERRUPTED = 130
-
-
-def _say(line: str) -> None:
-    from ic_assets.core.masking import mask
-
-    sys.stderr.write(f"ic-assets: {' '.join(mask(line).split())}\n")
-
-
-def _show_defect(error: Exception) -> None:
-    """Its traceback, as Python shows it, without secrets and rows."""
-    from ic_assets.core.masking import mask, without_rows
-
-    sys.stderr.write(mask("".join(traceback.format_exception(without_rows(error)))))
-
-
-def _ready_to_speak() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a character that a terminal cannot show ends no command
-            stream.reconfigure(errors="backslashreplace")
-    if not sys.warnoptions:  # libraries' warnings are for developers, and would bury the one line that counts
-        warnings.simplefilter("ignore")
-
-
 def main() -> None:
     """Exit codes: 0 done; 1 done, and a blocking check or some records failed; 2 refused, with one line that says why."""
-    _ready_to_speak()
+    ready_to_speak()
     # Python's own answer to SIGTERM skips the clean-up, and the services would stay up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Imports make objects that stay: looking them through after each 700 takes half a second of Dagster's start.
     gc.set_threshold(50_000, 20, 100)
-    try:
-        code = app(standalone_mode=False) or 0
-    except _USAGE_ERROR as error:
-        if type(error).__name__ == "NoArgsIsHelpError":
-            error.show()
-            sys.exit(2)
-        sys.stderr.write(f"ic-assets: {' '.join(error.format_message().split())} See --help.\n")
-        sys.exit(2)
-    except Refused as refused:
-        _say(str(refused))
-        sys.exit(2)
-    except KeyboardInterrupt:
-        code = _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read has seen enough (`| head`). Python's own flush at the end would complain once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except Exception as error:  # noqa: BLE001 - a defect is shown as Python shows it, masked
-        from ic_assets.commands.foreseen import explained
-
-        line = explained(error)
-        if line is None:
-            _show_defect(error)
-            sys.exit(1)
-        _say(line)
-        if isinstance(error, OSError):  # standard output itself may be full
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(2)
-    if code == _INTERRUPTED:  # Typer's own answer to Ctrl-C is an empty line
-        sys.stderr.write("ic-assets: stopped; nothing is lost, the same command goes on from here\n")
-    sys.exit(code)
+    sys.exit(ended(lambda: app(standalone_mode=False) or 0))
 
 
 if __name__ == "__main__":

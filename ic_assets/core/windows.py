@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from ic_assets.core.failures import Refused
 
@@ -42,7 +42,7 @@ def month_key(month: date) -> str:
 def parse_months(text: str) -> tuple[date, date]:
     """``A:B`` as the first days of the months A and B, both included; ``A`` alone is one month.
 
-    Raises ``Refused``."""
+    Raises ``Refused``, also for months outside the range that the project knows."""
     first, _, last = text.partition(":")
     try:
         start = _month(first)
@@ -51,6 +51,13 @@ def parse_months(text: str) -> tuple[date, date]:
         raise Refused(f"--months {text!r} is not a range of months; write 2019-03 or 2019-03:2019-08") from error
     if end < start:
         raise Refused(f"--months {text!r} ends before it begins; write the earlier month first")
+    known, after = partitions_start(), partitions_end()
+    if start < known or end >= after:
+        final = after - timedelta(days=1)
+        raise Refused(
+            f"--months {text!r} reaches beyond the months that are kept, {known:%Y-%m} to {final:%Y-%m}; choose among them "
+            "(IC_PARTITIONS_START sets the first)"
+        )
     return start, end
 
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy.exc
 from rich.console import Console
 
-from ic_assets.cli import _completed_months, _completed_types
+from ic_assets.cli_options import completed_months, completed_types
 from ic_assets.commands.foreseen import explained
 from ic_assets.commands.terminal import because, progress_lines, table
 from ic_assets.core.failures import Refused
@@ -110,7 +110,7 @@ def test_the_reasons_of_months_out_of_date_are_counted_when_there_are_several() 
 
 
 def test_the_shell_completes_the_last_type_and_either_month() -> None:
-    assert _completed_types("calls,e") == ["calls,emails"]
-    assert "calls,calls" not in _completed_types("calls,c")
-    assert _completed_months("2019-03:2019-0") == [f"2019-03:2019-0{month}" for month in range(3, 10)]
-    assert _completed_months("2019-1") == ["2019-10", "2019-11", "2019-12"]
+    assert completed_types("calls,e") == ["calls,emails"]
+    assert "calls,calls" not in completed_types("calls,c")
+    assert completed_months("2019-03:2019-0") == [f"2019-03:2019-0{month}" for month in range(3, 10)]
+    assert completed_months("2019-1") == ["2019-10", "2019-11", "2019-12"]
