@@ -1,5 +1,6 @@
 """How commands speak: progress on a terminal, tables, one JSON object as the last line."""
 
+import json
 import os
 import sys
 import time
@@ -27,7 +28,12 @@ def say(text: str) -> None:
 
 
 def emit_json(value: Any) -> None:
-    sys.stdout.write(orjson.dumps(value, default=str).decode() + "\n")
+    text = orjson.dumps(value, default=str).decode()
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # JSON has a way of its own to write what the stream cannot
+        text = json.dumps(orjson.loads(text))
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 

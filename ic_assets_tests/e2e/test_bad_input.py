@@ -190,8 +190,9 @@ def test_a_drop_that_loads_nothing_fails_and_says_what_would_read_it(place: Plac
     rows = b"".join(b"%d,Call,01/03/2019,01/03/2019,Gr\xc3\xbc\xc3\x9fe\n" % number for number in range(100, 103))
     drop = write("slashes.csv", HEADER + rows)(tmp_path)
     place.machine.environment["PYTHONIOENCODING"] = "ascii"
-    done = place.machine.run("load", str(drop))
-    assert done.returncode == 1, done.stderr
+    letter = write("letter.csv", b"Dear Madam,\n")(tmp_path)
+    done = place.machine.run("load", str(drop), str(letter))
+    assert done.returncode == 2, done.stderr
     assert r"slashes.csv: read as utf-8 (Gr\xfc\xdfe)" in done.stderr
     assert "`IC_DATE_ORDER=DMY` would read `01/03/2019`" in done.stderr
     status = place.machine.run("status")
@@ -203,5 +204,5 @@ def test_a_drop_that_loads_nothing_fails_and_says_what_would_read_it(place: Plac
     assert (loaded["inserted"], loaded["rejected"]) == (3, 0)
     found = json.loads(place.machine.run("status", "--json").stdout.splitlines()[-1])
     assert found["trouble"] is None
-    assert found["drops_refused"] > 0  # the files of the test before this one
+    assert found["drops_refused"] > 0  # the letter
     assert "slashes.csv" in "".join(found["read_as"])

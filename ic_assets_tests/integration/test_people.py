@@ -14,6 +14,7 @@ from ic_assets.activities.engine import slices
 from ic_assets.activities.engine.impact import impact
 from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile, what_if
 from ic_assets.activities.engine.rules import judge, resolution_rules
+from ic_assets.activities.engine.trace import by_id
 from ic_assets_tests.drops import HEADER, bring_up_to_date, land, row, write_drop
 
 NEWER = {"Comm_UpdatedDate": "2020-02-01 00:00:00"}
@@ -412,3 +413,19 @@ def test_an_outgoing_email_names_them_all_and_each_address_once(
     assert query(staging, "SELECT email_to_address FROM staging.ic_emails") == [(expected,)]
     headers = json.loads(payload(staging, "ic_emails")["properties"]["hs_email_headers"])
     assert headers.get("to") == ([{"email": each} for each in expected.split("; ")] if expected else None)
+
+
+def test_a_trace_names_the_references_of_all_and_what_the_source_deleted(drop: Drops, staging: str) -> None:
+    drop(row(1, kind="Note", **person(1, 1)), row(1, kind="Note", **person(7, 1)), row(2))
+    with psycopg.connect(staging) as connection:
+        found = by_id(connection, 1)
+    assert [(each.entity, each.legacy_id, each.hubspot_id) for each in found.references] == [
+        ("contacts", 1, 9001),
+        ("companies", 1, 9001),
+        ("contacts", 7, None),
+    ]
+    drop(deleted(1, **NEWER), header=DELETED)
+    with psycopg.connect(staging) as connection:
+        gone = by_id(connection, 1)
+    assert (gone.reason, gone.line, gone.master) == ("deleted_in_source", 2, None)
+    assert "the source has deleted it" in gone.sentences[0]

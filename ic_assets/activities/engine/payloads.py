@@ -1,5 +1,5 @@
 """Compiles the templates of ``templates/hubspot`` into SQL, so that PostgreSQL renders the payloads of all rows at
-once, and renders single rows in Python for previews and as a second opinion. Nothing here talks to a database.
+once. Nothing here talks to a database.
 
 A template is rendered once with an expression standing for each column of the type's staging view (alias ``v``)
 and for the body that Python rendered (alias ``b``). What it prints becomes one jsonb expression, and what HubSpot
@@ -12,11 +12,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn
-from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
@@ -111,26 +108,7 @@ def template_fingerprint(activity: ActivityType, *, templates: Path = TEMPLATES_
     return digest.hexdigest()[:16]
 
 
-def render_row(
-    activity: ActivityType,
-    row: Mapping[str, Any],
-    *,
-    source_timezone: str,
-    id_property: str,
-    templates: Path = TEMPLATES_DIR,
-) -> dict[str, Any]:
-    """The payload of one row of the staging view, without the database; of an over-long body the first part."""
-    template = _row_template(activity, source_timezone, templates)
-    columns = {name: row.get(name) for name in COLUMNS[activity.name]}
-    document = _document(activity, template.render({"id_property": id_property, **columns}))
-    return {
-        "properties": {name: value for name, value in document.properties.items() if value},
-        "associations": document.associations,
-        "objectWriteTraceId": document.trace_id,
-    }
-
-
-# --- What a template prints, for all rows -----------------------------------------------------------------------
+# --- What a template prints -----------------------------------------------------------------------------------
 
 _Kind = Literal["text", "number", "numbers", "timestamp", "instant", "datetime", "html", "associations"]
 # What may be put into a property of a type. HTML takes nothing that was not made HTML.
@@ -460,92 +438,3 @@ def _document(activity: ActivityType, document: object) -> _Document:
             " (an object), associations and objectWriteTraceId"
         )
     return _Document(document["properties"], document["associations"], document["objectWriteTraceId"])
-
-
-# --- What a template prints, for one row ------------------------------------------------------------------------
-
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - compared with UTC without a zone
-
-
-@lru_cache(maxsize=64)
-def _row_template(activity: ActivityType, source_timezone: str, templates: Path) -> JsonTemplate:
-    zone = ZoneInfo(source_timezone)
-    return JsonTemplate(
-        activity.template,
-        variables={"id_property", *COLUMNS[activity.name]},
-        filters={
-            "utc": partial(_utc, zone),
-            "unix_ms": partial(_unix_ms, zone),
-            "html": _html,
-            "plain": _plain,
-            "mapped": _mapped,
-        },
-        functions={
-            "associations": partial(_row_associations, activity),
-            "email_headers": _row_email_headers,
-        },
-        print_value=_print_row_value,
-        directory=templates,
-    )
-
-
-def _instant(local: datetime, zone: ZoneInfo) -> datetime:
-    """Local time as UTC, both without a zone. Of a time that the clocks repeat the later, one that they skip moved
-    forward: in both cases the smaller offset, which is what PostgreSQL's AT TIME ZONE takes."""
-    offsets = [local.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1)]
-    return local - min(offsets)
-
-
-def _utc(zone: ZoneInfo, moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    utc = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else _instant(moment, zone)
-    return utc.isoformat(timespec="milliseconds") + "Z"
-
-
-def _unix_ms(zone: ZoneInfo, local: datetime | None) -> str | None:
-    return None if local is None else str((_instant(local, zone) - _EPOCH) // timedelta(milliseconds=1))
-
-
-def _html(text: str | None) -> str | None:
-    return text and bodies.render_body(text, title="").parts[0].html
-
-
-def _plain(text: str | None) -> str | None:
-    if not text:
-        return text
-    body = bodies.render_body(text, title="")
-    return body.readable if len(body.readable) <= MAX_LENGTH else body.parts[0].text
-
-
-def _mapped(value: str, choices: Mapping[str, str], keep_others: bool = False) -> str | None:
-    return choices.get(value, value if keep_others else None)
-
-
-def _row_associations(
-    activity: ActivityType,
-    contact: int | None,
-    company: int | None,
-    deal: int | None,
-    contacts: Sequence[int] | None,
-    companies: Sequence[int] | None,
-) -> list[dict[str, object]]:
-    records = [
-        *_association_types(activity, contact, company, deal),
-        *((further, activity.to_contact) for further in contacts or ()),
-        *((further, activity.to_company) for further in companies or ()),
-    ]
-    return [{"to": {"id": str(record)}, "types": _types(type_id)} for record, type_id in records if record is not None]
-
-
-def _row_email_headers(*, from_email: str | None, to_email: str | None) -> str | None:
-    headers: dict[str, object] = {}
-    if from_email:
-        headers["from"] = {"email": from_email}
-    if to_email:
-        headers["to"] = [{"email": address} for address in to_email.split("; ")]
-    return json.dumps(headers, ensure_ascii=False, separators=(",", ":")) if headers else None
-
-
-def _print_row_value(value: object) -> str:
-    return json.dumps(value if value is None or isinstance(value, str | list) else str(value))

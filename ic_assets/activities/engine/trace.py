@@ -203,8 +203,16 @@ def _follow(
 
 def _references(connection: psycopg.Connection, master: Mapping[str, Any]) -> list[Reference]:
     result = []
-    for entity in ENTITIES.values():
-        legacy_id, resolved = master[entity.reference], master[entity.hubspot_id]
+    carried = [(entity, master[entity.reference], master[entity.hubspot_id]) for entity in ENTITIES.values()]
+    # Those of the people and companies beyond the first.
+    further = connection.execute(
+        "SELECT entity_type, legacy_id, hubspot_id FROM staging.v_ic_party_reference"
+        " WHERE ic_communication_master_id = %s ORDER BY 1 DESC, 2",
+        (master["id"],),
+    ).fetchall()
+    by_name = {entity.singular: entity for entity in ENTITIES.values()}
+    carried += [(by_name[kind], legacy_id, resolved) for kind, legacy_id, resolved in further]
+    for entity, legacy_id, resolved in carried:
         if legacy_id is None:
             continue
         why = ""
