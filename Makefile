@@ -22,7 +22,8 @@ demo: install ## A sample drop through the whole graph into a local HubSpot; UI=
 up: install ## Serve Dagster's UI and daemon with everything they need
 	@$(BIN)/ic-assets up
 
-test: install-dev ## Every test
+test: install-dev ## Every test: 10 to 20 minutes on two cores
+	@echo 'Every test takes 10 to 20 minutes on two cores; make test-fast takes one or two.'
 	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 test-fast: install-dev ## The tests without servers and browsers

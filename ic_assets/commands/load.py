@@ -81,9 +81,13 @@ def _land(work: Session, file: Path) -> tuple[Landed, list[str]]:
         say(f"{file.name}: the same content has landed before as {landed.drop_key}; nothing is loaded again.")
     if landed.words or landed.encoding not in (None, "utf-8"):
         say(f"{file.name}: read as {landed.read_as}; if that is wrong, set IC_ENCODING and load it again.")
-    for text, columns in (("lacks", landed.missing_columns), ("has unknown", landed.unknown_columns)):
-        if columns:
-            say(f"{file.name}: {text} columns {', '.join(columns)}")
+    if landed.missing_columns:
+        missing = ", ".join(landed.missing_columns)
+        say(
+            f"{file.name}: lacks columns {missing}; they are empty in new rows, and keep their values in those it updates"
+        )
+    if landed.unknown_columns:
+        say(f"{file.name}: has unknown columns {', '.join(landed.unknown_columns)}; they are not loaded")
     return landed, outcome.failed_checks
 
 

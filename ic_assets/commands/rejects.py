@@ -13,7 +13,7 @@ from ic_assets.commands.terminal import counted, emit_json, out, table
 from ic_assets.core.settings import Settings
 
 _SHOWN = 20
-_LONGEST, _LONGEST_FULL = 100, 2000
+_LONGEST, _LONGEST_FULL = 80, 2000
 
 
 def rejects(
@@ -71,7 +71,9 @@ def _show(
             out.print(f"{reason}: {meaning}. {advice}", markup=False)
     harmless = counts.rejected - counts.to_mend
     rightly = (
-        f", {harmless:,} more rightly ({', '.join(r for r in HARMLESS if r in counts.by_reason)})" if harmless else ""
+        f", {harmless:,} more that want nothing ({', '.join(r for r in HARMLESS if r in counts.by_reason)})"
+        if harmless
+        else ""
     )
     shown = f" The first {len(rows):,} are shown; --limit shows more." if len(rows) < counts.rejected else ""
     out.print(f"{key}: {counted(counts.to_mend, 'row')} to mend{rightly}.{shown}", markup=False)

@@ -1,8 +1,9 @@
 """Recorded Dagster runs in the process of a command: the UI shows them like any other."""
 
+import signal
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -198,6 +199,26 @@ def session(*, hubspot: bool = False, quiet: bool = False) -> Iterator[Session]:
         database = Database(up.postgres_url, settings)
         try:
             with dg.DagsterInstance.get() as instance:
+                _keep_ctrl_c_from_helpers(instance)
                 yield Session(settings, up, database, instance, quiet)
         finally:
             database.close()
+
+
+def _keep_ctrl_c_from_helpers(instance: dg.DagsterInstance) -> None:
+    """Two processes copy what a step prints to the terminal, and two more watch them: in the terminal's process group, where
+    each would answer a Ctrl-C with a traceback. They inherit that it is blocked; one that comes just then waits for us."""
+    manager = instance.compute_log_manager
+    capture = manager.capture_logs
+
+    @contextmanager
+    def captured(log_key: Sequence[str]) -> Iterator[Any]:
+        with ExitStack() as stack:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                context = stack.enter_context(capture(log_key))
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            yield context
+
+    manager.capture_logs = captured  # type: ignore[method-assign]

@@ -414,14 +414,22 @@ def test_a_load_that_is_stopped_says_so_in_one_line_and_goes_on_with_the_same_co
     environment = {**os.environ, "IC_HOME": str(machine.home)}
     with psycopg.connect(up.postgres_url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (locks.LANDING,))
-        waiting = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        # As from a terminal, whose Ctrl-C reaches the helpers of a step as well.
+        waiting = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         try:
             deadline = time.monotonic() + 60
             while connection.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is None:
                 assert waiting.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-            waiting.send_signal(signal.SIGINT)
+            os.killpg(waiting.pid, signal.SIGINT)
             out, said = waiting.communicate(timeout=60)
         finally:
             waiting.kill()
@@ -430,3 +438,13 @@ def test_a_load_that_is_stopped_says_so_in_one_line_and_goes_on_with_the_same_co
     (line,) = said.splitlines()
     assert line.startswith("ic-assets: stopped")
     assert last_line(machine.run("load", str(drop), "--json"))["drops"][0]["inserted"] == 1
+
+
+def test_a_drop_of_few_columns_says_what_becomes_of_the_others_and_psql_shows_it(machine: Machine) -> None:
+    columns = ["Comm_CommunicationId", "Comm_Type", "Comm_DateTime", "Comm_CreatedDate", "Comm_Subject"]
+    machine.run("load", str(write_drop(machine.folder / "whole.csv", [row(911, "2019-03-09")])))
+    few = {name: value for name, value in row(911, "2019-03-09", Comm_Subject="anew").items() if name in columns}
+    said = machine.run("load", str(write_drop(machine.folder / "few.csv", [few], columns))).stderr
+    assert "company_name; they are empty in new rows, and keep their values in those it updates" in said
+    query = "SELECT comm_subject, comm_note FROM staging.ic_communication_master WHERE comm_communicationid = 911"
+    assert machine.done("psql", "--", "-Atc", query) == "anew|Note 911\n"

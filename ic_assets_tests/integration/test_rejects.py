@@ -69,7 +69,7 @@ def test_rejected_rows_are_shown_masked_with_line_and_reason(capsys: pytest.Capt
     assert [(one["line"], one["raw_value"]) for one in found["warnings"]] == [(7, "s…")]
     rejects("drop.csv", None, warnings=False, limit=None, full=False, as_json=False)
     said = capsys.readouterr().out
-    assert "2 rows to mend, 1 more rightly (superseded_in_drop)" in said
+    assert "2 rows to mend, 1 more that want nothing (superseded_in_drop)" in said
     assert "three" not in said
     assert "31.02.2019" in said
 
