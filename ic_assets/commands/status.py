@@ -22,6 +22,7 @@ _EMPTY: dict[str, Any] = {
     "drops_refused": 0,
     "rows_in": 0,
     "rejected": 0,
+    "joined": 0,
     "types": [],
     "months_out_of_date": [],
     "out_of_date_by_cause": {},
@@ -73,8 +74,9 @@ def _not_done(connection: psycopg.Connection, settings: Settings) -> dict[str, A
 def _found(connection: psycopg.Connection) -> dict[str, Any]:
     drops = connection.execute(
         "SELECT count(*) FILTER (WHERE state = 'landed'), count(*) FILTER (WHERE state = 'refused'),"
-        " coalesce(sum(rows_in), 0)::bigint, coalesce(sum(rejected), 0)::bigint FROM staging.ic_drop"
-    ).fetchone() or (0, 0, 0, 0)
+        " coalesce(sum(rows_in), 0)::bigint, coalesce(sum(rejected), 0)::bigint, coalesce(sum(joined), 0)::bigint"
+        " FROM staging.ic_drop"
+    ).fetchone() or (0, 0, 0, 0, 0)
     types = connection.execute(
         "SELECT activity_type, total, orphaned, processed, in_error FROM staging.v_ic_activities_summary ORDER BY 1"
     ).fetchall()
@@ -95,6 +97,7 @@ def _found(connection: psycopg.Connection) -> dict[str, Any]:
         "drops_refused": drops[1],
         "rows_in": drops[2],
         "rejected": drops[3],
+        "joined": drops[4],
         "types": [
             dict(zip(("type", "communications", "orphans", "processed", "in_error"), row, strict=True)) for row in types
         ],
@@ -114,9 +117,10 @@ def _found(connection: psycopg.Connection) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
+    joined = f", {found['joined']:,} joined to others as their further people" if found["joined"] else ""
     out.print(
-        f"{found['drops_landed']} drops landed with {found['rows_in']:,} rows, {found['rejected']:,} of them rejected;"
-        f" {found['drops_refused']} drops refused."
+        f"{found['drops_landed']} drops landed with {found['rows_in']:,} rows, {found['rejected']:,} of them rejected"
+        f"{joined}; {found['drops_refused']} drops refused."
     )
     for key, how in found["read_as"].items():
         out.print(f"  {key}: read as {how}", markup=False)

@@ -324,6 +324,7 @@ def test_a_warning_lets_the_run_go_on(graph: Graph) -> None:
         check for check in result.get_asset_check_evaluations() if check.check_name == "types_are_recognised"
     )
     assert "1 of 1 communications (100.00 %) of one activity type" in str(unrecognised.description)
+    assert "Most often: pigeon (1 notes)." in str(unrecognised.description)
     pigeon = {"comm_type": "pigeon", "activity_type": "notes", "communications": 1, "share": 1.0, "became": "notes"}
     assert unrecognised.metadata["sample"].value == [pigeon]
 

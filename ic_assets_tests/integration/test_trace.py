@@ -304,6 +304,8 @@ def test_dates_stay_in_raw_text_and_nothing_else_does() -> None:
     assert mask_raw("12,Grace,31.02.2019 10:00,0170 123456,g@example.com,2019-02-30") == (
         "1…,G…,31.02.2019 10:00,0… 1…,g…@e….com,2019-02-30"
     )
+    assert mask_raw("1899-12-30 00:00:00") == "1899-12-30 00:00:00"
+    assert mask_raw("9999-12-31 of 1234-12-12") == "9999-12-31 o… 1…-1…-1…"
 
 
 def test_numbers_and_vocabulary_stay_but_not_an_address_in_them() -> None:

@@ -13,8 +13,10 @@ from ic_assets.resources.hubspot_replies import masked
 # A word: letters and digits of any script. What stands between words stays.
 _WORD = re.compile(r"(\w)\w+")
 _SHORTENED_ADDRESS = re.compile(r"\S…@\S….\w+")
+# Of our centuries, or a day that systems write for none.
+_YEAR = r"(?:(?:1[7-9]|20)\d\d|0001|9999)"
 _MOMENT = re.compile(
-    r"\b(?:(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d\d)(?:[T ]\d{1,2}:\d\d(?::\d\d)?)?\b"
+    rf"\b(?:{_YEAR}[-./]\d{{1,2}}[-./]\d{{1,2}}|\d{{1,2}}[-./]\d{{1,2}}[-./]{_YEAR})(?:[T ]\d{{1,2}}:\d\d(?::\d\d)?)?\b"
 )
 # Vocabulary of the CRM and of HubSpot, which says nothing about a person unless an address got into it.
 _VOCABULARY = frozenset({"comm_type", "comm_action", "comm_status", "comm_priority", "company_name"})

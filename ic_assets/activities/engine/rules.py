@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -28,7 +28,7 @@ from ic_assets.activities.engine.figures import (
 )
 from ic_assets.activities.engine.reasons import told
 from ic_assets.activities.engine.slices import MASTER, RESOLVED
-from ic_assets.activities.engine.unrecognised import least_recognised
+from ic_assets.activities.engine.unrecognised import least_recognised, most_frequent
 from ic_assets.core.sql import statement
 
 
@@ -262,6 +262,7 @@ def master_rules() -> list[Rule]:
                 allowed=0.01,
                 bound_passes=True,
                 blocking=False,
+                tell=partial(most_frequent, file),
             )
             for kind, one, file in (
                 ("types", "a type", "classification.csv"),

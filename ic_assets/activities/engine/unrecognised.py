@@ -14,6 +14,7 @@ from ic_assets.activities.engine.figures import OF_MASTER, Count, total
 from ic_assets.activities.engine.masking import mask_value
 
 _SHOWN = 20
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def least_recognised(kind: str) -> Callable[[Sequence[Count]], tuple[int, int, l
     values of every type as a sample."""
 
     def fold(counts: Sequence[Count]) -> tuple[int, int, list[Any] | None]:
-        unnamed = _unnamed(kind, counts)
+        unnamed = sorted(_unnamed(kind, counts), key=lambda each: -each.communications)
         shares = [
             (sum(each.communications for each in unnamed if each.activity_type == item[0]), count.checked)
             for count in counts
@@ -80,3 +81,13 @@ def least_recognised(kind: str) -> Callable[[Sequence[Count]], tuple[int, int, l
         return failing, checked, [each.to_json() for each in unnamed[:_SHOWN]] or None
 
     return fold
+
+
+def most_frequent(file: str, sample: Sequence[dict[str, Any]]) -> str:
+    """What to do about the values of a sample, the first of them named."""
+    values = [next(each[column] for column in KINDS.values() if column in each) for each in sample[:_NAMED]]
+    named = ", ".join(
+        f"{value} ({each['communications']:,} {each['activity_type']})"
+        for value, each in zip(values, sample, strict=False)
+    )
+    return f"Give them lines in {file} (a copy in IC_HOME counts) and run `ic-assets load`. Most often: {named}."
