@@ -22,6 +22,7 @@ from typing import TypeVar
 from ic_assets.core.failures import Refused
 from ic_assets.sample import SAMPLE_DIR
 from ic_assets.sample.phrases import COMPANY_STEMS, LANGUAGES, Language
+from ic_assets.sample.real_exports import ATTENDEES, PLAIN_FROM, SHORT, TRAITS, Row
 
 ROWS = 5_000
 SEED = 20_261_120
@@ -61,7 +62,9 @@ FIRST_ID = 10_432
 LONG_NOTE_CHARACTERS = 70_000  # HubSpot takes 65,536 in one body
 """Length at which the one over-long note stops growing."""
 
-Row = dict[str, str]
+DELETED = "Comm_Deleted"
+"""The column by which the second drop says what was deleted since the first."""
+
 Times = tuple[datetime, datetime | None, datetime | None]
 T = TypeVar("T")
 
@@ -115,24 +118,32 @@ ACTIONS = {
         *["Sent"] * 8, *["Received"] * 5, "Outgoing", "Incoming", "Out", "IN", "Inbound", "Email Out", "",
     ),
 }
-OTHER_ACTIONS = ("", "", "Meeting", "To Do", "Letter Out")
+OTHER_ACTIONS = {
+    "meeting": ("", "", "", "Meeting"),
+    "task": ("", "", "", "ToDo", "To-Do"),
+    "message": ("", "", "Out", "In"),
+    "letter": ("", "", "LetterOut", "LetterIn"),
+    "other": ("", "", "", "Misc"),
+}
 STATUSES = {
     "call": (
         *["Completed"] * 14, *["Done"] * 3, "Finished", *["Successful"] * 2, *["Missed"] * 3,
         *["No answer"] * 3, "NoAnswer", "Unanswered", *["Busy"] * 2, "Cancelled", "Canceled", "Failed",
         "Error", "In progress", "Ongoing", "Active", "Ringing", "Calling", "", "", "", "Left voicemail",
+        "Left message", "Voicemail", "Wrong number", "Complete", "Pending", "Draft",
     ),
     "email": (
         *["Sent"] * 14, *["Delivered"] * 4, *["Completed"] * 3, "Successful", "Bounced", "Failed", "Error",
-        "Scheduled", "Pending", "Sending", "In progress", "", "", "Opened",
+        "Scheduled", "Pending", "Sending", "In progress", "", "", "Complete", "Opened", "Draft",
     ),
     "meeting": (
         *["Completed"] * 10, *["Done"] * 2, "Finished", *["Attended"] * 3, "Cancelled", "Canceled", "No show",
-        "NoShow", "Missed", "Rescheduled", "Postponed", "", "", "Held",
+        "NoShow", "Missed", "Rescheduled", "Postponed", "", "", "Complete", "Held",
     ),
     "task": (
         *["Completed"] * 10, *["Done"] * 3, "Finished", *["Closed"] * 3, "In progress", "Ongoing", "Active",
-        "Started", "Waiting", "On hold", "Blocked", "Deferred", "Postponed", "", "Open", "Not started",
+        "Started", "Waiting", "On hold", "Blocked", "Deferred", "Postponed", "", "Open", "Not started", "Complete",
+        "Pending",
     ),
 }
 PLANNED_STATUSES = {
@@ -178,7 +189,7 @@ REPLACED: dict[int, tuple[str, tuple[str, ...]]] = {
 }
 NUL_BYTE, TOO_FEW, TOO_MANY, SUPERSEDED = range(1), range(1, 3), range(3, 5), range(16, 20)
 ENDS_BEFORE_START = range(26, 28)
-ODD_PLACES = 50  # rows at places from here on are plain
+ODD_PLACES = 50  # at places from here on stand what real exports hold, then plain rows
 
 LOST_ACCOUNT, NO_REFERENCE = range(13), range(13, 22)
 LEFT_CONTACT, DEAD_DEAL, MERGED_COMPANY = range(22, 29), range(29, 35), range(35, 38)
@@ -261,7 +272,7 @@ class Accounts:
         language = LANGUAGES[index % len(LANGUAGES)]
         stem = COMPANY_STEMS[index % len(COMPANY_STEMS)]
         suffix = "" if index < len(COMPANY_STEMS) else f"-{index}"
-        domain = stem.lower() + suffix + dice.pick((".example.com", ".example.org", ".example.net", ".test"))
+        domain = stem.lower() + suffix + dice.pick((".example.com", ".example.org", ".example.net"))
         name = f"{stem} {dice.pick(language.trades)} {dice.pick(language.legal_forms)}"
         company = Company(101 + index * 3, name, domain, language, "found")
         for _ in range(dice.between(2, 4)):
@@ -306,7 +317,7 @@ class Export:
             Comm_OpportunityId=str(deal.number) if deal else "",
             Comm_CaseId=str(40_000 + number // 7) if self._has_case(kind) else "",
             Comm_Type=self._as_typed(dice.pick(TYPES[kind])),
-            Comm_Action=dice.pick(ACTIONS.get(kind, OTHER_ACTIONS)),
+            Comm_Action=dice.pick(ACTIONS.get(kind) or OTHER_ACTIONS.get(kind, ("",))),
             Comm_Status=self._as_typed(self._status(kind, start)),
             Comm_Priority=priority,
             Comm_DateTime=_stamp(start),
@@ -330,6 +341,21 @@ class Export:
         if place not in NO_REFERENCE and place not in CONTACT_ONLY:
             row["Company_Id"], row["Company_Name"] = str(company.number), company.name
         return row
+
+    def further_attendees(self, row: Row) -> Iterator[Row]:
+        """The rows of one communication for two people more, one of them at another company."""
+        company = self._accounts.sound[self._dice.below(len(self._accounts.sound) - 1)]
+        later = self._accounts.sound[self._accounts.sound.index(company) + 1]
+        for host, contact in ((company, company.contacts[0]), (later, later.contacts[0])):
+            yield {
+                **row,
+                "Person_Id": str(contact.number),
+                "Person_FirstName": contact.first_name,
+                "Person_LastName": contact.last_name,
+                "Person_EmailAddress": contact.email,
+                "Company_Id": str(host.number),
+                "Company_Name": host.name,
+            }
 
     def long_note(self) -> str:
         """A service log pasted into one field, longer than HubSpot takes in one body."""
@@ -573,7 +599,8 @@ def _spoiled(row: Row, place: int, turn: int) -> list[str]:
         row["Comm_ToDateTime"] = _stamp(start - timedelta(minutes=30 + 15 * turn))
     fields = list(row.values())
     if place in TOO_FEW:
-        return fields[: 9 + (turn * 5 + place * 3) % 13]
+        # A required field is among those that are lacking: without the last, optional ones a row would load.
+        return fields[: 5 + (turn * 5 + place * 3) % 8]
     if place in TOO_MANY:
         # What an unquoted comma in a note does to its row.
         return [*fields[:10], " see above", *fields[10:]]
@@ -615,6 +642,7 @@ def communications(dice: Dice, accounts: Accounts, rows: int, sources: Sources) 
     """The rows of the first drop, header excluded, as lists of fields; fills ``sources`` on the way."""
     export = Export(dice, accounts)
     latest: Row | None = None
+    others: deque[Row] = deque()
     long_note_pending = True
     for position in range(rows):
         turn = position // CYCLE
@@ -626,10 +654,20 @@ def communications(dice: Dice, accounts: Accounts, rows: int, sources: Sources) 
             yield list(_again(latest, turn + odd_place).values())
             latest = None
             continue
-        kind = "meeting" if odd_place in ENDS_BEFORE_START else dice.pick(KINDS)
+        if others and odd_place >= PLAIN_FROM:
+            yield list(others.popleft().values())
+            continue
+        kind = _kind_at(odd_place) or dice.pick(KINDS)
         row = export.row(FIRST_ID + position * 3 + dice.below(3), reference_place, created, kind)
         if odd_place < ODD_PLACES:
             yield _spoiled(row, odd_place, turn)
+            continue
+        if odd_place < PLAIN_FROM:
+            if odd_place in TRAITS:
+                TRAITS[odd_place].adapt(row, turn)
+            elif odd_place in ATTENDEES:
+                others.extend(export.further_attendees(row))
+            yield list(row.values())[: -2 if odd_place in SHORT else None]
             continue
         if long_note_pending and kind == "note" and position >= rows // 2:
             row["Comm_Note"] = export.long_note()
@@ -640,23 +678,29 @@ def communications(dice: Dice, accounts: Accounts, rows: int, sources: Sources) 
         yield list(row.values())
 
 
+def _kind_at(odd_place: int) -> str | None:
+    if odd_place in ENDS_BEFORE_START or odd_place in ATTENDEES:
+        return "meeting"
+    return TRAITS[odd_place].kind if odd_place in TRAITS else None
+
+
 def delta(dice: Dice, accounts: Accounts, rows: int, sources: Sources) -> Iterator[list[str]]:
-    """The rows of the second drop, about 120: corrections, repeats and late versions of what the first drop
-    holds, then new communications of October and November 2026."""
+    """The rows of the second drop, about 120: corrections, repeats, late versions and deletions of what the first
+    drop holds, then new communications of October and November 2026."""
     export = Export(dice, accounts)
     usable = sources.usable()
-    step = len(usable) / 60
-    picked = iter([usable[int(index * step)] for index in range(60)])
+    step = len(usable) / 62
+    picked = iter([usable[int(index * step)] for index in range(62)])
 
     def take(count: int) -> Iterator[Row]:
-        return (dict(next(picked)) for _ in range(count))
+        return ({**next(picked), DELETED: ""} for _ in range(count))
 
     for row in take(18):
         old = row["Comm_Type"].strip().lower()
         # None of these is what a case or an unrecognised value already counts as.
         kinds = ("call", "email", "meeting", "message", "letter")
         others = [kind for kind in kinds if old not in map(str.lower, TYPES[kind])]
-        row["Comm_Type"] = TYPES[dice.pick(others)][0]
+        row.update(Comm_Type=TYPES[dice.pick(others)][0], Comm_Action="")
         yield _corrected(dice, row)
     for row in take(12):
         shift = timedelta(days=dice.between(29, 36) * (-1 if dice.chance(50) else 1))
@@ -675,7 +719,10 @@ def delta(dice: Dice, accounts: Accounts, rows: int, sources: Sources) -> Iterat
     for row in take(1):
         row["Comm_Subject"] = "Same date of change, other subject"
         yield list(row.values())
-    for index in range(60):
+    for row in take(2):
+        row[DELETED] = "Y"
+        yield _corrected(dice, row)
+    for index in range(58):
         day = datetime(2026, 10, 5) if index % 3 == 0 else datetime(2026, 11, 2)  # noqa: DTZ001
         created = _workday(day + timedelta(days=index % 17)) + timedelta(hours=8 + index % 9, minutes=index)
         number = FIRST_ID + (rows + index) * 3
@@ -685,7 +732,7 @@ def delta(dice: Dice, accounts: Accounts, rows: int, sources: Sources) -> Iterat
         row["Comm_UpdatedDate"] = _stamp(created + timedelta(minutes=10))
         if index == 40:
             row["Comm_DateTime"] = "asap"
-        yield list(row.values())
+        yield [*row.values(), ""]
 
 
 def _corrected(dice: Dice, row: Row) -> list[str]:
@@ -714,7 +761,7 @@ def write(out: Path, rows: int = ROWS, seed: int = SEED) -> None:
     # As a spreadsheet in a country with decimal commas saves it: byte order mark, semicolons, CRLF.
     _write_csv(
         out / "communications_delta.csv",
-        HEADER,
+        (*HEADER, DELETED),
         delta(dice, accounts, rows, sources),
         encoding="utf-8-sig",
         delimiter=";",

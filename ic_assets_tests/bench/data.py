@@ -1,6 +1,6 @@
 """The files that are loaded: the sample generator's rows, spread over a number of months, made once and kept.
 
-Every loader takes the same file. What a bare COPY cannot take, rows with a wrong number of fields or a NUL, five in a
+Every loader takes the same file. What a bare COPY cannot take, rows with a wrong number of fields or a NUL, six in a
 thousand, is therefore left out; values that it cannot read stay in, since it can be told to skip those.
 """
 
@@ -85,9 +85,12 @@ def _spread(source: Iterator[list[str]], made: Drop) -> None:
     with made.file.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_NAMES)
-        for number, row in enumerate(source):
+        number, last = 0, ""
+        for place, row in enumerate(source):
             if len(row) != len(_NAMES) or any("\0" in value for value in row):
                 continue
+            # The rows of one communication with several people stand together, and stay in one month.
+            number, last = (number if row[_ID] == last else place), row[_ID]
             _move(row, number, made.months)
             writer.writerow(row)
             if (

@@ -22,9 +22,9 @@ def test_a_small_run_writes_the_table_the_figures_and_the_pictures(
     figures = json.loads((out / "bench.json").read_bytes())
     (size,) = figures["sizes"]
     (load,), (delta,) = size["loads"], size["deltas"]
-    # Two of a thousand rows have no whole number of fields, one a NUL: no COPY takes those.
-    assert load["rows"]["rows_in"] == 1990
-    assert delta["rows"]["rows_in"] == 1990 + 20
+    # Five of a thousand rows have more or fewer fields than the header, one a NUL: no COPY takes those.
+    assert load["rows"]["rows_in"] == 1988
+    assert delta["rows"]["rows_in"] == 1988 + 20
     assert len(size["copies"]) == 2
     for one in (load, delta):
         assert all(one["stages"][stage] > 0 for stage in STAGES)

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from ic_assets import sample
 from ic_assets.core.settings import Settings
 from ic_assets.resources.services import services
 from ic_assets_tests.drops import CONTACT, HUBSPOT_CONTACT, row, write_drop
+from ic_assets_tests.unit.test_sample_data import activity, read_drop
 
 JUNK = {
     "HUBSPOT_TOKEN": "pat-junk-token",
@@ -250,8 +252,8 @@ def test_status_says_what_is_loaded_and_that_nothing_waits(machine: Machine) -> 
     assert re.search(r"\d+ drops landed with \d+ rows", text), text
     assert "Every month is up to date." in text
     assert re.search(r"(\d+) of \1 gates are green", text), text
-    for activity in ("calls", "emails", "meetings", "notes", "tasks", "communications", "postal_mail"):
-        assert re.search(rf"{activity} +│ +\d+", text), activity
+    for name in ("calls", "emails", "meetings", "notes", "tasks", "communications", "postal_mail"):
+        assert re.search(rf"{name} +│ +\d+", text), name
 
 
 def test_doctor_finds_nothing_wrong_where_nothing_is(machine: Machine) -> None:
@@ -345,17 +347,30 @@ def test_the_demo_adds_up_can_be_repeated_and_never_leaves_this_machine(empty_ma
             return empty_machine.query(
                 "SELECT state, count(*), count(DISTINCT (object_type, hubspot_id)), max(hubspot_id),"
                 " (SELECT sum(rows_in) FROM staging.ic_drop), (SELECT sum(rejected) FROM staging.ic_drop),"
-                " (SELECT count(*) FROM staging.ic_communication_master), (SELECT count(*) FROM hubspot.portal)"
+                " (SELECT sum(joined) FROM staging.ic_drop), (SELECT count(*) FROM staging.ic_communication_master),"
+                " (SELECT count(*) FROM hubspot.portal)"
                 " FROM hubspot.push_ledger GROUP BY 1 ORDER BY 1",
                 settings.home,
             )
 
         first = standing()
         assert {line[0] for line in first} <= {"pushed", "held"}
-        rows_in, rejected, communications, portals = first[0][4:]
+        rows_in, rejected, joined, communications, portals = first[0][4:]
         assert rows_in == lines
-        assert communications == rows_in - rejected
+        assert communications == rows_in - rejected - joined
         assert portals == 1
+        counted = read_drop(sample.COMMUNICATIONS)
+        assert (rejected, joined) == (counted.rejected.total(), sum(map(len, counted.joined.values())))
+        types = "SELECT derived_activity_type, count(*) FROM staging.ic_communication_master GROUP BY 1"
+        assert dict(empty_machine.query(types, settings.home)) == Counter(map(activity, counted.kept.values()))
+        warnings = "SELECT reason, count(*) FROM staging.ic_field_warning GROUP BY 1"
+        assert dict(empty_machine.query(warnings, settings.home)) == {
+            "unreadable": counted.unreadable_optional.total(),
+            "null_date": counted.no_dates.total(),
+            "end_before_start": 10,
+            "not_an_address": 5,
+            "content_left_out": 5,
+        }
         pushed = next(line for line in first if line[0] == "pushed")
         assert pushed[1] == pushed[2], "one HubSpot record for each"
         again = empty_machine.done("demo", "--no-ui")

@@ -42,6 +42,7 @@ CODE = re.compile(r"^ *```(?P<language>\w*)\n(?P<block>.*?)^ *```|`(?P<span>[^`]
 # files that the fixture writes; {push} is the number of the newest push. A whole command stands in for a whole one.
 PLACEHOLDERS = {
     "ic-assets trace communications.csv 1234": "ic-assets trace communications.csv 123",
+    "ic-assets classify FILE": "ic-assets classify {folder}/communications.csv",
     "ic_assets/sample/communications.csv": "{folder}/communications.csv",
     "ic_assets/sample/communications_delta.csv": "{folder}/communications_delta.csv",
     "communications.csv": "{folder}/communications.csv",
@@ -54,7 +55,7 @@ PLACEHOLDERS = {
 }
 
 _SERVES = "serves until Ctrl-C; e2e/test_ui.py starts it"
-_NAME = "its name in a sentence: it wants arguments"
+_NAME = "its name in a sentence: it wants arguments, or serves"
 _YOURS = "needs a PostgreSQL server of your own; integration/test_services.py has one"
 _CLUSTER = "needs a cluster, and a registry to build from"
 _MACHINES = "needs a broker and more machines; e2e/test_celery.py has both"
@@ -63,6 +64,7 @@ NOT_RUN = {
     "ic-assets up": _SERVES,
     "ic-assets up --port 3001": _SERVES,
     "dg dev": _SERVES,
+    "dagster dev": _NAME,
     "dagster dev -w workspace.yaml": _SERVES,
     "ic-assets demo": "e2e/test_cli.py runs it",
     "ic-assets reconcile": _NAME,
