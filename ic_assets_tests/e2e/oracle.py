@@ -1018,7 +1018,7 @@ class Oracle:
     def _emails_properties(self, row: dict[str, Any]) -> dict[str, Any]:
         headers: dict[str, Any] = {}
         if row["email_from_address"]:
-            headers["from"] = {"email": row["email_from_address"]}
+            headers["from"] = {"email": row["email_from_address"].split("; ")[0]}
         if row["email_to_address"]:
             headers["to"] = [{"email": address} for address in row["email_to_address"].split("; ")]
         return {

@@ -146,7 +146,7 @@ EXPECTED: list[tuple[str, Row, Row, list[Row]]] = [
             "email_subject": "Offer",
             "email_body": "<p>Dear <b>Ann</b><script>x()</script></p>",
             "email_direction": "INCOMING",
-            "email_from_address": 'o"brien@example.com',
+            "email_from_address": 'o"brien@example.com; bob@example.com',
             "email_send_status": "SENT",
             "associated_company_id": 22,
         },

@@ -284,8 +284,8 @@ class _Recorder:
         sender = _of_kind(from_email, "text", "email_headers")
         recipient = _of_kind(to_email, "text", "email_headers")
         text = sql.SQL(
-            """nullif('{{' || concat_ws(',', '"from":{{"email":' || to_json({}) || '}}',"""
-            # Several are joined by '; ', which no address holds.
+            # Several are joined by '; ', which no address holds. A message has one sender: the first.
+            """nullif('{{' || concat_ws(',', '"from":{{"email":' || to_json(split_part({}, '; ', 1)) || '}}',"""
             """ '"to":[{{"email":' || replace(to_json({})::text, '; ', '"}},{{"email":"') || '}}]') || '}}', '{{}}')"""
         ).format(sender.text, recipient.text)
         return _Expression(text, "text", text, _too_long(text), name="email_headers")
