@@ -78,7 +78,7 @@ retention:
       failure: 90
 python_logs:
   managed_python_loggers: [ic_assets]
-  python_log_level: INFO
+  python_log_level: DEBUG
 nux:
   enabled: false
 telemetry:

@@ -161,7 +161,7 @@ def test_load_says_per_drop_where_its_rows_went_in_json_on_the_last_line(machine
     second = write_drop(machine.folder / "second.csv", [row(11, "2020-03-05", "SMS", Comm_UpdatedDate="2021-01-01")])
     found = machine.json("load", str(first), str(second))
     drops = [{name: drop[name] for name in drop if name not in ("drop", "missing_columns")} for drop in found["drops"]]
-    nothing = {"already_landed": False, "unknown_columns": []}
+    nothing = {"already_landed": False, "unknown_columns": [], "encoding": "utf-8", "words": []}
     assert drops == [
         {
             **nothing,
@@ -311,7 +311,7 @@ def test_a_push_is_rolled_back_in_hubspot_after_a_look_and_an_answer(machine: Ma
     done = machine.run("rollback", "push", "--run", run, answer="y\n")
     assert done.returncode == 0, done.stderr
     assert "would be archived" in done.stdout
-    assert "Roll this push back in HubSpot?" in done.stdout + done.stderr
+    assert re.search(rf"Roll back in portal \d+: what push {run} created\?", done.stdout + done.stderr)
     assert machine.query(standing) == [("calls", "pushed"), ("emails", "removed")]
     again = machine.json("rollback", "push", "--ids", "2", "--types", "emails", "--months", "2019-04", "--yes")
     assert (again["found"], again["archived"]) == (0, 0)

@@ -114,7 +114,7 @@ def test_the_history_is_in_the_embedded_database_and_the_password_is_not_in_the_
         limits = instance.get_concurrency_config().run_queue_config
         assert limits is not None
         assert limits.max_concurrent_runs >= 2
-        assert limits.tag_concurrency_limits == [{"key": "ic_assets/landing", "limit": 1}]
+        assert {"key": "ic_assets/landing", "limit": 1} in limits.tag_concurrency_limits
         assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
     with psycopg.connect(up.dagster_postgres_url) as connection:
         assert connection.execute("SELECT count(*) FROM runs WHERE run_id = %s", [run_id]).fetchone() == (1,)
