@@ -61,7 +61,7 @@ _CLUSTER = "needs a cluster, and a registry to build from"
 _MACHINES = "needs a broker and more machines; e2e/test_celery.py has both"
 NOT_RUN = {
     "IC_HOME=.ic_assets/demo .venv/bin/ic-assets up": _SERVES,
-    "ic-assets psql": "reads the terminal; e2e/test_docs.py runs it",
+    "ic-assets psql": "reads the terminal; e2e/test_commands.py runs it",
     "ic-assets up": _SERVES,
     "ic-assets up --port 3001": _SERVES,
     "dg dev": _SERVES,
