@@ -192,8 +192,9 @@ def test_a_text_longer_than_an_index_takes_stops_no_load(database: str, tmp_path
         bring_up_to_date(database)
         with opened(database) as opened_database, opened_database.transaction() as connection:
             verdicts = {verdict.rule.name: verdict for verdict in judge(connection)}
-        assert verdicts["types_are_recognised"].checked == turn + 1
-    assert verdicts["types_are_recognised"].failing == 2
+        # Of the notes, which what nobody knows becomes; the last row is a call.
+        found = verdicts["types_are_recognised"]
+        assert (found.failing, found.checked) == (min(turn + 1, 2),) * 2
 
 
 class TestReconciliationFiles:
