@@ -165,15 +165,13 @@ SELECT
     m.hubspot_deal_id AS associated_deal_id,
     m.comm_communicationid
 FROM staging.v_ic_communication_normalised AS m
--- What is not plainly an address was read before (activities/engine/addresses.py).
-LEFT JOIN staging.ic_address_text AS typed
-    ON NOT staging.ic_is_address(m.comm_email_clean) AND typed.written = md5(m.comm_email_clean)::uuid
+-- What is not plainly an address was read before, all of it (activities/engine/addresses.py); what was not is one.
+LEFT JOIN staging.ic_address_text AS typed ON typed.written = md5(m.comm_email_clean)::uuid
 CROSS JOIN
     LATERAL (
         SELECT
             coalesce(
-                CASE WHEN staging.ic_is_address(m.comm_email_clean) THEN m.comm_email_clean ELSE typed.addresses END,
-                m.person_emailaddress
+                CASE WHEN typed.written IS NULL THEN m.comm_email_clean ELSE typed.addresses END, m.person_emailaddress
             ) AS address
     ) AS theirs
 LEFT JOIN staging.v_ic_communication_people AS people ON people.ic_communication_master_id = m.id
