@@ -259,7 +259,9 @@ def reader() -> Iterator[Reader]:
 
 
 def cut(source: Path, target: Path, months: tuple[str, ...]) -> None:
-    """The rows of the months that start so, enough that the gates are green: the whole of the sample is what `ic-assets demo` loads, in e2e/test_cli.py."""
+    """The rows of the months that start so, enough that the gates are green.
+
+    The whole of the sample is what `ic-assets demo` loads, in e2e/test_cli.py."""
     with source.open(encoding="utf-8-sig", newline="") as file, target.open("w", encoding="utf-8", newline="") as kept:
         delimiter = ";" if ";" in file.readline() else ","
         file.seek(0)
