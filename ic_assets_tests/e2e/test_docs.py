@@ -42,7 +42,9 @@ CODE = re.compile(r"^ *```(?P<language>\w*)\n(?P<block>.*?)^ *```|`(?P<span>[^`]
 # files that the fixture writes; {push} is the number of the newest push. A whole command stands in for a whole one.
 PLACEHOLDERS = {
     "ic-assets trace communications.csv 1234": "ic-assets trace communications.csv 123",
+    "ic-assets trace communications.csv --row 1234": "ic-assets trace communications.csv --row 123",
     "ic-assets classify FILE": "ic-assets classify {folder}/communications.csv",
+    "ic-assets load FILE": "ic-assets load {folder}/communications.csv",
     "ic_assets/sample/communications.csv": "{folder}/communications.csv",
     "ic_assets/sample/communications_delta.csv": "{folder}/communications_delta.csv",
     "communications.csv": "{folder}/communications.csv",
@@ -204,9 +206,9 @@ class Reader:
         return done.returncode, done.stdout + done.stderr
 
     def filled_in(self, command: Command) -> list[str]:
-        if command.line in PLACEHOLDERS:
-            return shlex.split(PLACEHOLDERS[command.line])
         values = {"folder": str(self.folder), "push": str(self._newest_push())}
+        if command.line in PLACEHOLDERS:
+            return shlex.split(PLACEHOLDERS[command.line].format(**values))
         return [PLACEHOLDERS[word].format(**values) if word in PLACEHOLDERS else word for word in command.words]
 
     def query(self, query: str) -> list[tuple[object, ...]]:
