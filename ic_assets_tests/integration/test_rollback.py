@@ -120,6 +120,7 @@ def test_resolution_forgets_the_ids_and_the_log_and_the_communications_stay(data
 def test_the_master_is_emptied_with_all_that_drops_brought_and_the_same_file_loads_again(
     database: str, drop: Path
 ) -> None:
+    [(figures,)] = query(database, "SELECT count(*) FROM staging.ic_figure")
     removed = roll_back(database, "master")
     assert removed == {
         "ic_calls": 3,
@@ -131,11 +132,12 @@ def test_the_master_is_emptied_with_all_that_drops_brought_and_the_same_file_loa
         "ic_rejected_row": 1,
         "ic_field_warning": 1,
         "ic_month_stage": 18,
-        "ic_figure": 31,
+        "ic_figure": figures,
         "ic_figure_month": 18,
         "ic_month": 2,
         "ic_drop": 1,
     }
+    assert figures > 0
     assert standing(database) == {}
     assert query(database, "SELECT count(*) FROM staging.contacts_reconciliation") == [(1,)], "not brought by a drop"
     landed = land(database, drop)
