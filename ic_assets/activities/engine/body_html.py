@@ -52,6 +52,8 @@ _NEVER_CLOSED = _names("br hr li p td th tr")
 # Bounds of what the parser is given (``_is_tame``).
 _MOST_CHARACTERS = 2 * 1024 * 1024
 _MOST_TAGS = 100_000
+# The square of so many is below the other bounds.
+_FEW_TAGS = 600
 _MOST_REFERENCES = 100_000
 _MOST_NESTED = 1_000_000
 _MOST_REOPENED = 100_000
@@ -130,6 +132,8 @@ def _is_tame(text: str) -> bool:
     40 MB. Mail of people stays far below each bound; 1 MB of it takes about a second."""
     if len(text) > _MOST_CHARACTERS:
         return False
+    if text.count("<") <= _FEW_TAGS and text.count("&") <= _FEW_TAGS:
+        return True  # whatever they are: mail of people ends here
     depth = nested = reopened = formatting = tags = end = 0
     for tag in _TAG.finditer(text):
         name = tag["name"].lower()
@@ -207,10 +211,13 @@ def sanitize(text: str) -> Sanitized | None:
 def _is_laid_out_by_tags(clean: str) -> bool:
     """Whether line breaks of the source mean nothing. A ``<br>`` alone does not say so: in text with more line breaks of
     its own it is a stray one."""
-    names = [tag["name"].lower() for tag in _TAG.finditer(clean)]
-    if any(name in _BLOCKS and name != "br" for name in names):
-        return True
-    breaks = names.count("br")
+    breaks = 0
+    for tag in _TAG.finditer(clean):
+        name = tag["name"].lower()
+        if name == "br":
+            breaks += 1
+        elif name in _BLOCKS:
+            return True
     return breaks > 0 and breaks >= len(LINE_BREAK.findall(clean.strip()))
 
 

@@ -17,7 +17,7 @@ _RTF = "{\\rtf"
 _RTF_PICTURE = re.compile(r"\{\\\*\\shppict\b|(?<!shppict)(?<!shppict )\{\\pict\b")
 _RTF_OBJECT = re.compile(r"\{\\object\b")
 # C0 controls but tab and line breaks. PostgreSQL holds no U+0000.
-_CONTROLS = {code: None for code in range(32) if chr(code) not in "\t\n\r"}
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]+")
 # Only what ends in a semicolon: html.unescape alone would read "&copy" in "a&copying".
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,7}|[A-Za-z][A-Za-z0-9]{1,31});")
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
@@ -40,7 +40,7 @@ def from_rtf(text: str) -> str | None:
 
 
 def without_controls(text: str) -> str:
-    return text.translate(_CONTROLS)
+    return _CONTROLS.sub("", text)
 
 
 def decoded(text: str) -> str:
