@@ -457,3 +457,23 @@ def test_a_red_gate_says_why_and_what_to_do_and_one_alert_leads_to_its_run(
     logs = [path for path in (served.home / "dagster").rglob("*") if path.is_file()]
     assert len(logs) > 3
     assert [path for path in logs if SECRET.encode() in path.read_bytes()] == []
+
+
+def test_up_prints_another_link_that_lets_one_browser_in_once(served: Served) -> None:
+    port = served.address.rpartition(":")[2]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "ic_assets", "up", "--link", "--port", port],
+        env={**os.environ, "IC_HOME": str(served.home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    link = done.stdout.split()[-1]
+    with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+        assert browser.get(served.address).status_code == 401
+        assert browser.get(link).status_code == 200
+        assert browser.get(served.address).status_code == 200
+    with httpx.Client(trust_env=False, follow_redirects=True) as another:
+        another.get(link)
+        assert another.get(served.address).status_code == 401
