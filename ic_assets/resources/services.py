@@ -304,7 +304,9 @@ def libpq_url(url: str) -> str:
             "a space is %20)"
         )
     try:
-        urlsplit(f"postgresql://{rest}").port  # noqa: B018 - it raises
+        parts = urlsplit(f"postgresql://{rest}")
+        if "," not in parts.netloc:  # libpq takes several hosts, each with its port
+            _ = parts.port
         conninfo_to_dict(f"postgresql://{rest}")
     except (ValueError, psycopg.Error):
         raise Refused(

@@ -142,15 +142,17 @@ def test_who_waits_for_the_lock_reads_the_file_as_it_is_then(
 ) -> None:
     """Two processes: what one has read before the other's edit must not come after it."""
     written(file, "red,1", at=100)
-    with psycopg.connect(database) as other, connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (rules_data.locks.RULES, NAME))
-        outcome: list[bool] = []
+    outcome: list[bool] = []
+    with psycopg.connect(database) as other:
         thread = threading.Thread(target=lambda: outcome.append(apply(other)))
-        thread.start()
-        while not connection.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'").fetchall():
-            pass
-        written(file, "red,2", at=200)
-        assert apply(connection) is True
-    thread.join(10)
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (rules_data.locks.RULES, NAME))
+            thread.start()
+            waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+            while not connection.execute(waiting).fetchall():
+                pass
+            written(file, "red,2", at=200)
+            assert apply(connection) is True
+        thread.join(30)
     assert outcome == [False]
     assert standing(connection) == [("red", 2)]

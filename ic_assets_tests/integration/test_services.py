@@ -494,7 +494,8 @@ def test_each_way_in_that_fails_has_a_line_of_its_own_without_the_password(
 
 
 def test_drivers_names_are_dropped_and_options_are_added_to_those_that_are_there() -> None:
-    assert libpq_url("postgresql+psycopg://u:p%40@h,i:1/d?a=b") == "postgresql://u:p%40@h,i:1/d?a=b"
+    several = "u:p%40@h:1,i:2/d?sslmode=require"
+    assert libpq_url(f"postgresql+psycopg://{several}") == f"postgresql://{several}"
     url = with_options("postgresql://u@/d?host=/x%20y&options=-cwork_mem%3D1MB", "-csearch_path=s")
     assert psycopg.conninfo.conninfo_to_dict(url) == {
         "user": "u",
