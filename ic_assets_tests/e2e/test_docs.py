@@ -66,7 +66,7 @@ NOT_RUN = {
     "ic-assets psql": "reads the terminal; e2e/test_commands.py runs it",
     "ic-assets up": _SERVES,
     "ic-assets up --port 3001": _SERVES,
-    "ic-assets up --link": "wants a UI that is up",
+    "ic-assets up --link": "wants a UI that is up; e2e/test_ui.py runs it",
     "dg dev": _SERVES,
     "dagster dev": _NAME,
     "dagster dev -w workspace.yaml": _SERVES,
