@@ -307,6 +307,8 @@ def test_a_long_title_is_cut_in_the_opening_line() -> None:
             "Called the customer.\né€",
         ),
         ("Subject\n\n{\\rtf1 note}", "Subject\n\nnote"),
+        ("Subject\n\n\n {\\rtf1 note}", "Subject\n\n\n note"),
+        ("Subject\n{\\rtf1 note}", "Subject\n{\\rtf1 note}"),
         ("in a text {\\rtf1 is no document}", "in a text {\\rtf1 is no document}"),
         ("{\\rtf1 \\u" + "9" * 400 + "}", "{\\rtf1 \\u" + "9" * 400 + "}"),
     ],

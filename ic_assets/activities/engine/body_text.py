@@ -27,7 +27,8 @@ def from_rtf(text: str) -> str | None:
     """What an RTF document says, with placeholders for pictures and embedded objects, after what stands before it and a
     blank line (a subject); None: there is no RTF, or none that can be read."""
     before, found, rest = text.partition(_RTF)
-    if not found or not (before.isspace() or before == "" or before.rstrip(" \t").endswith("\n\n")):
+    said_before = before.rstrip()
+    if not found or (said_before and "\n\n" not in before[len(said_before) :]):
         return None
     marked = _RTF_OBJECT.sub(lambda found: f" {OBJECT_LEFT_OUT} {found[0]}", _RTF + rest)
     marked = _RTF_PICTURE.sub(lambda found: f" {IMAGE_LEFT_OUT} {found[0]}", marked)
