@@ -161,6 +161,8 @@ def test_text_with_angle_brackets_is_not_html(text: str) -> None:
         ("one<br>\ntwo<br>\nthree", "one<br>\ntwo<br>\nthree"),
         ("<b>one</b>\r\ntwo\nthree", "<b>one</b><br>two<br>three"),
         ("<p>one\ntwo</p>", "<p>one\ntwo</p>"),
+        ("Subject\n\n<b>bold</b> text<p>x</p>", "Subject<br><br><b>bold</b> text<p>x</p>"),
+        ("\n\n<p>x</p>", "\n\n<p>x</p>"),
         ("<b>é 漢 😀 \u00a0</b>", "<b>é 漢 😀 &nbsp;</b>"),
     ],
 )

@@ -205,6 +205,11 @@ def sanitize(text: str) -> Sanitized | None:
         return Sanitized(with_breaks(escape(text)), Counter())
     if not _is_laid_out_by_tags(clean):
         clean = "".join(piece if piece.startswith("<") else with_breaks(piece) for piece in PIECE.findall(clean))
+    else:
+        # A subject stands before the note, with a blank line between them that no tag makes.
+        before, tag, rest = clean.partition("<")
+        if before.strip():
+            clean = before.replace("\n\n", "<br><br>") + tag + rest
     return Sanitized(clean, left_out)
 
 
