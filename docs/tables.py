@@ -12,9 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.dictionary import described, origins
-from ic_assets.activities.engine.classification import (
+from ic_assets.activities.engine.staging.classification import (
     ANY,
     BLANK,
     BY_DATE,
@@ -23,7 +21,9 @@ from ic_assets.activities.engine.classification import (
     PRIORITIES,
     STATUSES,
 )
-from ic_assets.activities.lookups import lookups
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.facts.dictionary import described, origins
+from ic_assets.activities.facts.lookups import lookups
 from ic_assets.core import schema
 from ic_assets.core.catalog import Catalog, Column, Table
 from ic_assets.core.erd import graphml, mermaid, png

@@ -89,12 +89,12 @@ def load(
     quiet: Quiet = False,
 ) -> None:
     """Land drops and bring their months to the derivatives. Without a file: bring all months up to date."""
-    from ic_assets.activities.engine.landing import look_ahead
+    from ic_assets.activities.engine.staging.drop_landing import look_ahead
 
     if files:
         look_ahead(files[0].absolute())
     from ic_assets.commands.load import load as run
-    from ic_assets.core.windows import parse_months
+    from ic_assets.core.months import parse_months
 
     raise typer.Exit(run(files or [], months=parse_months(months) if months else None, as_json=as_json, quiet=quiet))
 
@@ -158,7 +158,7 @@ def push(
 ) -> None:
     """Push what is ready to HubSpot. By default a dry run: it says what it would do and writes nothing."""
     from ic_assets.commands.push import push as run
-    from ic_assets.core.windows import parse_months
+    from ic_assets.core.months import parse_months
 
     raise typer.Exit(
         run(
@@ -186,7 +186,7 @@ def approve(
 ) -> None:
     """Record ahead that a production push may send what stands now. Ends when the data changes."""
     from ic_assets.commands.push import approve as run
-    from ic_assets.core.windows import parse_months
+    from ic_assets.core.months import parse_months
 
     raise typer.Exit(
         run(
@@ -233,7 +233,7 @@ def rollback_push(
 
     Say of what: --run, --types, --months, --ids, or --all. Several narrow it down."""
     from ic_assets.commands.rollback import rollback_push as take_back
-    from ic_assets.core.windows import parse_months
+    from ic_assets.core.months import parse_months
 
     raise typer.Exit(
         take_back(
@@ -274,7 +274,7 @@ def rollback_schema(yes: Yes = False, as_json: Json = False) -> None:
 
 def _rollback(scope: str, months: str | None, yes: bool, as_json: bool) -> None:
     from ic_assets.commands.rollback import rollback as run
-    from ic_assets.core.windows import parse_months
+    from ic_assets.core.months import parse_months
 
     raise typer.Exit(run(scope, parse_months(months) if months else None, yes=yes, as_json=as_json))
 
@@ -314,7 +314,7 @@ def erd(
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Find and explain what is wrong with the installation, the database or the HubSpot access. Changes nothing."""
-    from ic_assets.commands.doctor import doctor as run
+    from ic_assets.commands.doctor.doctor import doctor as run
 
     raise typer.Exit(run(as_json=as_json))
 

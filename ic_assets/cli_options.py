@@ -46,7 +46,7 @@ def split(names: str | None) -> list[str]:
 
 def completed_types(incomplete: str) -> list[str]:
     """The shell's completion of the last of ``calls,em``."""
-    from ic_assets.activities.activity_types import BY_NAME
+    from ic_assets.activities.facts.activity_types import BY_NAME
 
     before, comma, last = incomplete.rpartition(",")
     taken = before.split(",")
@@ -55,7 +55,7 @@ def completed_types(incomplete: str) -> list[str]:
 
 def completed_months(incomplete: str) -> list[str]:
     """The shell's completion of ``2019-0`` and of the second half of ``2019-03:2019``."""
-    from ic_assets.core.windows import partitions_end, partitions_start
+    from ic_assets.core.months import partitions_end, partitions_start
 
     start, end = partitions_start(), partitions_end()
     numbers = range(start.year * 12 + start.month - 1, end.year * 12 + end.month - 1)

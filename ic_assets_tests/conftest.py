@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 
 from ic_assets.core.settings import Settings
-from ic_assets.resources.embedded_postgres import SUPERUSER, EmbeddedPostgres
+from ic_assets.resources.embedded.server import SUPERUSER, EmbeddedPostgres
 from ic_assets.resources.services import services
 
 # A developer's own settings, tokens included, must reach no test. Scrubbed here and not in a fixture alone,

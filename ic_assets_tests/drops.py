@@ -9,8 +9,9 @@ from pathlib import Path
 
 import psycopg
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import classification, derivatives, landing, slices, stages
+from ic_assets.activities.engine.derivatives import slice_derivatives
+from ic_assets.activities.engine.staging import classification, drop_landing, slices, stages
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 
@@ -93,9 +94,9 @@ def opened(postgres_url: str) -> Iterator[Database]:
         database.close()
 
 
-def land(postgres_url: str, path: Path) -> landing.Landed:
+def land(postgres_url: str, path: Path) -> drop_landing.Landed:
     with opened(postgres_url) as database:
-        return landing.land(database, Settings.from_env(), path)
+        return drop_landing.land(database, Settings.from_env(), path)
 
 
 def bring_up_to_date(postgres_url: str) -> None:
@@ -107,4 +108,4 @@ def bring_up_to_date(postgres_url: str) -> None:
             stages.apply_master(connection, window, settings)
             stages.apply_resolution(connection, window, settings)
             for activity in ACTIVITY_TYPES:
-                derivatives.apply_derivative(connection, activity, window, settings)
+                slice_derivatives.apply_derivative(connection, activity, window, settings)

@@ -1,4 +1,4 @@
-"""Dagster's asset checks: the rules of ``engine.rules`` as check specs and results, and the checks that run after an
+"""Dagster's asset checks: the rules of ``engine.judging.rules`` as check specs and results, and the checks that run after an
 asset. The rules' figures and sentences are written once, there."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ic_assets.activities import keys
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.contract import landing_schema
-from ic_assets.activities.derivative_contract import derivative_frame_schema
-from ic_assets.activities.engine.frames import contract_problems
-from ic_assets.activities.engine.rules import (
+from ic_assets.activities.engine.judging.rules import (
     Rule,
     Verdict,
     derivative_rules,
@@ -20,7 +16,11 @@ from ic_assets.activities.engine.rules import (
     master_rules,
     resolution_rules,
 )
-from ic_assets.activities.engine.schema_check import schema_problems
+from ic_assets.activities.engine.judging.schema_check import schema_problems
+from ic_assets.activities.engine.reports.frames import contract_problems
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.facts.contract import landing_schema
+from ic_assets.activities.facts.derivative_contract import derivative_frame_schema
 from ic_assets.resources.dagster_resources import PostgresResource
 
 if TYPE_CHECKING:

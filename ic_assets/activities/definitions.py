@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 
-from ic_assets.activities import alerts, derivatives, landing, master, push, reconciliation, reports, resolution
+from ic_assets.activities import derivatives, landing, master, push, reconciliation, reports, resolution
 from ic_assets.activities.checks import ALL_CHECKS
 from ic_assets.activities.jobs import JOBS
 from ic_assets.activities.sensors import SCHEDULES, SENSORS
+from ic_assets.operations import alerts
 
 STAGES: dict[str, list[dg.AssetsDefinition | dg.AssetSpec]] = {
     "intake": [

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import dagster as dg
 
 from ic_assets.activities import keys
-from ic_assets.activities.activity_types import ACTIVITY_TYPES, ActivityType
-from ic_assets.activities.engine import classification, derivatives
-from ic_assets.activities.engine.payloads import template_fingerprint
+from ic_assets.activities.engine.derivatives import slice_derivatives
+from ic_assets.activities.engine.derivatives.payloads import template_fingerprint
+from ic_assets.activities.engine.staging import classification
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, ActivityType
 from ic_assets.activities.master import window
 from ic_assets.activities.metadata import (
     code_version,
@@ -83,7 +84,7 @@ def activity_derivatives(
     wanted = [activity for key, activity in _TYPE_OF.items() if key in context.selected_asset_keys]
     range_ = window(context)
     postgres.database.repeated("classification", classification.sync_classification)
-    for activity, written in derivatives.apply_derivatives(postgres.database, wanted, range_, postgres.settings):
+    for activity, written in slice_derivatives.apply_derivatives(postgres.database, wanted, range_, postgres.settings):
         with postgres.database.transaction() as connection:
             sample = sampled(connection, _sample_of(activity), range_)
         account = (

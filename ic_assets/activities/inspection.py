@@ -7,10 +7,10 @@ and no thread of the sensor, so that what it may cost or break is its own, peopl
 
 import dagster as dg
 
-from ic_assets.activities.engine import drop_folder
-from ic_assets.activities.engine.csv_rows import DropInfo
-from ic_assets.activities.engine.drop_folder import File
-from ic_assets.activities.engine.landing import drop_key, inspected, record_refusal
+from ic_assets.activities.engine.drop import drop_folder
+from ic_assets.activities.engine.drop.csv_rows import DropInfo
+from ic_assets.activities.engine.drop.drop_folder import File
+from ic_assets.activities.engine.staging.drop_landing import drop_key, inspected, record_refusal
 from ic_assets.core.failures import DropRefused, Refused
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from ic_assets.activities import keys
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.inspection import inspect_drop
 
 # Landing reads a file and the reports write files: with distributed steps (IC_EXECUTOR) these two stay where the run is.

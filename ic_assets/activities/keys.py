@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from ic_assets.activities.activity_types import ActivityType
+from ic_assets.activities.facts.activity_types import ActivityType
 
 LANDING = dg.AssetKey(["staging", "ic_communication_landing"])
 MONTHS = dg.AssetKey(["staging", "ic_communication_landing", "months"])

@@ -6,13 +6,13 @@ import dagster as dg
 
 from ic_assets.activities import keys
 from ic_assets.activities.checks import result, spec
-from ic_assets.activities.engine.landing import Landed, drop_key, inspected, land, record_refusal
-from ic_assets.activities.engine.rules import landing_rules
+from ic_assets.activities.engine.judging.rules import landing_rules
+from ic_assets.activities.engine.staging.drop_landing import Landed, drop_key, inspected, land, record_refusal
 from ic_assets.activities.metadata import code_version, described, landing_schema, table_metadata
 from ic_assets.activities.partitions import csv_drops, months
 from ic_assets.activities.run_metadata import bar
 from ic_assets.core.failures import DropRefused, Refused
-from ic_assets.core.windows import month_key
+from ic_assets.core.months import month_key
 from ic_assets.resources.dagster_events import record
 from ic_assets.resources.dagster_resources import PostgresResource, Reporter
 

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from ic_assets.activities import keys
-from ic_assets.activities.engine import classification, slices, stages
-from ic_assets.activities.engine.unrecognised import unrecognised
+from ic_assets.activities.engine.staging import classification, slices, stages
+from ic_assets.activities.engine.staging.unrecognised import unrecognised
 from ic_assets.activities.metadata import code_version, described, master_schema, table_metadata
 from ic_assets.activities.partitions import months
 from ic_assets.activities.run_metadata import Sample, add_run_metadata, sampled

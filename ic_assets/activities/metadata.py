@@ -9,10 +9,10 @@ from typing import Any
 import dagster as dg
 
 from ic_assets.activities import keys
-from ic_assets.activities.activity_types import ActivityType
-from ic_assets.activities.contract import COLUMNS
-from ic_assets.activities.derivative_contract import DERIVATIVE_COLUMNS, DerivativeColumn
-from ic_assets.activities.engine.reconciliation import Entity
+from ic_assets.activities.engine.reconciliation.matches import Entity
+from ic_assets.activities.facts.activity_types import ActivityType
+from ic_assets.activities.facts.contract import COLUMNS
+from ic_assets.activities.facts.derivative_contract import DERIVATIVE_COLUMNS, DerivativeColumn
 from ic_assets.core.schema import defined
 from ic_assets.core.sql import read
 

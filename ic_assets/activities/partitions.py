@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from ic_assets.core.windows import MONTHS_AHEAD, partitions_start
+from ic_assets.core.months import MONTHS_AHEAD, partitions_start
 
 csv_drops = dg.DynamicPartitionsDefinition(name="csv_drop")
 

@@ -7,21 +7,21 @@ from typing import Any
 import dagster as dg
 
 from ic_assets.activities import keys
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.checks import result as check_result
 from ic_assets.activities.checks import spec
-from ic_assets.activities.engine.approval import Approval, payload_version
-from ic_assets.activities.engine.backup import backup
-from ic_assets.activities.engine.judgement import in_snapshot, judge
-from ic_assets.activities.engine.push import Progress, PushOptions, PushResult, push
-from ic_assets.activities.engine.push_readback import read_back
-from ic_assets.activities.engine.push_result import months_left, months_sent
-from ic_assets.activities.engine.rules import judge as judge_rules
-from ic_assets.activities.engine.rules import push_rules
-from ic_assets.activities.engine.slices import Window
+from ic_assets.activities.engine.judging.approval import Approval, payload_version
+from ic_assets.activities.engine.judging.judgement import in_snapshot, judge
+from ic_assets.activities.engine.judging.rules import judge as judge_rules
+from ic_assets.activities.engine.judging.rules import push_rules
+from ic_assets.activities.engine.staging.slices import Window
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.partitions import months
 from ic_assets.core.failures import Refused, Unavailable
-from ic_assets.core.windows import month_key
+from ic_assets.core.months import month_key
+from ic_assets.hubspot.push.readback import read_back
+from ic_assets.hubspot.push.result import months_left, months_sent
+from ic_assets.hubspot.push.run import Progress, PushOptions, PushResult, push
+from ic_assets.resources.backup import backup
 from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource, Reporter
 
 MODES = ("dry-run", "test", "production")

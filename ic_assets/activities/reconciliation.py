@@ -8,7 +8,7 @@ from datetime import timedelta
 import dagster as dg
 
 from ic_assets.activities import keys
-from ic_assets.activities.engine.reconciliation import ENTITIES
+from ic_assets.activities.engine.reconciliation.matches import ENTITIES
 from ic_assets.activities.metadata import described, reconciliation_schema, table_metadata
 
 # Records go on being made in HubSpot while the migration lasts: a list of a month ago misses them, whatever else holds.

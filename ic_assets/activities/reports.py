@@ -5,8 +5,8 @@ import pandas as pd
 from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 
 from ic_assets.activities import keys
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import push_report, quality_report, report
+from ic_assets.activities.engine.reports import push_report, quality_report, report
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.resources.dagster_resources import PostgresResource
 
 SummaryFrame = create_dagster_pandas_dataframe_type(

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from ic_assets.activities import keys
-from ic_assets.activities.engine import stages
+from ic_assets.activities.engine.staging import stages
 from ic_assets.activities.master import SAMPLE, window
 from ic_assets.activities.metadata import code_version, described, master_schema, table_metadata
 from ic_assets.activities.partitions import months

@@ -17,8 +17,8 @@ import dagster as dg
 import psycopg
 from psycopg import sql
 
-from ic_assets.activities.engine.masking import mask_value, shortened
-from ic_assets.activities.engine.slices import Window, next_month
+from ic_assets.activities.engine.reports.masked_values import mask_value, shortened
+from ic_assets.activities.engine.staging.slices import Window, next_month
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 

@@ -11,19 +11,20 @@ from datetime import date, timedelta
 import dagster as dg
 import psycopg
 
-from ic_assets.activities.engine import classification, drop_folder, slices
-from ic_assets.activities.engine.approval import require
-from ic_assets.activities.engine.drop_folder import File, LookedInto
-from ic_assets.activities.engine.rules import judge
-from ic_assets.activities.engine.scope import Scope
+from ic_assets.activities.engine.drop import drop_folder
+from ic_assets.activities.engine.drop.drop_folder import File, LookedInto
+from ic_assets.activities.engine.judging.approval import require
+from ic_assets.activities.engine.judging.rules import judge
+from ic_assets.activities.engine.staging import classification, slices
 from ic_assets.activities.inspection import inspect_drop
 from ic_assets.activities.jobs import bring_months_up_to_date, land_drop, push_to_hubspot
 from ic_assets.activities.partitions import csv_drops
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused, Unavailable
+from ic_assets.core.months import month_key
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
-from ic_assets.core.windows import month_key
+from ic_assets.hubspot.push.scope import Scope
 from ic_assets.operations.attempts import Work
 from ic_assets.operations.sensors import Turn, turn, unfinished
 from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource

@@ -11,10 +11,10 @@ from psycopg.rows import class_row
 from ic_assets.commands.terminal import emit_json, out
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused
+from ic_assets.core.rate_budget import DAILY_BELIEVED_SECONDS, LONGEST_BLOCK, PORTAL_RPS_SECONDS
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 from ic_assets.resources.postgres import Database, connected
-from ic_assets.resources.rate_budget import DAILY_BELIEVED_SECONDS, LONGEST_BLOCK, PORTAL_RPS_SECONDS
 from ic_assets.resources.services import services
 
 

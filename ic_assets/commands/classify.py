@@ -4,9 +4,9 @@ import csv
 import sys
 from pathlib import Path
 
-from ic_assets.activities.engine import classify as engine
-from ic_assets.activities.engine.classification import FILES
-from ic_assets.activities.engine.masking import mask_value, shortened
+from ic_assets.activities.engine.reports.masked_values import mask_value, shortened
+from ic_assets.activities.engine.staging import classify as engine
+from ic_assets.activities.engine.staging.classification import FILES
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.settings import Settings
 

@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from ic_assets.activities.activity_types import BY_NAME
-from ic_assets.activities.engine.rules import judge
+from ic_assets.activities.engine.judging.rules import judge
+from ic_assets.activities.facts.activity_types import BY_NAME
 from ic_assets.commands.load import load_files
 from ic_assets.commands.push import run_push
 from ic_assets.commands.reconcile import reconcile_one

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from ic_assets.activities.dictionary import described
+from ic_assets.activities.facts.dictionary import described
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import out
 from ic_assets.core.erd import draw

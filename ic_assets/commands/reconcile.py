@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import psycopg
 from rich.text import Text
 
-from ic_assets.activities.engine import hubspot_matches, slices
-from ic_assets.activities.engine.hubspot_matches import Refreshed
-from ic_assets.activities.engine.reconciliation import ENTITIES, Entity, Reconciled, WhatIf, reconcile, what_if
-from ic_assets.activities.engine.rules import Verdict, percent
+from ic_assets.activities.engine.judging.rules import Verdict, percent
+from ic_assets.activities.engine.reconciliation import hubspot_matches
+from ic_assets.activities.engine.reconciliation.hubspot_matches import Refreshed
+from ic_assets.activities.engine.reconciliation.matches import ENTITIES, Entity, Reconciled, WhatIf, reconcile, what_if
+from ic_assets.activities.engine.staging import slices
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import counted, emit_json, out, progress_bars, say, state, table
 from ic_assets.core.failures import Refused

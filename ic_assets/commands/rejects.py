@@ -4,10 +4,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ic_assets.activities.engine import rejects as engine
-from ic_assets.activities.engine.masking import mask_raw, shortened
-from ic_assets.activities.engine.reasons import HARMLESS, REJECTS, WARNINGS
-from ic_assets.activities.engine.trace import drop_named
+from ic_assets.activities.engine.drop import rejects as engine
+from ic_assets.activities.engine.drop.reasons import HARMLESS, REJECTS, WARNINGS
+from ic_assets.activities.engine.reports.masked_values import mask_raw, shortened
+from ic_assets.activities.engine.reports.trace import drop_named
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import counted, emit_json, out, table
 from ic_assets.core.settings import Settings

@@ -9,8 +9,8 @@ from ic_assets.commands.terminal import out
 def report(folder: Path | None, *, full: bool = False) -> int:
     """Writes both reports: on record as a Dagster run, or just into ``folder``. With ``full`` a third file beside them, of
     the data quality with values as they are; no run, hence no record of Dagster's, ever holds it."""
-    from ic_assets.activities.engine import push_report, quality_report
-    from ic_assets.activities.engine import report as reports
+    from ic_assets.activities.engine.reports import push_report, quality_report
+    from ic_assets.activities.engine.reports import report as reports
 
     with session(quiet=True) as work:
         target = folder or work.settings.home / "reports"

@@ -9,15 +9,15 @@ import psycopg
 import typer
 from psycopg.types.json import Jsonb
 
-from ic_assets.activities.activity_types import BY_NAME
-from ic_assets.activities.engine import push_rollback
-from ic_assets.activities.engine import rollback as engine
-from ic_assets.activities.engine.push_rollback import RollbackResult, RollbackSelection
-from ic_assets.activities.engine.slices import Window, next_month
+from ic_assets.activities.engine.staging import rollback as engine
+from ic_assets.activities.engine.staging.slices import Window, next_month
+from ic_assets.activities.facts.activity_types import BY_NAME
 from ic_assets.commands.runs import session
 from ic_assets.commands.terminal import counted, emit_json, err, out, say, table
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused
+from ic_assets.hubspot.push import rollback as push_rollback
+from ic_assets.hubspot.push.rollback import RollbackResult, RollbackSelection
 from ic_assets.resources.dagster_resources import HubSpotResource
 
 

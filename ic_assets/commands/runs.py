@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from ic_assets.activities.engine.slices import Window
+from ic_assets.activities.engine.staging.slices import Window
 from ic_assets.commands.terminal import Show, progress_bars, say
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused

@@ -5,11 +5,12 @@ from typing import Any
 
 import psycopg
 
-from ic_assets.activities.engine import classification, not_done
-from ic_assets.activities.engine.drop_text import read_as
-from ic_assets.activities.engine.rules import judge, landing_rules
-from ic_assets.activities.engine.slices import out_of_date
-from ic_assets.activities.engine.unrecognised import KINDS, unrecognised
+from ic_assets.activities.engine.drop.drop_text import read_as
+from ic_assets.activities.engine.judging import not_done
+from ic_assets.activities.engine.judging.rules import judge, landing_rules
+from ic_assets.activities.engine.staging import classification
+from ic_assets.activities.engine.staging.slices import out_of_date
+from ic_assets.activities.engine.staging.unrecognised import KINDS, unrecognised
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import because, counted, emit_json, out, table
 from ic_assets.core import rules_data

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ic_assets.activities.engine.masking import shortened
-from ic_assets.activities.engine.reasons import WARNINGS
-from ic_assets.activities.engine.trace import Trace, by_id, by_line, by_row
+from ic_assets.activities.engine.drop.reasons import WARNINGS
+from ic_assets.activities.engine.reports.masked_values import shortened
+from ic_assets.activities.engine.reports.trace import Trace, by_id, by_line, by_row
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import emit_json, out, table
 from ic_assets.core.failures import Refused

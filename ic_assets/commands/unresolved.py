@@ -4,8 +4,8 @@ import csv
 import os
 from pathlib import Path
 
-from ic_assets.activities.engine.impact import Impact, ImpactRow, impact
-from ic_assets.activities.engine.reconciliation import ENTITIES, FORMULA
+from ic_assets.activities.engine.reconciliation.impact import Impact, ImpactRow, impact
+from ic_assets.activities.engine.reconciliation.matches import ENTITIES, FORMULA
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.failures import Refused

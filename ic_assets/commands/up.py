@@ -47,9 +47,9 @@ def _print_link(port: int) -> int:
 
 def sandbox(*, port: int, chaos: str | None, unique_on_activities: str) -> int:
     from ic_assets.core.failures import Refused
-    from ic_assets.sandbox.chaos import Chaos
-    from ic_assets.sandbox.portal import Modes
-    from ic_assets.sandbox.server import serve
+    from ic_assets.sandbox.http.chaos import Chaos
+    from ic_assets.sandbox.http.server import serve
+    from ic_assets.sandbox.hubspot.portal import Modes
 
     settings = Settings.from_env()
     if unique_on_activities not in ("accepted", "refused"):
@@ -88,7 +88,7 @@ def _seed(settings: Settings, database: Path) -> None:
     from ic_assets.resources.dagster_resources import reconciled_records
     from ic_assets.resources.postgres import connected
     from ic_assets.resources.services import services
-    from ic_assets.sandbox.store import seed_records
+    from ic_assets.sandbox.hubspot.store import seed_records
 
     with services(settings) as up:
         schema.ensure(up.postgres_url)

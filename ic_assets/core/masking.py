@@ -1,5 +1,6 @@
 """What may leave this process in a log line, an event, an error, an alert or JSON: no secret, no connection string with a
-password, no content of a row. Values of the data that are shown on purpose, shortened, are ``engine/masking.py``'s.
+password, no content of a row. Values of the data that are shown on purpose, shortened, are
+``reports/masked_values.py``'s.
 
 Two ways, since neither is enough alone. ``without_rows`` takes the rows out of PostgreSQL's errors where they leave the
 database (``core/session.py``, ``resources/postgres.py``). ``mask`` goes over every text at the doors: Dagster's event log

@@ -41,7 +41,7 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "default_transaction_read_only": "off",
         "default_transaction_deferrable": "off",
         # A first load fills a table for minutes and a worker waits for its turn: no limit of the whole session fits.
-        # Who cannot wait sets one of its own for a statement (engine/refill.py, resources/postgres.py).
+        # Who cannot wait sets one of its own for a statement (engine/staging/refill.py, resources/postgres.py).
         "statement_timeout": "0",
         "lock_timeout": "0",
         "idle_session_timeout": "0",

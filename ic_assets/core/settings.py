@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ic_assets.core.failures import Refused
 from ic_assets.core.hosts import is_loopback
 from ic_assets.core.masking import checked_secret
-from ic_assets.core.windows import partitions_start
+from ic_assets.core.months import partitions_start
 
 HUBSPOT_URL = "https://api.hubapi.com"
 DATE_ORDERS = ("YMD", "DMY", "MDY")

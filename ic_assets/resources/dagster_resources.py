@@ -17,9 +17,9 @@ from ic_assets.core import schema
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
+from ic_assets.hubspot.client.client import HubSpotTarget, path
+from ic_assets.hubspot.client.replies import parsed
 from ic_assets.resources import http
-from ic_assets.resources.hubspot import HubSpotTarget, path
-from ic_assets.resources.hubspot_replies import parsed
 from ic_assets.resources.postgres import Database
 from ic_assets.resources.services import Services, running
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import orjson
 
 from ic_assets.core.failures import Refused
-from ic_assets.sandbox.chaos import EXTRAS, FAULTS, Chaos
-from ic_assets.sandbox.limits import Limits
-from ic_assets.sandbox.portal import Modes
-from ic_assets.sandbox.server import serve
+from ic_assets.sandbox.http.chaos import EXTRAS, FAULTS, Chaos
+from ic_assets.sandbox.http.limits import Limits
+from ic_assets.sandbox.http.server import serve
+from ic_assets.sandbox.hubspot.portal import Modes
 
 
 def main(arguments: list[str] | None = None) -> int:

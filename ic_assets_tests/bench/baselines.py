@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ic_assets.activities.contract import COLUMNS
+from ic_assets.activities.facts.contract import COLUMNS
 from ic_assets_tests.bench import processes
 from ic_assets_tests.bench.server import Server
 

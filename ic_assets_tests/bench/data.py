@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from ic_assets.activities.contract import COLUMNS
+from ic_assets.activities.facts.contract import COLUMNS
 
 MONTHS = 178
 """Of an ordinary file; the target asks for more than 150."""

@@ -11,7 +11,7 @@ import psycopg
 from dagster import AssetKey
 
 from ic_assets.activities import keys
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets_tests.bench import processes
 from ic_assets_tests.bench.server import Server, ic_assets
 

@@ -14,11 +14,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile
+from ic_assets.activities.engine.reconciliation.matches import ENTITIES, reconcile
 from ic_assets.core import session
 from ic_assets.core.schema import upgrade
 from ic_assets.core.settings import Settings
-from ic_assets.resources.embedded_postgres import SUPERUSER, EmbeddedPostgres
+from ic_assets.resources.embedded.server import SUPERUSER, EmbeddedPostgres
 from ic_assets.resources.services import services
 from ic_assets_tests.bench.data import Drop
 

@@ -17,7 +17,7 @@ import pytest
 from psycopg import sql
 
 from ic_assets.core.settings import Settings
-from ic_assets.resources.embedded_postgres import SUPERUSER, EmbeddedPostgres
+from ic_assets.resources.embedded.server import SUPERUSER, EmbeddedPostgres
 from ic_assets.resources.services import services
 from ic_assets_tests.e2e.test_oracle import Machine
 

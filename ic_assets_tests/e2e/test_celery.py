@@ -27,7 +27,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.commands.runs import Session, session
 from ic_assets_tests.drops import (
     COMPANY,

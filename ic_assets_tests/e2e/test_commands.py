@@ -27,8 +27,8 @@ import httpx
 import psycopg
 import pytest
 
-from ic_assets.commands.doctor import Doctor
-from ic_assets.commands.doctor_hubspot import account
+from ic_assets.commands.doctor.doctor import Doctor
+from ic_assets.commands.doctor.hubspot import account
 from ic_assets.core import locks
 from ic_assets.core.settings import Settings
 from ic_assets.resources.services import Services, services

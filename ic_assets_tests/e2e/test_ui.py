@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.resources.ui_guard import Keys
 from ic_assets_tests.drops import CONTACT, HUBSPOT_CONTACT, row, write_drop
 

@@ -14,9 +14,9 @@ import dagster as dg
 import psycopg
 import pytest
 
-from ic_assets.activities import alerts
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import Alerts
+from ic_assets.operations import alerts
 from ic_assets_tests.drops import row
 from ic_assets_tests.graph.conftest import Graph
 

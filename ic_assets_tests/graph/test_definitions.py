@@ -20,7 +20,7 @@ import pytest
 from dagster._config import process_config
 
 from ic_assets.activities.partitions import months
-from ic_assets.core.windows import partitions_end
+from ic_assets.core.months import partitions_end
 from ic_assets.definitions import build_defs
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,10 +10,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ic_assets.activities import alerts
-from ic_assets.activities.engine import landing
+from ic_assets.activities.engine.staging import drop_landing
 from ic_assets.core.logs import log
 from ic_assets.core.settings import Settings
+from ic_assets.operations import alerts
 from ic_assets.resources.dagster_home import dagster_home
 from ic_assets_tests.drops import reconcile_everything, row
 from ic_assets_tests.graph.conftest import Graph
@@ -44,15 +44,15 @@ def test_lines_of_a_run_stand_in_its_log_and_the_last_ones_go_with_the_alert(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reconcile_everything(database)
-    copy = landing._Landing._copy
+    copy = drop_landing._Landing._copy
 
-    def noisy(self: landing._Landing) -> object:
+    def noisy(self: drop_landing._Landing) -> object:
         for number in range(9):
             log.info("fell_back", table="ic_calls", number=number, address="ada.example@example.com")
         copy(self)
         raise RuntimeError("unforeseen")
 
-    monkeypatch.setattr(landing._Landing, "_copy", noisy)
+    monkeypatch.setattr(drop_landing._Landing, "_copy", noisy)
     home = dagster_home(Settings.from_env())
     ours = {"managed_python_loggers": ["ic_assets"], "python_log_level": "INFO"}
     assert "managed_python_loggers: [ic_assets]" in (home / "dagster.yaml").read_text(encoding="utf-8")

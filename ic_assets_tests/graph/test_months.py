@@ -17,7 +17,7 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, S
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.log_manager import DagsterLogManager
 
-from ic_assets.activities.engine import classification, slices
+from ic_assets.activities.engine.staging import classification, slices
 from ic_assets.activities.run_metadata import plot
 from ic_assets.core import rules_data
 from ic_assets_tests.drops import CONTACT, row

@@ -16,7 +16,9 @@ import pytest
 from dagster._core.events import EngineEventData
 
 from ic_assets.activities import landing as landing_asset
-from ic_assets.activities.engine import not_done, reconciliation, stages
+from ic_assets.activities.engine.judging import not_done
+from ic_assets.activities.engine.reconciliation import matches
+from ic_assets.activities.engine.staging import stages
 from ic_assets.operations import sensors
 from ic_assets.resources.dagster_home import PROCESS_TAG
 from ic_assets.resources.services import process_name
@@ -279,7 +281,7 @@ def test_a_reconciliation_that_turns_the_gate_green_starts_the_months_behind_it(
     file = tmp_path / "contacts.csv"
     file.write_text(f"legacy_id,hubspot_id\n{CONTACT},9101\n777,9777\n", encoding="utf-8")
     with opened(graph.postgres_url) as database, database.transaction() as connection:
-        reconciliation.reconcile(connection, reconciliation.ENTITIES["contacts"], file)
+        matches.reconcile(connection, matches.ENTITIES["contacts"], file)
     (request,) = reconciled.tick()
     assert months([request]) == ["2019-03"]
     assert reconciled.run(request).success

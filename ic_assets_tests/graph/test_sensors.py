@@ -13,9 +13,11 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import approval, classification, reconciliation
-from ic_assets.activities.engine.landing import drop_key
+from ic_assets.activities.engine.judging import approval
+from ic_assets.activities.engine.reconciliation import matches
+from ic_assets.activities.engine.staging import classification
+from ic_assets.activities.engine.staging.drop_landing import drop_key
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.commands.runs import _raise as raise_for
 from ic_assets.core import locks, rules_data
 from ic_assets.core.failures import Refused
@@ -314,7 +316,7 @@ def test_a_changed_reconciliation_asks_for_the_months_that_refer_to_it(graph: Gr
     file = tmp_path / "contacts.csv"
     file.write_text("legacy_id,hubspot_id\n101,9101\n55,9055\n", encoding="utf-8")
     with opened(graph.postgres_url) as database, database.transaction() as connection:
-        reconciliation.reconcile(connection, reconciliation.ENTITIES["contacts"], file)
+        matches.reconcile(connection, matches.ENTITIES["contacts"], file)
     assert ranges(Ticks(graph, "reconciled_months").tick()) == [("2018-07-01", "2018-07-01")]
     assert Ticks(graph, "landed_months").tick() == [], "one sensor asks, not two"
 

@@ -17,9 +17,9 @@ from typing import Any
 import httpx
 import psycopg
 
-from ic_assets.activities.engine.push import PushOptions, PushResult, push
 from ic_assets.core.settings import Settings
-from ic_assets.resources.hubspot import HubSpotTarget
+from ic_assets.hubspot.client.client import HubSpotTarget
+from ic_assets.hubspot.push.run import PushOptions, PushResult, push
 from ic_assets.sandbox.process import RunningSandbox, running
 
 CONTACTS = [str(number) for number in range(9001, 9011)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.approval import (
+from ic_assets.activities.engine.judging.approval import (
     approval_of,
     approve,
     fingerprint,
@@ -18,9 +18,9 @@ from ic_assets.activities.engine.approval import (
     payload_version,
     require,
 )
-from ic_assets.activities.engine.scope import Scope, scope_of
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
+from ic_assets.hubspot.push.scope import Scope, scope_of
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import CONTACTS, NAMES, Activity, HubSpot
 

@@ -12,10 +12,10 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from ic_assets.activities.engine.backup import backup, without_password
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused
-from ic_assets.resources.embedded_postgres import client_binary
+from ic_assets.resources.backup import backup, without_password
+from ic_assets.resources.embedded.server import client_binary
 from ic_assets_tests.integration import push_cases as cases
 
 

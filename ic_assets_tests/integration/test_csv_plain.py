@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from ic_assets.activities.engine import csv_processes, landing
-from ic_assets.activities.engine.csv_rows import Block
+from ic_assets.activities.engine.drop import csv_processes
+from ic_assets.activities.engine.drop.csv_rows import Block
+from ic_assets.activities.engine.staging import drop_landing
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import HEADER, opened, row
 from ic_assets_tests.unit.test_csv_drop import FORMATS, HEADERS, NARROW, TEXT, text_of, typed_rows
@@ -28,7 +29,7 @@ TABLES = ("ic_communication_landing", "ic_rejected_row", "ic_field_warning", "ic
 def landed(database: str, path: Path) -> dict[str, list[str]]:
     """What the drop leaves, as text, without the numbers and clocks of the run; and nothing of it after that."""
     with opened(database) as opened_database:
-        landing.land(opened_database, Settings.from_env(), path)
+        drop_landing.land(opened_database, Settings.from_env(), path)
     with psycopg.connect(database) as connection:
         query = "SELECT to_jsonb(t) - %s::text[] FROM staging.{} AS t"
         found = {
@@ -148,7 +149,7 @@ def test_rows_of_both_kinds_alternate_in_a_drop_of_any_size(
     """Real processes, and more of the others than wait at a time."""
     monkeypatch.setattr(csv_processes, "_FROM_BYTES", 0)
     monkeypatch.setattr(csv_processes, "_PIECE_BYTES", 3000)
-    monkeypatch.setattr(landing, "_TEXT_BYTES", 5000)
+    monkeypatch.setattr(drop_landing, "_TEXT_BYTES", 5000)
     many: list[dict[str, Any]] = [(OTHERS if number % 3 == 0 else PLAIN)[number % 9] for number in range(1500)]
     path = drop_of(tmp_path, many)
     found = landed(database, path)
@@ -160,8 +161,8 @@ def test_rows_of_both_kinds_alternate_in_a_drop_of_any_size(
 def test_a_year_that_is_taken_in_part_is_left_to_who_judges_dates(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(landing, "partitions_start", lambda: date(2018, 7, 1))
-    monkeypatch.setattr(landing, "partitions_end", lambda: date(2020, 3, 1))
+    monkeypatch.setattr(drop_landing, "partitions_start", lambda: date(2018, 7, 1))
+    monkeypatch.setattr(drop_landing, "partitions_end", lambda: date(2020, 3, 1))
     dates = ("2018-06-30", "2018-07-01", "2018-12-31", "2019-01-01", "2019-12-31 23:59:59", "2020-02-29", "2020-03-01")
     path = drop_of(tmp_path, [{"Comm_DateTime": moment} for moment in dates])
     found, plain = landed_in_pieces(database, path)

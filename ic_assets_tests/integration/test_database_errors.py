@@ -14,9 +14,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.ledger import open_ledger
 from ic_assets.core import session
 from ic_assets.core.settings import Settings
+from ic_assets.hubspot.ledger.ledger import open_ledger
 from ic_assets.resources.postgres import Database, connected
 
 TABLE = "CREATE TEMP TABLE letters (n int, letter text CHECK (letter <> 'Dear ' || 'Ada'))"

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as Xml
 import psycopg
 import pytest
 
-from ic_assets.activities.dictionary import REFERENCES, SCHEMAS, TABLES, described
+from ic_assets.activities.facts.dictionary import REFERENCES, SCHEMAS, TABLES, described
 from ic_assets.core.catalog import Reference, read_catalog
 from ic_assets.core.erd import graphml, mermaid, png
 
@@ -130,7 +130,7 @@ def test_every_table_and_column_has_words_and_no_words_are_left_over(connection:
         for column in table.columns
         if not column.comment
     ]
-    assert without == [], "say in ic_assets/activities/dictionary.py what these are"
+    assert without == [], "say in ic_assets/activities/facts/dictionary.py what these are"
     assert set(TABLES) == {table.full_name for table in catalog.tables}
     stated = {(r.table, r.columns) for r in catalog.references}
     assert {(r.table, r.columns) for r in REFERENCES} <= stated, "a reference names a column that is not there"
@@ -177,7 +177,7 @@ def test_the_drawn_ledger_has_the_states_that_the_database_allows(connection: ps
 
 
 def test_the_examples_of_the_classification_page_come_out_as_it_says(connection: psycopg.Connection) -> None:
-    from ic_assets.activities.engine.classification import sync_classification
+    from ic_assets.activities.engine.staging.classification import sync_classification
 
     sync_classification(connection)
     text = (ROOT / "docs" / "classification.md").read_text(encoding="utf-8")

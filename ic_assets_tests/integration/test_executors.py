@@ -22,8 +22,8 @@ from dagster_k8s import K8sRunLauncher
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import UserDefinedDagsterK8sConfig
 
-from ic_assets.activities.engine.approval import Scope, approve
-from ic_assets.activities.engine.slices import Window
+from ic_assets.activities.engine.judging.approval import Scope, approve
+from ic_assets.activities.engine.staging.slices import Window
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Execution
 from ic_assets.definitions import build_defs

@@ -14,12 +14,14 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import classification, derivatives, figures, refill, rollback, stages
-from ic_assets.activities.engine.figures import Source
-from ic_assets.activities.engine.rules import judge
-from ic_assets.activities.engine.slices import Window
-from ic_assets.activities.engine.stages import Written
+from ic_assets.activities.engine.derivatives import slice_derivatives
+from ic_assets.activities.engine.judging import figures
+from ic_assets.activities.engine.judging.figures import Source
+from ic_assets.activities.engine.judging.rules import judge
+from ic_assets.activities.engine.staging import classification, refill, rollback, stages
+from ic_assets.activities.engine.staging.slices import Window
+from ic_assets.activities.engine.staging.stages import Written
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 
@@ -46,7 +48,7 @@ def run_stages(postgres_url: str, window: Window) -> dict[str, Written]:
             written = {"master": stages.apply_master(connection, window, settings, database)}
         with database.transaction() as connection:
             written["resolved"] = stages.apply_resolution(connection, window, settings)
-        done = derivatives.apply_derivatives(database, ACTIVITY_TYPES, window, settings)
+        done = slice_derivatives.apply_derivatives(database, ACTIVITY_TYPES, window, settings)
         return written | {activity.name: each for activity, each in done}
 
 
@@ -240,7 +242,7 @@ def test_two_workers_count_their_months_beside_each_other(database: str, tmp_pat
         lambda connection, window: stages.apply_master(connection, window, settings),
         lambda connection, window: stages.apply_resolution(connection, window, settings),
         *(
-            lambda connection, window, activity=activity: derivatives.apply_derivative(
+            lambda connection, window, activity=activity: slice_derivatives.apply_derivative(
                 connection, activity, window, settings
             )
             for activity in ACTIVITY_TYPES

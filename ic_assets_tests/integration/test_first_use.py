@@ -15,7 +15,7 @@ import pytest
 from psycopg import sql
 
 from ic_assets.core import locks
-from ic_assets.resources.embedded_postgres import EmbeddedPostgres
+from ic_assets.resources.embedded.server import EmbeddedPostgres
 
 # As a command begins. It goes from one step to the next when it is told to, so that all take each at the same moment.
 COMMAND = """

@@ -18,11 +18,12 @@ import psycopg
 import pytest
 
 from ic_assets.commands.budget import budget
+from ic_assets.core import rate_budget
 from ic_assets.core.failures import Refused, Unavailable
-from ic_assets.resources import hubspot_limits, rate_budget
-from ic_assets.resources.hubspot import HubSpotClient, HubSpotTarget, OutcomeUnknown, Rejected, Reply, StopForNow
-from ic_assets.resources.hubspot_search import search_all
-from ic_assets.resources.rate_budget import DailyLimit, RateBudget
+from ic_assets.core.rate_budget import DailyLimit, RateBudget
+from ic_assets.hubspot.client import limits
+from ic_assets.hubspot.client.client import HubSpotClient, HubSpotTarget, OutcomeUnknown, Rejected, Reply, StopForNow
+from ic_assets.hubspot.client.search import search_all
 from ic_assets_tests.raw_server import Answer, RawServer, raw_server, reply
 
 PORTAL = 77
@@ -121,7 +122,7 @@ def test_more_429s_than_attempts_are_waited_out_each_longer() -> None:
 
 
 def test_nothing_but_429_ends_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hubspot_limits, "PATIENCE", 5.0)
+    monkeypatch.setattr(limits, "PATIENCE", 5.0)
     outcome, server, _ = ask(too_many("0.5"), repeatable=False, writes=True)
     assert isinstance(outcome, StopForNow)
     assert re.match(

@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.hubspot_matches import Listing, list_matches, refresh
-from ic_assets.activities.engine.reconciliation import ENTITIES, Reconciled, WhatIf
+from ic_assets.activities.engine.reconciliation.hubspot_matches import Listing, list_matches, refresh
+from ic_assets.activities.engine.reconciliation.matches import ENTITIES, Reconciled, WhatIf
 from ic_assets.core.failures import Refused
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import HubSpot

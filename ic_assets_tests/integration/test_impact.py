@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.impact import EntityImpact, impact
+from ic_assets.activities.engine.reconciliation.impact import EntityImpact, impact
 from ic_assets_tests.drops import CONTACT, bring_up_to_date, land, reconcile_everything, row, write_drop
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.lookups import Lookup, lookups
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.facts.lookups import Lookup, lookups
 from ic_assets_tests.drops import bring_up_to_date, land, reconcile_everything, row, write_drop
 
 VALUES = {

@@ -15,8 +15,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from ic_assets.activities.engine import landing, reconciliation, rollback
-from ic_assets.activities.engine.rules import Verdict, judge, landing_rules
+from ic_assets.activities.engine.judging.rules import Verdict, judge, landing_rules
+from ic_assets.activities.engine.reconciliation import matches
+from ic_assets.activities.engine.staging import drop_landing, rollback
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import bring_up_to_date, land, opened, row, write_drop
@@ -167,9 +168,9 @@ class TestRefusals:
         path.write_text("Dear Sir,\n")
         for _ in range(2):
             with pytest.raises(DropRefused) as caught:
-                landing.inspected(path)
+                drop_landing.inspected(path)
             with opened(database) as opened_database, opened_database.transaction() as connection:
-                landing.record_refusal(connection, path, caught.value)
+                drop_landing.record_refusal(connection, path, caught.value)
         (drop,) = fetched(database, "SELECT state, file_name, error_message FROM staging.ic_drop")
         assert (drop["state"], drop["file_name"]) == ("refused", "letter.csv")
         assert "no CSV of communications" in drop["error_message"]
@@ -198,9 +199,9 @@ def test_a_text_longer_than_an_index_takes_stops_no_load(database: str, tmp_path
 
 
 class TestReconciliationFiles:
-    def reconcile(self, database: str, path: Path) -> reconciliation.Reconciled:
+    def reconcile(self, database: str, path: Path) -> matches.Reconciled:
         with psycopg.connect(database) as connection:
-            return reconciliation.reconcile(connection, reconciliation.ENTITIES["contacts"], path)
+            return matches.reconcile(connection, matches.ENTITIES["contacts"], path)
 
     UNTRUSTED = (
         ("legacy_id;hubspot_id\n5;901\n1.000;901.000\n", ("line 3, column legacy_id", "'1.000'")),

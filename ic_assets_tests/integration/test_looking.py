@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.figures import OF_MASTER
+from ic_assets.activities.engine.judging.figures import OF_MASTER
 from ic_assets.commands.erd import erd
 from ic_assets.commands.history import history
 from ic_assets.commands.reconcile import reconcile_file

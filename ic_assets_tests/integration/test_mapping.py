@@ -17,12 +17,12 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from ic_assets.activities.engine import classification, slices
-from ic_assets.activities.engine.mapping import Mapping
-from ic_assets.activities.engine.portal import TypeSetup, spelled_for
-from ic_assets.activities.engine.unrecognised import unrecognised
+from ic_assets.activities.engine.staging import classification, slices
+from ic_assets.activities.engine.staging.mapping import Mapping
+from ic_assets.activities.engine.staging.unrecognised import unrecognised
 from ic_assets.core import rules_data
 from ic_assets.core.failures import Refused
+from ic_assets.hubspot.portal.setup import TypeSetup, spelled_for
 from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 
 # Number: type, action, status, values of the row; activity type, expected columns of the derivative's row.

@@ -15,10 +15,10 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES, BY_NAME, ActivityType
-from ic_assets.activities.engine.bodies import needs_python, render_body
-from ic_assets.activities.engine.payloads import COLUMNS, part_sql, payload_sql, template_fingerprint
-from ic_assets.activities.hubspot_properties import PROPERTIES
+from ic_assets.activities.engine.derivatives.bodies import needs_python, render_body
+from ic_assets.activities.engine.derivatives.payloads import COLUMNS, part_sql, payload_sql, template_fingerprint
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME, ActivityType
+from ic_assets.activities.facts.hubspot_properties import PROPERTIES
 from ic_assets.core.failures import Refused
 from ic_assets.core.files import TEMPLATES_DIR
 

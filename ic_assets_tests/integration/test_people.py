@@ -10,11 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from ic_assets.activities.engine import slices
-from ic_assets.activities.engine.impact import impact
-from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile, what_if
-from ic_assets.activities.engine.rules import judge, resolution_rules
-from ic_assets.activities.engine.trace import by_id
+from ic_assets.activities.engine.judging.rules import judge, resolution_rules
+from ic_assets.activities.engine.reconciliation.impact import impact
+from ic_assets.activities.engine.reconciliation.matches import ENTITIES, reconcile, what_if
+from ic_assets.activities.engine.reports.trace import by_id
+from ic_assets.activities.engine.staging import slices
 from ic_assets_tests.drops import HEADER, bring_up_to_date, land, row, write_drop
 
 NEWER = {"Comm_UpdatedDate": "2020-02-01 00:00:00"}

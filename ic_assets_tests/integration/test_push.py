@@ -11,9 +11,9 @@ from datetime import date
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.portal import setup
-from ic_assets.activities.engine.push_rollback import RollbackSelection, rollback
 from ic_assets.core.failures import Refused
+from ic_assets.hubspot.portal.setup import setup
+from ic_assets.hubspot.push.rollback import RollbackSelection, rollback
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import CONTACTS, Activity, HubSpot
 
@@ -266,8 +266,8 @@ def test_a_dry_run_writes_nothing_and_its_figures_are_those_of_the_push(database
 
 
 def test_derivatives_that_were_made_anew_take_their_push_columns_back(database: str, hub: HubSpot) -> None:
-    from ic_assets.activities.engine.ledger import table_of
     from ic_assets.core.sql import statement
+    from ic_assets.hubspot.ledger.ledger import table_of
 
     activities = cases.some(6, ["calls"])
     cases.stage(database, activities)

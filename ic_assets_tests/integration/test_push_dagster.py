@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from ic_assets.activities import keys
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core.failures import Unavailable
 from ic_assets.definitions import build_defs
 from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource

@@ -15,14 +15,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.approval import Approval, approve, checked_name, payload_version
-from ic_assets.activities.engine.judgement import in_snapshot, judge
-from ic_assets.activities.engine.portal import setup
-from ic_assets.activities.engine.push import PushOptions, PushResult, push
-from ic_assets.activities.engine.scope import Scope, scope_of
+from ic_assets.activities.engine.judging.approval import Approval, approve, checked_name, payload_version
+from ic_assets.activities.engine.judging.judgement import in_snapshot, judge
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
+from ic_assets.hubspot.portal.setup import setup
+from ic_assets.hubspot.push.run import PushOptions, PushResult, push
+from ic_assets.hubspot.push.scope import Scope, scope_of
 from ic_assets.resources.postgres import Database
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import Activity, HubSpot
@@ -93,7 +93,7 @@ def test_what_changes_after_it_was_judged_stays_pending_and_is_named(database: s
 def test_an_approval_counts_only_for_the_data_of_the_plans_own_snapshot(
     database: str, hub: HubSpot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ic_assets.activities.engine.judgement.gates", lambda _connection: [])
+    monkeypatch.setattr("ic_assets.activities.engine.judging.judgement.gates", lambda _connection: [])
     cases.stage(database, [Activity(1, "calls"), Activity(2, "notes")])
     tested = cases.run(database, hub, mode="test", limit=1, payload_version=payload_version(SETTINGS))
     with psycopg.connect(database) as connection:
@@ -278,7 +278,7 @@ def test_the_lock_is_asked_for_before_each_request_and_costs_no_place_in_the_bud
     cases.stage(database, cases.some(700, ["calls"]))
     setup(database, cases.target(hub))
     asked = threading.Event()
-    from ic_assets.activities.engine.ledger import Ledger
+    from ic_assets.hubspot.ledger.ledger import Ledger
 
     original, count = Ledger.assert_alive, 0
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.portal import setup
+from ic_assets.hubspot.portal.setup import setup
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import Activity, HubSpot
 
@@ -101,9 +101,9 @@ def test_lost_answers_to_updates_and_removals_leave_what_was_wanted(database: st
 PUSH = """
 import json, sys
 from pathlib import Path
-from ic_assets.activities.engine.push import PushOptions, push
+from ic_assets.hubspot.push.run import PushOptions, push
 from ic_assets.core.settings import Settings
-from ic_assets.resources.hubspot import HubSpotTarget
+from ic_assets.hubspot.client.client import HubSpotTarget
 url, base, token = sys.argv[1:4]
 result = push(url, Settings(home=Path(), postgres_url=None, drop_dir=Path()), HubSpotTarget(base, token, rps=20.0),
               PushOptions(mode="production", recheck_seconds=0.5))

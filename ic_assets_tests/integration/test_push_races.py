@@ -12,7 +12,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.portal import setup
+from ic_assets.hubspot.portal.setup import setup
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import Activity, HubSpot
 

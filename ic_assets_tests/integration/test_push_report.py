@@ -9,11 +9,11 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from ic_assets.activities.activity_types import BY_NAME
-from ic_assets.activities.engine.push_readback import read_back
-from ic_assets.activities.engine.push_report import push_completion, what_to_do
-from ic_assets.activities.engine.report import Report
-from ic_assets.activities.engine.rules import judge, push_rules
+from ic_assets.activities.engine.judging.rules import judge, push_rules
+from ic_assets.activities.engine.reports.push_report import push_completion, what_to_do
+from ic_assets.activities.engine.reports.report import Report
+from ic_assets.activities.facts.activity_types import BY_NAME
+from ic_assets.hubspot.push.readback import read_back
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import Activity, HubSpot
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.push_rollback import RollbackResult, RollbackSelection, rollback
-from ic_assets.commands.doctor_database import pushes
+from ic_assets.commands.doctor.database import pushes
 from ic_assets.commands.rollback import rollback_push
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
+from ic_assets.hubspot.push.rollback import RollbackResult, RollbackSelection, rollback
 from ic_assets.resources.services import Services
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import CONTACTS, Activity, HubSpot
@@ -139,8 +139,8 @@ def test_what_hubspot_associated_by_itself_is_nobodys_work(database: str, tmp_pa
 
 ROLLBACK = """
 import sys
-from ic_assets.activities.engine.push_rollback import RollbackSelection, rollback
-from ic_assets.resources.hubspot import HubSpotTarget
+from ic_assets.hubspot.push.rollback import RollbackSelection, rollback
+from ic_assets.hubspot.client.client import HubSpotTarget
 from ic_assets_tests.soak.worker import die_at
 point = int(sys.argv[4])
 if point:

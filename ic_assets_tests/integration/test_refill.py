@@ -19,10 +19,11 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import classification, derivatives, landing, refill, slices, stages
-from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile
-from ic_assets.activities.engine.slices import Window
+from ic_assets.activities.engine.derivatives import slice_derivatives
+from ic_assets.activities.engine.reconciliation.matches import ENTITIES, reconcile
+from ic_assets.activities.engine.staging import classification, drop_landing, refill, slices, stages
+from ic_assets.activities.engine.staging.slices import Window
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core import schema
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
@@ -61,7 +62,7 @@ def small_is_large(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             yield is_empty
 
     monkeypatch.setattr(refill, "REFILL_FROM_ROWS", 1)
-    monkeypatch.setattr(landing, "_REFILL_FROM_BYTES", 0)
+    monkeypatch.setattr(drop_landing, "_REFILL_FROM_BYTES", 0)
     monkeypatch.setattr(refill, "refilled", noted)
     return filled
 
@@ -76,7 +77,8 @@ def refill_everything(postgres_url: str) -> None:
         with database.transaction() as connection:
             stages.apply_resolution(connection, EVERYTHING, settings)
         done = [
-            activity for activity, _ in derivatives.apply_derivatives(database, ACTIVITY_TYPES, EVERYTHING, settings)
+            activity
+            for activity, _ in slice_derivatives.apply_derivatives(database, ACTIVITY_TYPES, EVERYTHING, settings)
         ]
     assert sorted(done, key=str) == sorted(ACTIVITY_TYPES, key=str)
 
@@ -175,7 +177,7 @@ KILLED = """
 import os, signal, sys
 from contextlib import contextmanager
 from datetime import date
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine import derivatives, refill, slices, stages
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
@@ -195,13 +197,13 @@ def killed_between(*arguments):
 
 refill.refilled = killed
 if sys.argv[2] == "none":
-    derivatives._settle_derivative = killed_between
+    slice_derivatives._settle_derivative = killed_between
 settings = Settings.from_env()
 database = Database(sys.argv[1], settings)
 window = slices.Window(date(2000, 1, 1), date(2030, 1, 1))
 with database.transaction() as connection:
     stages.apply_master(connection, window, settings, database)
-list(derivatives.apply_derivatives(database, ACTIVITY_TYPES, window, settings))
+list(slice_derivatives.apply_derivatives(database, ACTIVITY_TYPES, window, settings))
 """
 
 
@@ -318,7 +320,7 @@ def test_a_run_of_some_months_leaves_the_tables_to_the_runs_of_others(
         with opened_database.transaction() as connection:
             classification.sync_classification(connection)
             stages.apply_master(connection, march, settings, opened_database)
-        list(derivatives.apply_derivatives(opened_database, ACTIVITY_TYPES, march, settings))
+        list(slice_derivatives.apply_derivatives(opened_database, ACTIVITY_TYPES, march, settings))
     assert small_is_large == ["ic_calls"], "all of the master lies in March"
 
 
@@ -350,23 +352,23 @@ def test_a_type_that_fails_leaves_the_others_done_and_its_own_table_as_it_was(
 SLOW = """
 import signal, sys
 from datetime import date
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine import derivatives, slices
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-apply = derivatives.apply_derivative
+apply = slice_derivatives.apply_derivative
 
 def slow(connection, activity, *arguments):
     if activity.name == "calls":
         connection.execute("SELECT pg_sleep(120)")
     return apply(connection, activity, *arguments)
 
-derivatives.apply_derivative = slow
+slice_derivatives.apply_derivative = slow
 settings = Settings.from_env()
 window = slices.Window(date(2000, 1, 1), date(2030, 1, 1))
-list(derivatives.apply_derivatives(Database(sys.argv[1], settings), ACTIVITY_TYPES, window, settings))
+list(slice_derivatives.apply_derivatives(Database(sys.argv[1], settings), ACTIVITY_TYPES, window, settings))
 """
 
 

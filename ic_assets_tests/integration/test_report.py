@@ -12,11 +12,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import quality_report, report, report_rows
-from ic_assets.activities.engine.push_report import push_completion
-from ic_assets.activities.engine.quality_report import data_quality
-from ic_assets.activities.engine.report import Report
+from ic_assets.activities.engine.reports import quality_report, report, report_rows
+from ic_assets.activities.engine.reports.push_report import push_completion
+from ic_assets.activities.engine.reports.quality_report import data_quality
+from ic_assets.activities.engine.reports.report import Report
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets_tests.drops import COMPANY, CONTACT, bring_up_to_date, land, reconcile_everything, row, write_drop
 
 TYPES = [activity.name.replace("_", " ") for activity in ACTIVITY_TYPES]

@@ -13,11 +13,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import classification, derivatives, landing, refill, stages
-from ic_assets.activities.engine.rollback import counts, records_in_hubspot, refuse_schema, rollback
-from ic_assets.activities.engine.rules import judge
-from ic_assets.activities.engine.slices import Window, out_of_date
+from ic_assets.activities.engine.derivatives import slice_derivatives
+from ic_assets.activities.engine.judging.rules import judge
+from ic_assets.activities.engine.staging import classification, drop_landing, refill, stages
+from ic_assets.activities.engine.staging.rollback import counts, records_in_hubspot, refuse_schema, rollback
+from ic_assets.activities.engine.staging.slices import Window, out_of_date
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core import locks, schema
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
@@ -174,14 +175,14 @@ def test_a_roll_back_of_the_master_waits_for_the_landing_that_is_under_way(
 ) -> None:
     more = write_drop(tmp_path / "more.csv", [row(number, "2019-05-05") for number in range(10, 20)])
     is_half_way, go_on = threading.Event(), threading.Event()
-    decide = landing._Landing._decide
+    decide = drop_landing._Landing._decide
 
     def slow(self: Any) -> Any:
         is_half_way.set()
         assert go_on.wait(30)
         return decide(self)
 
-    monkeypatch.setattr(landing._Landing, "_decide", slow)
+    monkeypatch.setattr(drop_landing._Landing, "_decide", slow)
     with ThreadPoolExecutor(2) as pool:
         landed = pool.submit(land, database, more)
         assert is_half_way.wait(30)
@@ -220,7 +221,7 @@ def test_a_roll_back_between_the_rows_and_the_marks_of_a_first_load_leaves_its_m
     reconcile_everything(database)
     land(database, write_drop(tmp_path / "a.csv", [row(n, kind="Email" if n % 2 else "Call") for n in range(1, 9)]))
     monkeypatch.setattr(refill, "REFILL_FROM_ROWS", 1)
-    settings, at_a_time = Settings.from_env(), derivatives._two_at_a_time
+    settings, at_a_time = Settings.from_env(), slice_derivatives._two_at_a_time
     calls = []
 
     def interrupted(database_: Any, work: Any, arguments: Any) -> Any:
@@ -234,12 +235,12 @@ def test_a_roll_back_between_the_rows_and_the_marks_of_a_first_load_leaves_its_m
             classification.sync_classification(connection)
             stages.apply_master(connection, MARCH, settings, opened_database)
             stages.apply_resolution(connection, MARCH, settings)
-        monkeypatch.setattr(derivatives, "_two_at_a_time", interrupted)
-        list(derivatives.apply_derivatives(opened_database, ACTIVITY_TYPES, MARCH, settings))
+        monkeypatch.setattr(slice_derivatives, "_two_at_a_time", interrupted)
+        list(slice_derivatives.apply_derivatives(opened_database, ACTIVITY_TYPES, MARCH, settings))
     assert calls == ["fill", "settle"]
     assert "ic_calls" not in standing(database)
     assert months_out_of_date(database) == ["2019-03"], "no month passes for done whose rows are gone"
-    monkeypatch.setattr(derivatives, "_two_at_a_time", at_a_time)
+    monkeypatch.setattr(slice_derivatives, "_two_at_a_time", at_a_time)
     bring_up_to_date(database)
     assert (standing(database)["ic_calls"], standing(database)["ic_emails"]) == (4, 4)
 

@@ -20,10 +20,10 @@ import httpx
 import pytest
 
 from ic_assets.core.failures import Unavailable
-from ic_assets.sandbox.chaos import Chaos
-from ic_assets.sandbox.limits import Limits, RateLimiter
+from ic_assets.sandbox.http.chaos import Chaos
+from ic_assets.sandbox.http.limits import Limits, RateLimiter
+from ic_assets.sandbox.hubspot.store import seed_records
 from ic_assets.sandbox.process import RunningSandbox, running
-from ic_assets.sandbox.store import seed_records
 
 TIME = "2019-03-04T05:06:07.000Z"
 CREATE = "/crm/v3/objects/notes/batch/create"
@@ -223,7 +223,7 @@ def test_the_daily_limit_outlives_a_restart(tmp_path: Path) -> None:
 
 def test_a_window_opens_again_ten_seconds_after_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("ic_assets.sandbox.limits.time.monotonic", lambda: now)
+    monkeypatch.setattr("ic_assets.sandbox.http.limits.time.monotonic", lambda: now)
     limiter = RateLimiter(Limits(per_10_seconds=2))
     assert limiter.admit(is_search=False) is None
     now = 1009.0

@@ -15,10 +15,11 @@ import pytest
 from alembic import command
 from psycopg import sql
 
-from ic_assets.activities.contract import COLUMNS
-from ic_assets.activities.derivative_contract import DERIVATIVE_COLUMNS
-from ic_assets.activities.engine import classification, reconciliation
-from ic_assets.activities.engine.schema_check import schema_problems
+from ic_assets.activities.engine.judging.schema_check import schema_problems
+from ic_assets.activities.engine.reconciliation import matches
+from ic_assets.activities.engine.staging import classification
+from ic_assets.activities.facts.contract import COLUMNS
+from ic_assets.activities.facts.derivative_contract import DERIVATIVE_COLUMNS
 from ic_assets.core import schema
 from ic_assets.core import sql as sql_files
 from ic_assets.core.failures import Refused
@@ -267,7 +268,7 @@ def test_a_reconciliation_table_without_the_columns_for_people_works(
     file.write_text("legacy_id,hubspot_id,name,email\n2,,Ada,ada@example.com\n3,93,Bo,bo@example.com\n")
     with psycopg.connect(empty_database) as connection:
         assert schema_problems(connection) == []
-        done = reconciliation.reconcile(connection, reconciliation.ENTITIES["contacts"], file)
+        done = matches.reconcile(connection, matches.ENTITIES["contacts"], file)
         assert (done.changed, done.unchanged, done.without_hubspot_id) == (2, 0, 1)
         rows = connection.execute("SELECT * FROM staging.contacts_reconciliation ORDER BY 1").fetchall()
     assert rows == [(1, 91), (2, None), (3, 93)]

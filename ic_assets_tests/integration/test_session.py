@@ -18,9 +18,10 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from tenacity import wait_none
 
-from ic_assets.activities.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import classification, derivatives, landing, stages
-from ic_assets.activities.engine.slices import Window
+from ic_assets.activities.engine.derivatives import slice_derivatives
+from ic_assets.activities.engine.staging import classification, drop_landing, stages
+from ic_assets.activities.engine.staging.slices import Window
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core import schema, session
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
@@ -250,7 +251,7 @@ def test_a_load_whose_connections_are_ended_in_the_middle_ends_right(
             opened_database.repeated("classification", classification.sync_classification)
             opened_database.repeated("master", lambda c: stages.apply_master(c, window, settings))
             opened_database.repeated("resolution", lambda c: stages.apply_resolution(c, window, settings))
-            done = list(derivatives.apply_derivatives(opened_database, ACTIVITY_TYPES, window, settings))
+            done = list(slice_derivatives.apply_derivatives(opened_database, ACTIVITY_TYPES, window, settings))
         assert len(done) == len(ACTIVITY_TYPES)
 
     load()
@@ -258,10 +259,10 @@ def test_a_load_whose_connections_are_ended_in_the_middle_ends_right(
     schema.downgrade(database)
     schema.upgrade(database)
     for place, name in (
-        (landing._Landing, "_decide"),
+        (drop_landing._Landing, "_decide"),
         (stages, "apply_master"),
         (stages, "apply_resolution"),
-        (derivatives, "apply_derivative"),
+        (slice_derivatives, "apply_derivative"),
     ):
         monkeypatch.setattr(place, name, once_broken(name, getattr(place, name)))
     load()

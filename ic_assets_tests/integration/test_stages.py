@@ -20,9 +20,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ic_assets.activities.activity_types import BY_NAME
-from ic_assets.activities.engine import classification, derivatives, slices, stages
-from ic_assets.activities.engine.slices import Window, windows
+from ic_assets.activities.engine.derivatives import slice_derivatives
+from ic_assets.activities.engine.staging import classification, slices, stages
+from ic_assets.activities.engine.staging.slices import Window, windows
+from ic_assets.activities.facts.activity_types import BY_NAME
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import HEADER, bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 
@@ -165,7 +166,7 @@ def test_a_communication_that_changes_its_month_leaves_no_row_behind_and_keeps_i
             stages.apply_master(connection, window, settings)
             stages.apply_resolution(connection, window, settings)
             for activity in BY_NAME.values():
-                derivatives.apply_derivative(connection, activity, window, settings)
+                slice_derivatives.apply_derivative(connection, activity, window, settings)
         moment = "SELECT comm_datetime::date::text FROM staging.ic_communication_master WHERE comm_communicationid = 1"
         assert query(staging, moment) == [("2019-04-05",)], "whichever month ran"
     assert out_of_date(staging) == []
@@ -253,7 +254,7 @@ def test_sixty_scattered_months_are_a_handful_of_runs() -> None:
 LANDING = """
 import sys
 from pathlib import Path
-from ic_assets.activities.engine.landing import land
+from ic_assets.activities.engine.staging.drop_landing import land
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.masking import mask_raw, mask_text, mask_value
-from ic_assets.activities.engine.trace import Trace, by_id, by_line
+from ic_assets.activities.engine.reports.masked_values import mask_raw, mask_text, mask_value
+from ic_assets.activities.engine.reports.trace import Trace, by_id, by_line
 from ic_assets.commands.trace import trace
 from ic_assets.core.failures import Refused
 from ic_assets_tests.drops import (

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ic_assets.activities.engine.reconciliation import ENTITIES, reconcile, what_if
-from ic_assets.activities.engine.rules import judge, resolution_rules
+from ic_assets.activities.engine.judging.rules import judge, resolution_rules
+from ic_assets.activities.engine.reconciliation.matches import ENTITIES, reconcile, what_if
 from ic_assets.core.failures import DropRefused
 from ic_assets_tests.drops import (
     COMPANY,

@@ -20,7 +20,7 @@ from psycopg import sql
 
 from ic_assets.core.schema import upgrade
 from ic_assets.core.settings import Settings
-from ic_assets.resources.embedded_postgres import SUPERUSER, EmbeddedPostgres
+from ic_assets.resources.embedded.server import SUPERUSER, EmbeddedPostgres
 from ic_assets.resources.services import services
 from ic_assets_tests.soak import breaks
 from ic_assets_tests.soak.harness import Outcome, lane

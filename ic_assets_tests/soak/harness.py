@@ -21,11 +21,11 @@ from typing import Any
 
 import psycopg
 
-from ic_assets.activities.engine.ledger import table_of
-from ic_assets.activities.engine.portal import setup
-from ic_assets.activities.engine.push import PushOptions
 from ic_assets.core.sql import statement
-from ic_assets.resources.hubspot import HubSpotTarget
+from ic_assets.hubspot.client.client import HubSpotTarget
+from ic_assets.hubspot.ledger.ledger import table_of
+from ic_assets.hubspot.portal.setup import setup
+from ic_assets.hubspot.push.run import PushOptions
 from ic_assets.sandbox.process import RunningSandbox, running
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import NAMES, Activity, HubSpot

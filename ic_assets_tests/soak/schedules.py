@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ic_assets.sandbox.chaos import FAULTS
+from ic_assets.sandbox.http.chaos import FAULTS
 from ic_assets_tests.integration.push_cases import COMPANY, CONTACTS, NAMES, Activity
 
 PORTALS: dict[str, dict[str, Any]] = {

@@ -18,12 +18,12 @@ from typing import Any
 import httpx
 import psycopg
 
-from ic_assets.activities.engine import push as push_module
-from ic_assets.activities.engine.push import PushOptions, push
-from ic_assets.activities.engine.push_rollback import RollbackSelection, rollback
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
-from ic_assets.resources.hubspot import HubSpotTarget
+from ic_assets.hubspot.client.client import HubSpotTarget
+from ic_assets.hubspot.push import run as push_module
+from ic_assets.hubspot.push.rollback import RollbackSelection, rollback
+from ic_assets.hubspot.push.run import PushOptions, push
 
 LONGEST_SLEEP = 0.1
 """Back-off and polling are cut to this. The budget and the pause before a second look go by PostgreSQL's clock, so that

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ic_assets.activities.engine.addresses import read_addresses
+from ic_assets.activities.engine.derivatives.addresses import read_addresses
 
 
 @pytest.mark.parametrize(

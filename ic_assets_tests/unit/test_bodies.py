@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ic_assets.activities.engine.bodies import is_html, render_body, sanitize
+from ic_assets.activities.engine.derivatives.bodies import is_html, render_body, sanitize
 
 VOID = {"br", "hr", "img", "col", "wbr"}
 OPENING = re.compile(r"<p>Part (\d+) of (\d+) of “(.*?)”</p>")

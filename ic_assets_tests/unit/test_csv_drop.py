@@ -22,9 +22,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ic_assets.activities.contract import COLUMNS
-from ic_assets.activities.engine import csv_drop, csv_records, drop_file
-from ic_assets.activities.engine.csv_rows import DropInfo, FieldWarning, Reject
+from ic_assets.activities.engine.drop import csv_drop, csv_records, drop_file
+from ic_assets.activities.engine.drop.csv_rows import DropInfo, FieldWarning, Reject
+from ic_assets.activities.facts.contract import COLUMNS
 from ic_assets.core.failures import DropRefused
 
 HEADERS = [
@@ -154,9 +154,7 @@ def test_the_contract_is_the_data_dictionary() -> None:
 
 
 def test_the_reader_does_not_import_pandas() -> None:
-    code = (
-        "import sys, ic_assets.activities.engine.csv_drop; sys.exit(bool({'pandas', 'dagster'} & sys.modules.keys()))"
-    )
+    code = "import sys, ic_assets.activities.engine.drop.csv_drop; sys.exit(bool({'pandas', 'dagster'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -164,7 +162,7 @@ def test_the_landing_schema_takes_landed_rows_and_refuses_a_missing_required_val
     import pandas as pd
     import pandera.errors
 
-    from ic_assets.activities.contract import landing_schema
+    from ic_assets.activities.facts.contract import landing_schema
 
     schema = landing_schema()
     moments = {name: datetime.fromisoformat(ROW[name]) for name in ROW if name in TIMESTAMPS}

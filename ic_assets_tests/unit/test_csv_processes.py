@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ic_assets.activities.engine import csv_drop, csv_processes
-from ic_assets.activities.engine.csv_processes import Answers, Piece
-from ic_assets.activities.engine.csv_rows import Block, Reading
-from ic_assets.activities.engine.drop_file import DropFile
+from ic_assets.activities.engine.drop import csv_drop, csv_processes
+from ic_assets.activities.engine.drop.csv_processes import Answers, Piece
+from ic_assets.activities.engine.drop.csv_rows import Block, Reading
+from ic_assets.activities.engine.drop.drop_file import DropFile
 from ic_assets_tests.unit.test_csv_drop import PIECES, drop, outcome, text_of
 
 NOTES = ["", "plain", "two\nlines", 'a "quoted" word', "a\n\n\nb", 'ends with a quote"', "Ünï"]

@@ -18,14 +18,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ic_assets.activities.engine import csv_drop, csv_records, drop_file, values
-from ic_assets.activities.engine.csv_records import RecordEnd
-from ic_assets.activities.engine.csv_rows import FieldWarning, well_quoted
-from ic_assets.activities.engine.drop_text import Words
-from ic_assets.activities.engine.masking import mask_raw, mask_text
+from ic_assets.activities.engine.drop import csv_drop, csv_records, drop_file, values
+from ic_assets.activities.engine.drop.csv_records import RecordEnd
+from ic_assets.activities.engine.drop.csv_rows import FieldWarning, well_quoted
+from ic_assets.activities.engine.drop.drop_text import Words
+from ic_assets.activities.engine.reports.masked_values import mask_raw, mask_text
 from ic_assets.core.failures import DropRefused, Refused
 from ic_assets.core.settings import Settings
-from ic_assets.resources.hubspot import masked
+from ic_assets.hubspot.client.client import masked
 from ic_assets_tests.unit.test_csv_drop import HEADERS, ROW, drop, load, refusal, text_of
 
 WHOLE = csv_records.MAX_RECORD_BYTES

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from ic_assets.resources.hubspot_limits import OutOfPatience, Patience, next_midnight, rate_headers, retry_after
-from ic_assets.resources.hubspot_replies import Reply, masked, parsed, problem
-from ic_assets.resources.rate_budget import Standing
+from ic_assets.core.rate_budget import Standing
+from ic_assets.hubspot.client.limits import OutOfPatience, Patience, next_midnight, rate_headers, retry_after
+from ic_assets.hubspot.client.replies import Reply, masked, parsed, problem
 
 
 def headers(**values: str) -> httpx.Headers:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ic_assets.activities.engine.push_records import Link, content, named_links, pushed_links, without
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
+from ic_assets.hubspot.sending.records import Link, content, named_links, pushed_links, without
 
 
 def link_to(identifier: str, type_id: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ic_assets.resources.rate_budget import Pace
+from ic_assets.core.rate_budget import Pace
 
 # How long each caller waits before it asks again, and how late it wakes up.
 delays = st.lists(st.floats(0, 0.5), min_size=30, max_size=200)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ic_assets.activities.engine.values import (
+from ic_assets.activities.engine.drop.values import (
     PLAIN_OPTIONAL_TIMESTAMP,
     PLAIN_TIMESTAMP,
     PLAIN_TIMESTAMPS,

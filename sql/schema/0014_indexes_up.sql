@@ -1,4 +1,4 @@
--- What people look records up by (ic_assets/activities/lookups.py says what for). Run once by the schema
+-- What people look records up by (ic_assets/activities/facts/lookups.py says what for). Run once by the schema
 -- migration 0014; 0014_indexes_down.sql takes it back. No parameters.
 --
 -- By HubSpot's ids the derivatives are asked, of which each type has its own. A first load builds all of them once, at

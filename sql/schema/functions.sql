@@ -48,7 +48,7 @@ RETURN (
     ) AS known ON TRUE
 );
 
--- Whether a text is an e-mail address beyond doubt, which the reader of the others (engine/addresses.py)
+-- Whether a text is an e-mail address beyond doubt, which the reader of the others (engine/derivatives/addresses.py)
 -- would take as it is. Only ASCII, no comments, no quotes; NULL for NULL. Linear in time.
 CREATE OR REPLACE FUNCTION staging.ic_is_address(p_text text)
 RETURNS boolean

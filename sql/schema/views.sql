@@ -165,7 +165,7 @@ SELECT
     m.hubspot_deal_id AS associated_deal_id,
     m.comm_communicationid
 FROM staging.v_ic_communication_normalised AS m
--- What is not plainly an address was read before, all of it (activities/engine/addresses.py); what was not is one.
+-- What is not plainly an address was read before, all of it (activities/engine/derivatives/addresses.py); what was not is one.
 LEFT JOIN staging.ic_address_text AS typed ON typed.written = md5(m.comm_email_clean)::uuid
 CROSS JOIN
     LATERAL (
