@@ -247,7 +247,7 @@ class TestReconciliationFiles:
             file.writelines(f"{number},{number},{number:0200}\n" for number in range(1, 70_000))
         code = (
             "import resource, sys, psycopg; from pathlib import Path\n"
-            "from ic_assets.activities.engine import reconciliation as r\n"
+            "from ic_assets.activities.engine.reconciliation import matches as r\n"
             "used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
             "before = used()\n"
             "with psycopg.connect(sys.argv[1]) as c:\n"

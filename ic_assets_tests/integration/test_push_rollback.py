@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -139,6 +140,7 @@ def test_what_hubspot_associated_by_itself_is_nobodys_work(database: str, tmp_pa
 
 ROLLBACK = """
 import sys
+import time
 from ic_assets.hubspot.push.rollback import RollbackSelection, rollback
 from ic_assets.hubspot.client.client import HubSpotTarget
 from ic_assets_tests.soak.worker import die_at
@@ -156,22 +158,32 @@ def killed_roll_back(database: str, hub: HubSpot, point: int = 0, rps: float = 2
     return subprocess.Popen([sys.executable, "-c", ROLLBACK, *arguments])
 
 
+def in_hand_of(connection: psycopg.Connection[tuple[int]]) -> int:
+    row = connection.execute(
+        "SELECT count(*) FROM hubspot.push_ledger WHERE state = 'in_flight' AND action = 'remove'"
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
 def test_a_killed_roll_back_that_is_run_again_takes_back_what_its_forerunner_had_in_hand(
     database: str, hub: HubSpot
 ) -> None:
     activities = cases.some(260, ["calls"])
     cases.stage(database, activities)
     cases.run(database, hub)
-    hub.chaos(latency=150)
+    # An archival takes long enough that what is in hand when it is looked at is in hand when the kill comes.
+    hub.chaos(latency=800)
     process = killed_roll_back(database, hub)
     hub.wait_for(1, "batch/archive", process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    with psycopg.connect(database, autocommit=True) as connection:
+        while not in_hand_of(connection):
+            assert process.poll() is None, "the process ended before it could be killed"
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        in_hand = in_hand_of(connection)
     hub.chaos()
-    with psycopg.connect(database) as connection:
-        (in_hand,) = connection.execute(
-            "SELECT count(*) FROM hubspot.push_ledger WHERE state = 'in_flight' AND action = 'remove'"
-        ).fetchone() or (0,)
     assert in_hand, "the kill came when nothing was in hand: it proves nothing"
     (finding,) = [text for state, text in doctor_on(database) if state == "WRONG"]
     assert "left by roll-back" in finding

@@ -178,7 +178,8 @@ import os, signal, sys
 from contextlib import contextmanager
 from datetime import date
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import derivatives, refill, slices, stages
+from ic_assets.activities.engine.derivatives import slice_derivatives
+from ic_assets.activities.engine.staging import refill, slices, stages
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 
@@ -353,7 +354,8 @@ SLOW = """
 import signal, sys
 from datetime import date
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.engine import derivatives, slices
+from ic_assets.activities.engine.derivatives import slice_derivatives
+from ic_assets.activities.engine.staging import slices
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 

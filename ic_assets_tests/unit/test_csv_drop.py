@@ -504,7 +504,7 @@ class TestRefused:
             for _ in range(200):
                 file.write(b"z" * 1_000_000)
         code = (
-            "import resource, sys; from pathlib import Path; from ic_assets.activities.engine import csv_drop as c\n"
+            "import resource, sys; from pathlib import Path; from ic_assets.activities.engine.drop import csv_drop as c\n"
             "from datetime import datetime, UTC; path = Path(sys.argv[1]); info = c.inspect(path)\n"
             "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
             "try:\n"

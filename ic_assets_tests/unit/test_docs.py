@@ -96,7 +96,7 @@ def test_the_configuration_table_names_every_variable_that_is_read_and_no_other(
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = readme.partition("\n## Configuration\n")[2].partition("\n## ")[0]
     listed = set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE))
-    core = [ROOT / "ic_assets" / "core" / name for name in ("settings.py", "windows.py")]
+    core = [ROOT / "ic_assets" / "core" / name for name in ("settings.py", "months.py")]
     read = {name for file in core for name in SETTING.findall(file.read_text(encoding="utf-8"))}
     assert "IC_PARTITIONS_START" in read
     assert read <= listed
