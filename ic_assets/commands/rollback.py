@@ -16,7 +16,7 @@ from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.hubspot.push import rollback as push_rollback
 from ic_assets.hubspot.push.rollback import RollbackResult, RollbackSelection
-from ic_assets.resources.dagster_resources import HubSpotResource
+from ic_assets.operations.hubspot_resource import HubSpotResource
 
 
 def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool, as_json: bool = False) -> int:
