@@ -11,6 +11,7 @@ import psycopg
 
 from ic_assets.activities.engine.derivatives import slice_derivatives
 from ic_assets.activities.engine.staging import classification, drop_landing, slices, stages
+from ic_assets.activities.engine.staging.landed import Landed
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
@@ -94,7 +95,7 @@ def opened(postgres_url: str) -> Iterator[Database]:
         database.close()
 
 
-def land(postgres_url: str, path: Path) -> drop_landing.Landed:
+def land(postgres_url: str, path: Path) -> Landed:
     with opened(postgres_url) as database:
         return drop_landing.land(database, Settings.from_env(), path)
 
