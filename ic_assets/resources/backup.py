@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from ic_assets.core.failures import Refused
 from ic_assets.core.masking import mask
 from ic_assets.core.processes import plain_environment
-from ic_assets.resources.embedded.server import client_binary
+from ic_assets.resources.embedded.programs import client_binary
 
 _SCHEMAS = ("staging", "hubspot")
 _KEPT = 3
