@@ -18,7 +18,7 @@ from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.hubspot.push import rollback as push_rollback
 from ic_assets.hubspot.push.rollback import RollbackResult, RollbackSelection
-from ic_assets.resources.dagster_resources import HubSpotResource
+from ic_assets.operations.hubspot_resource import HubSpotResource
 
 
 def _agreed(question: str) -> bool:

@@ -22,7 +22,7 @@ from ic_assets.commands.runs import _raise as raise_for
 from ic_assets.core import locks, rules_data
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
-from ic_assets.resources.dagster_resources import HubSpotResource
+from ic_assets.operations.hubspot_resource import HubSpotResource
 from ic_assets_tests.drops import bring_up_to_date, land, opened, row, write_drop
 from ic_assets_tests.graph.conftest import Graph, Ticks, asked_for, digest
 
