@@ -17,8 +17,9 @@ from psycopg.rows import dict_row
 
 from ic_assets.activities.engine.judging.rules import judge, landing_rules
 from ic_assets.activities.engine.judging.verdicts import Verdict
+from ic_assets.activities.engine.landing import drop_landing, first_look
 from ic_assets.activities.engine.reconciliation import matches
-from ic_assets.activities.engine.staging import drop_landing, first_look, rollback
+from ic_assets.activities.engine.staging import rollback
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import bring_up_to_date, land, opened, row, write_drop

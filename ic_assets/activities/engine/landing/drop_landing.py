@@ -25,12 +25,12 @@ from ic_assets.activities.engine.drop.csv_rows import DropInfo, FieldWarning, Re
 from ic_assets.activities.engine.drop.drop_file import Identity
 from ic_assets.activities.engine.drop.drop_folder import file_name
 from ic_assets.activities.engine.drop.drop_trouble import Examples, trouble
+from ic_assets.activities.engine.landing.first_look import drop_key, inspected
+from ic_assets.activities.engine.landing.landed import Landed, Progress
+from ic_assets.activities.engine.landing.landing_fates import Fates, decide
+from ic_assets.activities.engine.landing.spool import Spool
 from ic_assets.activities.engine.staging import refill
-from ic_assets.activities.engine.staging.first_look import drop_key, inspected
-from ic_assets.activities.engine.staging.landed import Landed, Progress
-from ic_assets.activities.engine.staging.landing_fates import Fates, decide
 from ic_assets.activities.engine.staging.slices import mark_changed, wait_for_turn
-from ic_assets.activities.engine.staging.spool import Spool
 from ic_assets.activities.engine.staging.stages import analyze
 from ic_assets.activities.facts.contract import COLUMNS
 from ic_assets.core.failures import DropRefused
