@@ -89,7 +89,7 @@ def load(
     quiet: Quiet = False,
 ) -> None:
     """Land drops and bring their months to the derivatives. Without a file: bring all months up to date."""
-    from ic_assets.activities.engine.staging.drop_landing import look_ahead
+    from ic_assets.activities.engine.landing.first_look import look_ahead
 
     if files:
         look_ahead(files[0].absolute())

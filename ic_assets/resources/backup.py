@@ -14,7 +14,7 @@ from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.core.masking import mask
 from ic_assets.core.processes import plain_environment
-from ic_assets.resources.embedded.server import client_binary
+from ic_assets.resources.embedded.programs import client_binary
 
 _KEPT = 3
 _DONE = {"push": "sent", "restore": "restored"}
