@@ -25,7 +25,7 @@ from ic_assets.core.masking import mask
 from ic_assets.core.processes import plain_environment
 from ic_assets.core.sql import statement
 from ic_assets.resources.backup import backup
-from ic_assets.resources.embedded.server import client_binary
+from ic_assets.resources.embedded.programs import client_binary
 
 # Somebody who reads for longer is told from somebody who is just about to end.
 _LOCK_TIMEOUT = "10s"
