@@ -18,7 +18,7 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.engine.reports.masked_values import mask_value, shortened
-from ic_assets.activities.engine.staging.slices import Window, next_month
+from ic_assets.core.months import Window, next_month
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 

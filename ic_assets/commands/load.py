@@ -15,6 +15,7 @@ from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core import locks
 from ic_assets.core.failures import DropRefused, Refused
+from ic_assets.core.months import Window, next_month
 from ic_assets.core.session import connect as session_of
 
 _COUNTS = ("rows_in", "inserted", "updated", "unchanged", "joined", "rejected", "field_warnings")
@@ -102,7 +103,7 @@ def bring_up_to_date(work: Session, months: tuple[date, date] | None = None) -> 
             say(problem)
         waiting = {month for month, _, _ in slices.out_of_date(connection)}
     if months:
-        waiting |= set(slices.Window(months[0], slices.next_month(months[1])).months)
+        waiting |= set(Window(months[0], next_month(months[1])).months)
     windows = slices.windows(waiting)
     failed: list[str] = []
     for number, window in enumerate(windows, 1):

@@ -1,14 +1,44 @@
-"""The range of months that the project knows: the partitions of its assets and the bounds of ``comm_datetime``."""
+"""Months: windows of them, half-open, and the range that the project knows, the partitions of its assets and the bounds of
+``comm_datetime``."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from ic_assets.core.failures import Refused
 
 DEFAULT_START = "2000-01-01"
 MONTHS_AHEAD = 24
+
+
+@dataclass(frozen=True)
+class Window:
+    """Whole months, ``start`` included and ``end`` excluded, both first days of a month."""
+
+    start: date
+    end: date
+
+    @property
+    def months(self) -> list[date]:
+        months, month = [], self.start
+        while month < self.end:
+            months.append(month)
+            month = next_month(month)
+        return months
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "window_start": at_midnight(self.start),
+            "window_end": at_midnight(self.end),
+        }
+
+
+def next_month(month: date) -> date:
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 def partitions_start() -> date:

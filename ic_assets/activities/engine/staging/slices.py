@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date
 
 import psycopg
 from psycopg import sql
@@ -15,6 +13,7 @@ from psycopg import sql
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, ActivityType
 from ic_assets.core import locks
 from ic_assets.core.logs import log
+from ic_assets.core.months import Window, next_month
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 
@@ -23,33 +22,6 @@ _WORTH_A_LINE = 1.0
 
 MASTER, RESOLVED = "master", "resolved"
 STAGES = (MASTER, RESOLVED, *(activity.name for activity in ACTIVITY_TYPES))
-
-
-@dataclass(frozen=True)
-class Window:
-    """Whole months, ``start`` included and ``end`` excluded, both first days of a month."""
-
-    start: date
-    end: date
-
-    @property
-    def months(self) -> list[date]:
-        months, month = [], self.start
-        while month < self.end:
-            months.append(month)
-            month = next_month(month)
-        return months
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {
-            "window_start": datetime(self.start.year, self.start.month, 1),  # noqa: DTZ001 - legacy local time
-            "window_end": datetime(self.end.year, self.end.month, 1),  # noqa: DTZ001
-        }
-
-
-def next_month(month: date) -> date:
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 def wait_for_turn(connection: psycopg.Connection) -> None:
