@@ -130,8 +130,9 @@ def test_every_table_and_column_has_words_and_no_words_are_left_over(connection:
         for column in table.columns
         if not column.comment
     ]
-    assert without == [], "say in ic_assets/activities/facts/dictionary.py what these are"
-    assert set(TABLES) == {table.full_name for table in catalog.tables}
+    assert without == [], "say in ic_assets/activities/facts/dictionary.py, or in the migration, what these are"
+    # The other schemas have their words in the database itself, from their migrations.
+    assert set(TABLES) == {table.full_name for table in catalog.tables if table.schema in ("staging", "hubspot")}
     stated = {(r.table, r.columns) for r in catalog.references}
     assert {(r.table, r.columns) for r in REFERENCES} <= stated, "a reference names a column that is not there"
 

@@ -50,15 +50,15 @@ def empty_database(superuser_url: str, postgres_url: str) -> Iterator[str]:
 
 
 def objects(postgres_url: str) -> set[str]:
-    """Everything in our two schemas: relations, functions and constraints, by name."""
+    """Everything in our schemas: relations, functions and constraints, by name."""
     with psycopg.connect(postgres_url) as connection:
         rows = connection.execute(
             "SELECT 'relation ' || oid::regclass FROM pg_class"
-            " WHERE relnamespace::regnamespace::text IN ('staging', 'hubspot') AND relkind <> 't'"
+            " WHERE relnamespace::regnamespace::text IN ('staging', 'hubspot', 'inbox', 'ic_replay') AND relkind <> 't'"
             " UNION ALL SELECT 'function ' || oid::regprocedure FROM pg_proc"
-            " WHERE pronamespace::regnamespace::text IN ('staging', 'hubspot')"
+            " WHERE pronamespace::regnamespace::text IN ('staging', 'hubspot', 'inbox', 'ic_replay')"
             " UNION ALL SELECT 'constraint ' || conname FROM pg_constraint"
-            " WHERE connamespace::regnamespace::text IN ('staging', 'hubspot')"
+            " WHERE connamespace::regnamespace::text IN ('staging', 'hubspot', 'inbox', 'ic_replay')"
         ).fetchall()
     return {row[0] for row in rows}
 

@@ -18,7 +18,7 @@ from ic_assets.activities.facts.derivative_contract import DERIVATIVE_COLUMNS
 from ic_assets.activities.metadata import landing_schema, master_schema, reconciliation_schema
 from ic_assets.core.catalog import Catalog, Reference, Table, read_catalog
 
-SCHEMAS = ("staging", "hubspot")
+SCHEMAS = ("staging", "hubspot", "inbox")
 
 TABLES = {
     "staging.ic_drop": "One row per dropped file: what it was and where its rows went.",
