@@ -1,22 +1,18 @@
 """What each table and column of the flow is, in words. The columns of the drop, the master and the derivatives are
 described where they are declared (contract, derivative_contract, metadata); here are the books around them.
 
-The data dictionary and the ERD join this with the database's own catalog; a test holds that nothing there is left
-without words.
+``core/dictionary.py`` joins this with the database's own catalog.
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
-
-import psycopg
 
 from ic_assets.activities.engine.reconciliation.matches import ENTITIES
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.facts.contract import COLUMNS
 from ic_assets.activities.facts.derivative_contract import DERIVATIVE_COLUMNS
 from ic_assets.activities.metadata import landing_schema, master_schema, reconciliation_schema
-from ic_assets.core.catalog import Catalog, Reference, Table, read_catalog
+from ic_assets.core.catalog import Reference
+from ic_assets.core.dictionary import Words
 
 SCHEMAS = ("staging", "hubspot")
 
@@ -413,25 +409,6 @@ REFERENCES = (
 """What leads where by equal values, without a foreign key."""
 
 
-def described(connection: psycopg.Connection) -> Catalog:
-    """The catalog of the flow's schemas with the words of this module, and the references that no foreign key states.
-    A comment that somebody has set in the database comes before ours."""
-    catalog = read_catalog(connection, SCHEMAS)
-    words = _words()
-    tables = tuple(_described(table, words.get(table.full_name, {})) for table in catalog.tables)
-    return replace(catalog, tables=tables).with_references(REFERENCES)
-
-
-def _described(table: Table, words: dict[str, str]) -> Table:
-    # The migration's own mark on reconciliation tables says who made them, not what they are.
-    own = "" if table.comment == "Created by ic_assets." else table.comment
-    return replace(
-        table,
-        comment=own or TABLES.get(table.full_name, ""),
-        columns=tuple(replace(c, comment=c.comment or words.get(c.name, "")) for c in table.columns),
-    )
-
-
 def _words() -> dict[str, dict[str, str]]:
     """Table -> column -> what it holds."""
     declared = {
@@ -444,6 +421,9 @@ def _words() -> dict[str, dict[str, str]]:
     for activity in ACTIVITY_TYPES:
         words[f"staging.{activity.table}"] = {c.name: c.description for c in DERIVATIVE_COLUMNS[activity.name]}
     return words
+
+
+WORDS = Words(SCHEMAS, TABLES, _words(), REFERENCES)
 
 
 def origins() -> dict[str, dict[str, str]]:
