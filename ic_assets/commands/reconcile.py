@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from rich.text import Text
 
-from ic_assets.activities.engine.judging.rules import Verdict, percent
+from ic_assets.activities.engine.judging.verdicts import Verdict, percent
 from ic_assets.activities.engine.reconciliation import hubspot_matches
 from ic_assets.activities.engine.reconciliation.hubspot_matches import Refreshed
 from ic_assets.activities.engine.reconciliation.matches import ENTITIES, Entity, Reconciled, WhatIf, reconcile, what_if

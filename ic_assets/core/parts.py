@@ -10,7 +10,7 @@ from typing import Any
 
 DICTIONARIES = (
     "ic_assets.activities.facts.dictionary:WORDS",
-    "ic_assets.crm.dictionary:WORDS",
+    "ic_assets.crm.table_words:WORDS",
 )
 """``core.dictionary.Words``: what tables and columns are."""
 

@@ -131,7 +131,7 @@ def test_every_table_and_column_has_words_and_no_words_are_left_over(connection:
         for column in table.columns
         if not column.comment
     ]
-    assert without == [], "say in the dictionary.py of their room what these are"
+    assert without == [], "say in the table_words of their schema what these are"
     assert {name for words in all_words() for name in words.tables} == {table.full_name for table in catalog.tables}
     stated = {(r.table, r.columns) for r in catalog.references}
     said = {(r.table, r.columns) for words in all_words() for r in words.references}

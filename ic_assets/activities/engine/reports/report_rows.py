@@ -7,7 +7,7 @@ import pandas as pd
 import psycopg
 
 from ic_assets.activities.engine.drop.reasons import REJECTS, WARNINGS
-from ic_assets.activities.engine.judging.rules import percent
+from ic_assets.activities.engine.judging.verdicts import percent
 from ic_assets.activities.engine.reconciliation.impact import Impact
 from ic_assets.activities.engine.reports.masked_values import mask_raw, shortened
 from ic_assets.activities.engine.reports.report import Section, counted, read_frame
