@@ -1,16 +1,17 @@
 """What a flow says of itself to the inbox, as data: its doors, its topics with their models, its handler, its archive and
-how it is replayed. No flow is named here; ``ic_assets.flows`` lists them, and hands the list to commands and receiver."""
+how it is replayed. No flow is named here: ``core/parts.py`` lists them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from ic_assets.core import parts
 from ic_assets.core.failures import Refused
 from ic_assets.inbox.envelope import Reader, read_plain
 
@@ -147,3 +148,9 @@ class Registry:
             if any(one.source == source and one.has(topic or "") for one in flow.takes):
                 return flow
         return None
+
+
+@cache
+def registry() -> Registry:
+    """Of all flows that ``core/parts.py`` lists."""
+    return Registry(flows=tuple(parts.brought(parts.INBOX_FLOWS)))

@@ -2,13 +2,13 @@
 
 from ic_assets.core.schema import run_file
 
-revision = "0021"
-down_revision = "0020"
+revision = "0023"
+down_revision = "0022"
 
 
 def upgrade() -> None:
-    run_file("0021_inbox_up")
+    run_file("0023_inbox_up")
 
 
 def downgrade() -> None:
-    run_file("0021_inbox_down")
+    run_file("0023_inbox_down")

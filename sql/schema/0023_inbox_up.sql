@@ -1,5 +1,5 @@
 -- What came in from outside: events of every source, as they came, and what became of each. Run once by the schema
--- migration 0021; 0021_inbox_down.sql takes it back. No parameters.
+-- migration 0023; 0023_inbox_down.sql takes it back. No parameters.
 
 DO $$
 BEGIN
@@ -83,48 +83,3 @@ CREATE TABLE inbox.rejected_line (
     raw_line text NOT NULL,
     PRIMARY KEY (file_id, line_number)
 );
-
-COMMENT ON TABLE inbox.event IS 'One event of one source, as it came.';
-COMMENT ON COLUMN inbox.event.id IS 'Surrogate key; rises about in the order in which events came';
-COMMENT ON COLUMN inbox.event.source IS 'Where it came from: chargebee, hubspot, site, …';
-COMMENT ON COLUMN inbox.event.topic IS 'What kind of event it is; empty where none could be read';
-COMMENT ON COLUMN inbox.event.event_id IS
-'The id that the source gave; sha256: and a digest of the body where there is none';
-COMMENT ON COLUMN inbox.event.occurred_at IS
-'When it happened, as the source says; empty where that could not be read';
-COMMENT ON COLUMN inbox.event.received_at IS 'When it came in';
-COMMENT ON COLUMN inbox.event.verified_by IS 'Which proof it came with: a verifier of the receiver, file, api';
-COMMENT ON COLUMN inbox.event.body IS
-'What came; text of JSON where a value cannot be held (U+0000, half a surrogate pair, a huge number)';
-COMMENT ON COLUMN inbox.event.state IS 'Whether a flow has dealt with it';
-COMMENT ON COLUMN inbox.event.reason IS 'Why it was set aside, or what was special about it';
-COMMENT ON COLUMN inbox.event.done_at IS 'When a flow dealt with it';
-COMMENT ON TABLE inbox.duplicate IS 'One other content that came under a known id.';
-COMMENT ON COLUMN inbox.duplicate.event IS 'The event whose id it came under';
-COMMENT ON COLUMN inbox.duplicate.digest IS 'SHA-256 of the body''s text';
-COMMENT ON COLUMN inbox.duplicate.topic IS 'As in inbox.event';
-COMMENT ON COLUMN inbox.duplicate.occurred_at IS 'As in inbox.event';
-COMMENT ON COLUMN inbox.duplicate.received_at IS 'When it came in';
-COMMENT ON COLUMN inbox.duplicate.verified_by IS 'Which proof it came with';
-COMMENT ON COLUMN inbox.duplicate.body IS 'What came';
-COMMENT ON COLUMN inbox.duplicate.state IS
-'new: not compared yet; kept: another content stands; set_aside: a flow could not read it';
-COMMENT ON COLUMN inbox.duplicate.reason IS 'Why it was set aside';
-COMMENT ON TABLE inbox.event_file IS 'One load of one file of events; the newest of a door and name stands.';
-COMMENT ON COLUMN inbox.event_file.file_id IS 'Surrogate key';
-COMMENT ON COLUMN inbox.event_file.door IS 'The door that it was loaded through';
-COMMENT ON COLUMN inbox.event_file.file_name IS 'Name of the file';
-COMMENT ON COLUMN inbox.event_file.digest IS 'SHA-256 of the file as it is; empty until its end was reached';
-COMMENT ON COLUMN inbox.event_file.lines IS 'Lines with something in them, without a header';
-COMMENT ON COLUMN inbox.event_file.stored IS 'Events that were new';
-COMMENT ON COLUMN inbox.event_file.duplicates IS 'Events that were known';
-COMMENT ON COLUMN inbox.event_file.differing IS 'Events of a known id with another content';
-COMMENT ON COLUMN inbox.event_file.set_aside IS 'Of the new ones, those that lack an id, a time or a topic';
-COMMENT ON COLUMN inbox.event_file.rejected IS 'Lines that are no event';
-COMMENT ON COLUMN inbox.event_file.started_at IS 'When the load began';
-COMMENT ON COLUMN inbox.event_file.loaded_at IS 'When its end was reached';
-COMMENT ON TABLE inbox.rejected_line IS 'One line of a file that is no event.';
-COMMENT ON COLUMN inbox.rejected_line.file_id IS 'The load';
-COMMENT ON COLUMN inbox.rejected_line.line_number IS 'Physical line of the file on which it starts';
-COMMENT ON COLUMN inbox.rejected_line.reason IS 'What is wrong with it';
-COMMENT ON COLUMN inbox.rejected_line.raw_line IS 'The line as it was in the file, at most 8,000 characters of it';

@@ -1,4 +1,0 @@
--- Takes 0021_inbox_up.sql back, with every event that came in. No parameters.
-
-DROP SCHEMA inbox CASCADE;
-DROP SCHEMA ic_replay CASCADE;
