@@ -54,7 +54,8 @@ def objects(postgres_url: str) -> set[str]:
     with psycopg.connect(postgres_url) as connection:
         rows = connection.execute(
             "SELECT 'relation ' || oid::regclass FROM pg_class"
-            " WHERE relnamespace::regnamespace::text IN ('staging', 'hubspot', 'inbox', 'ic_replay', 'crm') AND relkind <> 't'"
+            " WHERE relnamespace::regnamespace::text IN ('staging', 'hubspot', 'inbox', 'ic_replay', 'crm')"
+            " AND relkind <> 't'"
             " UNION ALL SELECT 'function ' || oid::regprocedure FROM pg_proc"
             " WHERE pronamespace::regnamespace::text IN ('staging', 'hubspot', 'inbox', 'ic_replay', 'crm')"
             " UNION ALL SELECT 'constraint ' || conname FROM pg_constraint"
