@@ -280,6 +280,20 @@ def _rollback(scope: str, months: str | None, yes: bool, as_json: bool) -> None:
 
 
 @app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A restore point, of $IC_HOME/backups.", readable=False)],
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Put a restore point back into the database in use, whatever its PostgreSQL. HubSpot is not touched.
+
+    What stands now is kept in a restore point of its own first."""
+    from ic_assets.commands.restore import restore as run
+
+    raise typer.Exit(run(file, yes=yes, as_json=as_json))
+
+
+@app.command()
 def report(
     out: Annotated[Path | None, typer.Option(help="Folder; $IC_HOME/reports by default.")] = None,
     full: Annotated[
