@@ -22,7 +22,7 @@ from ic_assets.activities.jobs import bring_months_up_to_date, land_drop, push_t
 from ic_assets.activities.partitions import csv_drops
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused, Unavailable
-from ic_assets.core.months import Window, month_key, next_month
+from ic_assets.core.months import Window, month_key, windows
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 from ic_assets.operations.attempts import Work
@@ -172,7 +172,7 @@ def _months_sensor(name: str, causes: Sequence[str], description: str) -> dg.Sen
             bridge = 3 if len(due) == len(works) else 0
             requests = [
                 _request(connection, state, window, [due[month] for month in window.months if month in due])
-                for window in slices.windows(due, bridge)
+                for window in windows(due, bridge)
             ]
         if requests:
             return dg.SensorResult(run_requests=requests)
@@ -267,7 +267,7 @@ def nightly_push(
 def months_to_push(connection: psycopg.Connection) -> Window | None:
     """From the first to the last month with something that HubSpot has not got; all months when it has everything."""
     first, last = connection.execute(statement("activities/push/months_to_push")).fetchone() or (None, None)
-    return None if first is None else Window(first, next_month(last))
+    return None if first is None else Window.of(first, last)
 
 
 SCHEDULES = [nightly_push]

@@ -16,7 +16,7 @@ from ic_assets.activities.sensors import months_to_push
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.failures import Refused
-from ic_assets.core.months import Window, next_month
+from ic_assets.core.months import Window
 from ic_assets.hubspot.portal.setup import setup
 from ic_assets.hubspot.push.run import PushResult
 from ic_assets.operations.hubspot_resource import HubSpotResource, seed_local_hubspot
@@ -80,7 +80,7 @@ def run_push(
         with work.database.transaction() as connection:
             refuse_on_red_gates(connection)
     if months:
-        window: Window | None = Window(months[0], next_month(months[1]))
+        window: Window | None = Window.of(*months)
     else:
         with work.database.transaction() as connection:
             window = months_to_push(connection)

@@ -44,7 +44,7 @@ def _outgoing(activity: ActivityType) -> Outgoing:
     table = sql.Identifier("staging", activity.table)
     return Outgoing(
         activity.name,
-        desired=f"staging.v_{activity.table}_outgoing",
+        desired=f"staging.{activity.outgoing}",
         associations={
             "contacts": activity.to_contact,
             "companies": activity.to_company,

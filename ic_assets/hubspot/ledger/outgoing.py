@@ -18,7 +18,8 @@ from typing import Any
 from psycopg import sql
 
 from ic_assets.core.failures import Refused
-from ic_assets.hubspot.push.scope import Scope, window_of
+from ic_assets.core.months import Window
+from ic_assets.hubspot.push.scope import Scope
 
 Statement = Callable[[], sql.Composed]
 
@@ -95,7 +96,7 @@ class Outgoings:
         if unknown or (types is not None and not types):
             raise Refused(f"--types: {', '.join(unknown) or 'none given'}; the types are {', '.join(self.names)}")
         chosen = tuple(name for name in self.names if types is None or name in types)
-        return Scope(chosen, window_of(months), include_orphans, overwrite_edits)
+        return Scope(chosen, Window.of(*months) if months else None, include_orphans, overwrite_edits)
 
 
 def relation(name: str) -> sql.Identifier:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from ic_assets.core.months import Window, next_month
+from ic_assets.core.months import Window
 
 _EVER = Window(date(1, 1, 1), date(9999, 12, 1))
 
@@ -29,8 +29,3 @@ class Scope:
     def parameters(self) -> dict[str, Any]:
         """For the statements of ``sql/hubspot/push``: types, window_start and window_end (excluded)."""
         return {"types": list(self.types), "window_start": self.window.start, "window_end": self.window.end}
-
-
-def window_of(months: tuple[date, date] | None) -> Window | None:
-    """First days of the first and the last month, both included, as a window."""
-    return Window(months[0].replace(day=1), next_month(months[1].replace(day=1))) if months else None

@@ -13,7 +13,7 @@ from psycopg import sql
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, ActivityType
 from ic_assets.core import locks
 from ic_assets.core.logs import log
-from ic_assets.core.months import Window, next_month
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 
@@ -102,19 +102,3 @@ def out_of_date(
         statement("activities/months/out_of_date"),
         {"stages": list(stages), "first_month": first_month, "before": before},
     ).fetchall()
-
-
-def windows(months: Iterable[date], bridge: int = 3) -> list[Window]:
-    """Months as few windows: gaps of up to ``bridge`` months are bridged, since a run costs more than a month that
-    turns out to be up to date."""
-    result: list[Window] = []
-    for month in sorted(set(months)):
-        if result and _distance(result[-1].end, month) <= bridge:
-            result[-1] = Window(result[-1].start, next_month(month))
-        else:
-            result.append(Window(month, next_month(month)))
-    return result
-
-
-def _distance(earlier: date, later: date) -> int:
-    return (later.year - earlier.year) * 12 + later.month - earlier.month

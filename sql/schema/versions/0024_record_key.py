@@ -2,13 +2,13 @@
 
 from ic_assets.core.schema import run_file
 
-revision = "0023"
-down_revision = "0020"
+revision = "0024"
+down_revision = "0023"
 
 
 def upgrade() -> None:
-    run_file("0023_record_key_up")
+    run_file("0024_record_key_up")
 
 
 def downgrade() -> None:
-    run_file("0023_record_key_down")
+    run_file("0024_record_key_down")
