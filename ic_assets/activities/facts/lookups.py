@@ -44,7 +44,7 @@ _OF_MASTER = (
     (
         "record_key",
         "The communication of a record of the push ledger",
-        'comm_communicationid::text = :key COLLATE "C"',
+        'CAST(comm_communicationid AS text) = :key COLLATE "C"',
     ),
     ("datetime", "A month; what was said on a day", "comm_datetime >= :since AND comm_datetime < :until"),
     ("type", "All of one activity type", "derived_activity_type = :type"),
