@@ -9,7 +9,7 @@ import codecs
 import os
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ic_assets.core.failures import Refused
 from ic_assets.core.hosts import is_loopback
 from ic_assets.core.masking import checked_secret
-from ic_assets.core.months import partitions_start
+from ic_assets.core.months import DEFAULT_START, partitions_start
 
 HUBSPOT_URL = "https://api.hubapi.com"
 DATE_ORDERS = ("YMD", "DMY", "MDY")
@@ -51,21 +51,23 @@ class Settings:
     hubspot_id_property: str = "ic_communication_id"
     hubspot_missing_association: str = "fail"
     https_proxy: str | None = field(default=None, repr=False)  # it may hold a password
+    partitions_start: date = field(default_factory=partitions_start)
+    # The variables that the shell sets: of the others the database may keep a value (core/kept_settings.py).
+    given: frozenset[str] = frozenset()
 
     @classmethod
     def from_env(cls) -> Settings:
-        partitions_start()
         home = home_folder()
         return cls(
             home=home,
             postgres_url=_get("IC_POSTGRES_URL"),
             drop_dir=Path(_get("IC_DROP_DIR") or home / "drop").expanduser().absolute(),
-            source_timezone=_timezone(_get("IC_SOURCE_TIMEZONE") or "UTC"),
+            source_timezone=checked_timezone(_get("IC_SOURCE_TIMEZONE") or "UTC"),
             reference_time=_instant(_get("IC_REFERENCE_TIME")),
             date_order=_one_of("IC_DATE_ORDER", DATE_ORDERS),
-            encoding=_encoding(_get("IC_ENCODING")),
+            encoding=checked_encoding(_get("IC_ENCODING")),
             keep_zero_ids=_one_of("IC_ZERO_IDS", ZERO_IDS) == "keep",
-            own_email=_email(_get("IC_OWN_EMAIL")),
+            own_email=checked_email(_get("IC_OWN_EMAIL")),
             task_due=_one_of("IC_TASK_DUE", TASK_DUE),
             hubspot_base_url=_base_url(_get("HUBSPOT_BASE_URL")),
             hubspot_token=checked_secret("HUBSPOT_TOKEN", _get("HUBSPOT_TOKEN")),
@@ -74,6 +76,8 @@ class Settings:
             hubspot_id_property=_id_property(_get("IC_HUBSPOT_ID_PROPERTY") or "ic_communication_id"),
             hubspot_missing_association=_one_of("IC_HUBSPOT_MISSING_ASSOCIATION", MISSING_ASSOCIATION),
             https_proxy=https_proxy(),
+            partitions_start=partitions_start(),
+            given=frozenset(name for name in os.environ if _get(name)),
         )
 
     @cached_property
@@ -84,9 +88,15 @@ class Settings:
     def reading(self) -> str:
         """How drops are read, as it is recorded with each: under other settings the same content is another drop."""
         zero_ids = "keep" if self.keep_zero_ids else "missing"
+        # Left out as the default: drops were recorded without it before.
+        start = (
+            ""
+            if self.partitions_start == date.fromisoformat(DEFAULT_START)
+            else f" IC_PARTITIONS_START={self.partitions_start}"
+        )
         return (
             f"IC_ENCODING={self.encoding or ''} IC_DATE_ORDER={self.date_order} "
-            f"IC_SOURCE_TIMEZONE={self.source_timezone} IC_ZERO_IDS={zero_ids}"
+            f"IC_SOURCE_TIMEZONE={self.source_timezone} IC_ZERO_IDS={zero_ids}{start}"
         )
 
     @property
@@ -173,7 +183,8 @@ def _base_url(url: str | None) -> str | None:
     return url.rstrip("/")
 
 
-def _timezone(name: str) -> str:
+def checked_timezone(name: str) -> str:
+    """The name of a time zone. Raises ``Refused``."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -185,8 +196,8 @@ def _timezone(name: str) -> str:
 _NO_ENCODINGS = ("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf-7")
 
 
-def _encoding(name: str | None) -> str | None:
-    """Python's name of the codec."""
+def checked_encoding(name: str | None) -> str | None:
+    """Python's name of the codec. Raises ``Refused``."""
     if name is None:
         return None
     try:
@@ -201,7 +212,8 @@ def _encoding(name: str | None) -> str | None:
     )
 
 
-def _email(address: str | None) -> str | None:
+def checked_email(address: str | None) -> str | None:
+    """Our side's address. Raises ``Refused``."""
     if address is None:
         return None
     from email_validator import EmailNotValidError, validate_email
@@ -226,7 +238,12 @@ def _instant(text: str | None) -> datetime:
 
 
 def _one_of(name: str, allowed: tuple[str, ...]) -> str:
-    value = _get(name) or allowed[0]
+    return checked_one_of(name, _get(name), allowed)
+
+
+def checked_one_of(name: str, text: str | None, allowed: tuple[str, ...]) -> str:
+    """The value of a setting that is one of a few, by default the first. Raises ``Refused``."""
+    value = text or allowed[0]
     if value not in allowed:
         raise Refused(f"{name}={value!r} is not one of {', '.join(allowed)}")
     return value
