@@ -15,13 +15,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ic_assets.activities.engine.staging import changed_settings, slices
+from ic_assets.activities.engine.staging import slices
 from ic_assets.commands import settings as command
 from ic_assets.commands.status import status
 from ic_assets.core import kept_settings
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
-from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
+from ic_assets_tests.drops import bring_up_to_date, change_setting, land, reconcile_everything, row, write_drop
 
 
 @contextmanager
@@ -35,11 +35,6 @@ def shell(**environment: str) -> Iterator[None]:
 def in_force(database: str, **environment: str) -> Settings:
     with shell(**environment):
         return kept_settings.settings_for(database, Settings.from_env())
-
-
-def change(database: str, name: str, value: str) -> changed_settings.Changed:
-    with opened(database) as work, work.transaction() as connection:
-        return changed_settings.change(connection, kept_settings.in_force(connection, Settings.from_env()), name, value)
 
 
 def out_of_date(database: str) -> list[tuple[date, str]]:
@@ -85,7 +80,7 @@ def test_a_file_of_which_nothing_loads_keeps_nothing(database: str, tmp_path: Pa
 
 def test_a_run_that_began_before_a_change_writes_nothing(database: str, tmp_path: Path) -> None:
     land(database, drop(tmp_path))
-    change(database, "IC_SOURCE_TIMEZONE", "Europe/Berlin")
+    change_setting(database, "IC_SOURCE_TIMEZONE", "Europe/Berlin")
     with pytest.raises(Refused, match="IC_SOURCE_TIMEZONE is UTC here and Europe/Berlin in the database"):
         land(database, drop(tmp_path, "second.csv", "2019-03-06 10:00:00"))
     with pytest.raises(Refused, match="IC_SOURCE_TIMEZONE is UTC here"):
@@ -98,16 +93,16 @@ def test_a_change_marks_the_months_it_affects_and_names_the_drops(database: str,
     bring_up_to_date(database)
     assert out_of_date(database) == []
 
-    mine = change(database, "IC_OWN_EMAIL", "us@example.com")
+    mine = change_setting(database, "IC_OWN_EMAIL", "us@example.com")
     assert (mine.before, mine.months, mine.drops) == ("", (date(2019, 4, 1),), ())
-    due = change(database, "IC_TASK_DUE", "datetime")
+    due = change_setting(database, "IC_TASK_DUE", "datetime")
     assert due.months == (date(2019, 5, 1),)
     with shell(IC_OWN_EMAIL="us@example.com", IC_TASK_DUE="datetime"):
         assert out_of_date(database) == [(date(2019, 4, 1), "setting"), (date(2019, 5, 1), "setting")]
         bring_up_to_date(database)
     assert out_of_date(database) == []
 
-    zone = change(database, "IC_SOURCE_TIMEZONE", "Europe/Berlin")
+    zone = change_setting(database, "IC_SOURCE_TIMEZONE", "Europe/Berlin")
     assert zone.months == (date(2019, 3, 1), date(2019, 4, 1), date(2019, 5, 1))
     assert [key.partition("@")[0] for key in zone.drops] == ["drop.csv"]
     with shell(IC_SOURCE_TIMEZONE="Europe/Berlin", IC_OWN_EMAIL="us@example.com", IC_TASK_DUE="datetime"):
@@ -116,14 +111,14 @@ def test_a_change_marks_the_months_it_affects_and_names_the_drops(database: str,
         sent = connection.execute("SELECT hubspot_api_payload #>> '{properties,hs_timestamp}' FROM staging.ic_calls")
         assert sent.fetchone() == ("2019-03-05T09:00:00.000Z",)
 
-    assert change(database, "IC_TASK_DUE", "datetime").months == ()  # what it is already
+    assert change_setting(database, "IC_TASK_DUE", "datetime").months == ()  # what it is already
     for name, value, said in (
         ("IC_TASK_DUE", "never", "is not one of end, datetime"),
         ("IC_HUBSPOT_RPS", "5", "is not kept in the database; those that are: IC_SOURCE_TIMEZONE"),
         ("IC_SOURCE_TIMEZONE", "Mars/Base", "is not a time zone"),
     ):
         with pytest.raises(Refused, match=said):
-            change(database, name, value)
+            change_setting(database, name, value)
 
 
 def test_an_earlier_first_month_lets_the_rejected_rows_in_and_a_later_one_is_refused(
@@ -133,8 +128,8 @@ def test_an_earlier_first_month_lets_the_rejected_rows_in_and_a_later_one_is_ref
     first = land(database, file)
     assert dict(first.rejected_by_reason) == {"out_of_range": 1}
     with pytest.raises(Refused, match="communications of 2019-04 stand in the master"):
-        change(database, "IC_PARTITIONS_START", "2019-06-01")
-    assert change(database, "IC_PARTITIONS_START", "1998-01-15").drops == (first.drop_key,)
+        change_setting(database, "IC_PARTITIONS_START", "2019-06-01")
+    assert change_setting(database, "IC_PARTITIONS_START", "1998-01-15").drops == (first.drop_key,)
     with shell(IC_PARTITIONS_START="1998-01-01"):
         again = land(database, file)
     assert (again.inserted, again.unchanged, again.rejected) == (1, 2, 0)
