@@ -1,6 +1,5 @@
 """``ic-assets settings``: what the database keeps of the settings that shape the data, and a change of one, knowingly."""
 
-from dataclasses import replace
 from typing import Any
 
 from ic_assets.activities.engine.staging import changed_settings as engine
@@ -29,7 +28,7 @@ def show(*, as_json: bool) -> int:
         {
             "name": name,
             "kept": known.get(name),
-            "shell": text_of(settings, name) if name in settings.given else None,
+            "shell": text_of(settings, name) if kept_settings.given(settings, name) else None,
             "since": since.get(name),
         }
         for name in KEPT
@@ -58,10 +57,10 @@ def show(*, as_json: bool) -> int:
 
 def change(name: str, value: str, *, as_json: bool) -> int:
     """Keeps another value and says what it puts out of date. Returns 0. Raises ``Refused``."""
-    settings = replace(Settings.from_env(), given=frozenset())
+    settings = Settings.from_env()
     with services(settings) as up:
         schema.ensure(up.postgres_url)
-        settings = kept_settings.settings_for(up.postgres_url, settings)
+        settings = kept_settings.settings_for(up.postgres_url, settings, refuses=False)
         database = Database(up.postgres_url, settings)
         try:
             done = database.repeated("change of a setting", lambda c: engine.change(c, settings, name, value))
@@ -83,6 +82,6 @@ def change(name: str, value: str, *, as_json: bool) -> int:
         )
         out.print(f"Read under the old value, load their files again: {named}.", markup=False)
     said = Settings.from_env()
-    if name in said.given and text_of(said, name) != done.value:
+    if kept_settings.given(said, name) and text_of(said, name) != done.value:
         say(f"This shell still sets {name} to {text_of(said, name)}: unset it, or other commands are refused.")
     return 0

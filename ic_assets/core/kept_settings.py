@@ -5,60 +5,42 @@ by whoever writes data, in the transaction that writes. What a change puts out o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 
 import psycopg
 
 from ic_assets.core import session
 from ic_assets.core.failures import Refused
-from ic_assets.core.months import checked_start
-from ic_assets.core.settings import (
-    DATE_ORDERS,
-    TASK_DUE,
-    ZERO_IDS,
-    Settings,
-    checked_email,
-    checked_encoding,
-    checked_one_of,
-    checked_timezone,
-)
+from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 
-
-@dataclass(frozen=True)
-class _Kept:
-    """A setting: its attribute, how text becomes its value and its value text. ``read`` raises ``Refused``."""
-
-    attribute: str
-    read: Callable[[str], Any]
-    write: Callable[[Any], str] = str
-
-
-def _text(value: str | None) -> str:
-    return value or ""
-
-
-KEPT: dict[str, _Kept] = {
-    "IC_SOURCE_TIMEZONE": _Kept("source_timezone", lambda text: checked_timezone(text or "UTC")),
-    "IC_DATE_ORDER": _Kept("date_order", lambda text: checked_one_of("IC_DATE_ORDER", text, DATE_ORDERS)),
-    "IC_PARTITIONS_START": _Kept("partitions_start", checked_start, date.isoformat),
-    "IC_OWN_EMAIL": _Kept("own_email", lambda text: checked_email(text or None), _text),
-    "IC_ENCODING": _Kept("encoding", lambda text: checked_encoding(text or None), _text),
-    "IC_ZERO_IDS": _Kept(
-        "keep_zero_ids",
-        lambda text: checked_one_of("IC_ZERO_IDS", text, ZERO_IDS) == "keep",
-        lambda keeps: "keep" if keeps else "missing",
-    ),
-    "IC_TASK_DUE": _Kept("task_due", lambda text: checked_one_of("IC_TASK_DUE", text, TASK_DUE)),
+# By the name of the variable: the attribute of ``Settings``.
+KEPT = {
+    "IC_SOURCE_TIMEZONE": "source_timezone",
+    "IC_DATE_ORDER": "date_order",
+    "IC_PARTITIONS_START": "partitions_start",
+    "IC_OWN_EMAIL": "own_email",
+    "IC_ENCODING": "encoding",
+    "IC_ZERO_IDS": "zero_ids",
+    "IC_TASK_DUE": "task_due",
 }
+
+
+def value_of(name: str, text: str) -> Any:
+    """What the text of a variable means, an empty one the default. Raises ``Refused`` for what it may not be."""
+    attribute = KEPT[name]
+    return getattr(Settings(**({attribute: text} if text else {})), attribute)
+
+
+def given(settings: Settings, name: str) -> bool:
+    """Whether the shell sets the variable."""
+    return KEPT[name] in settings.model_fields_set
 
 
 def text_of(settings: Settings, name: str) -> str:
     """The value of a setting as its variable would have it, empty for none."""
-    return KEPT[name].write(getattr(settings, KEPT[name].attribute))
+    value = getattr(settings, KEPT[name])
+    return "" if value is None else str(value)
 
 
 def kept(connection: psycopg.Connection[Any]) -> dict[str, str]:
@@ -68,20 +50,20 @@ def kept(connection: psycopg.Connection[Any]) -> dict[str, str]:
     return dict(connection.execute("SELECT name, value FROM staging.ic_setting").fetchall())
 
 
-def in_force(connection: psycopg.Connection[Any], settings: Settings) -> Settings:
-    """``settings`` with the kept values where the shell gives none. Raises ``Refused`` where it gives another."""
+def in_force(connection: psycopg.Connection[Any], settings: Settings, *, refuses: bool = True) -> Settings:
+    """``settings`` with the kept values where the shell gives none. Raises ``Refused`` where it gives another, unless that is
+    what somebody came to change."""
     known = kept(connection)
     for name, value in sorted(known.items()):
-        if name in settings.given and text_of(settings, name) != value:
+        if refuses and given(settings, name) and text_of(settings, name) != value:
             raise Refused(_differs(name, text_of(settings, name), value))
-    values = {KEPT[name].attribute: KEPT[name].read(value) for name, value in known.items()}
-    return replace(settings, **values) if values else settings
+    return settings.model_copy(update={KEPT[name]: value_of(name, value) for name, value in known.items()})
 
 
-def settings_for(postgres_url: str, settings: Settings) -> Settings:
+def settings_for(postgres_url: str, settings: Settings, *, refuses: bool = True) -> Settings:
     """``in_force`` of a database that nothing else of this process has open."""
     with session.connect(postgres_url) as connection:
-        return in_force(connection, settings)
+        return in_force(connection, settings, refuses=refuses)
 
 
 def require(connection: psycopg.Connection[Any], settings: Settings) -> None:

@@ -4,7 +4,6 @@ database in use keeps, else the default. Called when the partitions are defined.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date
 
 import psycopg
@@ -23,8 +22,8 @@ def first_month() -> date:
     start = partitions_start()
     with suppress(Refused, psycopg.Error):
         settings = Settings.from_env()
-        up = None if "IC_PARTITIONS_START" in settings.given else running(settings)
+        up = None if kept_settings.given(settings, "IC_PARTITIONS_START") else running(settings)
         if up:
             with session.connect(up.postgres_url, connect_timeout=_PATIENCE_SECONDS) as connection:
-                return kept_settings.in_force(connection, replace(settings, given=frozenset())).partitions_start
+                return kept_settings.in_force(connection, settings, refuses=False).partitions_start
     return start

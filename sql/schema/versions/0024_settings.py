@@ -3,7 +3,7 @@
 from ic_assets.core.schema import run_file
 
 revision = "0024"
-down_revision = "0020"
+down_revision = "0023"
 
 
 def upgrade() -> None:

@@ -3,7 +3,7 @@ can tell it anew. Called by ``ic-assets settings`` and the doctor."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -12,7 +12,8 @@ import psycopg
 from ic_assets.activities.engine.staging.slices import hold_all, mark_changed
 from ic_assets.core import kept_settings
 from ic_assets.core.failures import Refused
-from ic_assets.core.kept_settings import KEPT
+from ic_assets.core.kept_settings import KEPT, text_of, value_of
+from ic_assets.core.months import DEFAULT_START
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 
@@ -38,8 +39,8 @@ def change(connection: psycopg.Connection[Any], settings: Settings, name: str, t
     or value that is none, and for a first month after the data's."""
     if name not in KEPT:
         raise Refused(f"{name!r} is not kept in the database; those that are: {', '.join(KEPT)}")
-    setting = KEPT[name]
-    value = setting.write(setting.read(text.strip()))
+    meant = value_of(name, text.strip())
+    value = text_of(settings.model_copy(update={KEPT[name]: meant}), name)
     hold_all(connection, None)
     before = kept_settings.kept(connection).get(name)
     if value == before:
@@ -49,7 +50,7 @@ def change(connection: psycopg.Connection[Any], settings: Settings, name: str, t
     connection.execute(statement("core/settings/change"), {"name": name, "setting_value": value})
     months = _months(connection, name) if name in _OF_PAYLOADS else ()
     mark_changed(connection, months, "setting")
-    after = replace(settings, **{setting.attribute: setting.read(value)})
+    after = settings.model_copy(update={KEPT[name]: meant})
     drops = read_otherwise(connection, after) if name in _OF_READING else ()
     if name == "IC_PARTITIONS_START":
         drops = _out_of_range(connection)
@@ -60,13 +61,13 @@ def read_otherwise(connection: psycopg.Connection[Any], settings: Settings) -> t
     """The drops of which something stands, in their order, that were read under other settings than these."""
     rows = connection.execute(
         statement("activities/settings/read_otherwise"),
-        {"reading": replace(settings, partitions_start=_default()).reading},
+        {"reading": settings.model_copy(update={"partitions_start": _default()}).reading},
     )
     return tuple(row[0] for row in rows.fetchall())
 
 
 def _default() -> date:
-    return KEPT["IC_PARTITIONS_START"].read("")  # type: ignore[no-any-return]
+    return date.fromisoformat(DEFAULT_START)
 
 
 def _months(connection: psycopg.Connection[Any], name: str) -> tuple[date, ...]:
