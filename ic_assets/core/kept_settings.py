@@ -28,8 +28,8 @@ KEPT = {
 
 def value_of(name: str, text: str) -> Any:
     """What the text of a variable means, an empty one the default. Raises ``Refused`` for what it may not be."""
-    attribute = KEPT[name]
-    return getattr(Settings(**({attribute: text} if text else {})), attribute)
+    values: dict[str, Any] = {KEPT[name]: text} if text else {}
+    return getattr(Settings(**values), KEPT[name])
 
 
 def given(settings: Settings, name: str) -> bool:
@@ -57,7 +57,9 @@ def in_force(connection: psycopg.Connection[Any], settings: Settings, *, refuses
     for name, value in sorted(known.items()):
         if refuses and given(settings, name) and text_of(settings, name) != value:
             raise Refused(_differs(name, text_of(settings, name), value))
-    return settings.model_copy(update={KEPT[name]: value_of(name, value) for name, value in known.items()})
+    found = settings.model_copy(update={KEPT[name]: value_of(name, value) for name, value in known.items()})
+    found.__dict__.pop("zone", None)  # worked out once, perhaps of the zone before
+    return found
 
 
 def settings_for(postgres_url: str, settings: Settings, *, refuses: bool = True) -> Settings:
