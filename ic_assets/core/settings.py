@@ -152,6 +152,47 @@ def home_folder() -> Path:
     return Path(_get("IC_HOME") or ".ic_assets").expanduser().absolute()
 
 
+RULES_FOLDERS = {
+    "activities": "IC_ACTIVITIES_RULES",
+    "crm": "IC_CRM_RULES",
+    "payments": "IC_PAYMENTS_RULES",
+    "attribution": "IC_ATTRIBUTION_RULES",
+    "funnel": "IC_FUNNEL_RULES",
+    "conversions": "IC_CONVERSIONS_RULES",
+    "hubspot_sync": "IC_HUBSPOT_SYNC_RULES",
+    "sinks": "IC_SINKS_RULES",
+}
+
+
+def rules_folder(flow: str) -> Path:
+    """Where a company's own rule files of a flow stand; one that stands there goes before the packaged one. Raises
+    ``Refused`` for a folder that is not there."""
+    variable = RULES_FOLDERS.get(flow)
+    if variable and (named := _get(variable)):
+        folder = Path(named).expanduser().absolute()
+        if not folder.is_dir():
+            raise Refused(f"{variable}={named!r} is no folder; name the one with your rule files, or unset it")
+        return folder
+    # The files of the first flow have always stood in the folder itself.
+    return home_folder() if flow in ("activities", "") else home_folder() / "rules" / flow
+
+
+def manual_lock_days() -> int:
+    """``IC_MANUAL_LOCK_DAYS``: for how many days a person's edit in HubSpot keeps the flows from a field. Raises
+    ``Refused``."""
+    text = _get("IC_MANUAL_LOCK_DAYS") or "90"
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 3650):
+        raise Refused(f"IC_MANUAL_LOCK_DAYS={text!r} is not a number of days from 1 to 3650")
+    return int(text)
+
+
+def fixed_time() -> datetime | None:
+    """``IC_REFERENCE_TIME`` where it is set: the time of a run that is to give what it gave then. None: each transaction
+    takes the database's clock. Raises ``Refused``."""
+    text = _get("IC_REFERENCE_TIME")
+    return _instant(text) if text else None
+
+
 def _get(name: str) -> str | None:
     value = os.environ.get(name, "").strip()
     return value or None
