@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -139,56 +140,62 @@ def test_two_consumers_never_take_one_company(connection: psycopg.Connection, wa
         assert [one.key for one in waiting.take(other, WAITING)] == ["C-3"]
 
 
+NAMES = [f"C-{number}" for number in range(8)]
+
+
+def write_plans(watched: str, start: int) -> None:
+    with psycopg.connect(watched) as connection:
+        for turn in range(30):
+            mine = [NAMES[(start + turn + n) % len(NAMES)] for n in range(4)]
+            rows = ", ".join(f"('{name}', 'e{start}-{turn}', 'p{start}-{turn}')" for name in mine)
+            wants(connection, "payments", rows, "plan_id")
+            connection.commit()
+
+
+def write_ranges(watched: str) -> None:
+    """Without the companies' rows: it wakes companies that the consumer holds."""
+    with psycopg.connect(watched) as connection:
+        for turn in range(60):
+            connection.execute(
+                "INSERT INTO crm.company_profile_arr_range (company, arr_range) SELECT name, %s || '+'"
+                " FROM unnest(%s::text[]) AS name ORDER BY name"
+                " ON CONFLICT (company) DO UPDATE SET arr_range = excluded.arr_range",
+                (turn, NAMES),
+            )
+            connection.commit()
+
+
+def consume(watched: str, over: threading.Event, judged: dict[str, str | None]) -> None:
+    with psycopg.connect(watched) as connection:
+        taken: list[waiting.Waiting] = []
+        while taken or not over.is_set() or woken(connection):
+            taken = waiting.take(connection, WAITING, most=5)
+            rows = connection.execute(
+                "SELECT company, plan_id FROM crm.company_profile_meta_data WHERE company = ANY(%s)",
+                ([one.key for one in taken],),
+            )
+            judged.update(rows.fetchall())
+            waiting.remove(connection, WAITING, taken)
+            connection.commit()
+
+
 def test_writers_and_a_consumer_at_work_on_the_same_companies_never_wait_in_a_circle(watched: str) -> None:
     """A deadlock would end one of them with an error; and in the end nothing that changed was left undone."""
-    names = [f"C-{number}" for number in range(8)]
     with psycopg.connect(watched) as connection:
         clear(connection)
-        for name in names:
+        for name in NAMES:
             company(connection, name)
-    failures: list[BaseException] = []
     over = threading.Event()
     judged: dict[str, str | None] = {}
-
-    def write(start: int) -> None:
-        with psycopg.connect(watched) as connection:
-            for turn in range(30):
-                mine = [names[(start + turn + n) % len(names)] for n in range(4)]
-                rows = ", ".join(f"('{name}', 'e{start}-{turn}', 'p{start}-{turn}')" for name in mine)
-                wants(connection, "payments", rows, "plan_id")
-                connection.commit()
-
-    def consume() -> None:
-        with psycopg.connect(watched) as connection:
-            while True:
-                is_last = over.is_set()
-                taken = waiting.take(connection, WAITING, most=5)
-                for one in taken:
-                    row = connection.execute(
-                        "SELECT plan_id FROM crm.company_profile_meta_data WHERE company = %s", (one.key,)
-                    ).fetchone()
-                    assert row is not None
-                    judged[one.key] = row[0]
-                waiting.remove(connection, WAITING, taken)
-                connection.commit()
-                if is_last and not taken:
-                    return
-
-    def guarded(work: object, *arguments: object) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        consumer = pool.submit(consume, watched, over, judged)
+        writers = [pool.submit(write_plans, watched, start) for start in (0, 3)] + [pool.submit(write_ranges, watched)]
         try:
-            work(*arguments)  # type: ignore[operator]
-        except BaseException as error:  # noqa: BLE001 - shown by the test
-            failures.append(error)
-
-    consumer = threading.Thread(target=guarded, args=(consume,))
-    writers = [threading.Thread(target=guarded, args=(write, start)) for start in (0, 3)]
-    for thread in (consumer, *writers):
-        thread.start()
-    for thread in writers:
-        thread.join(60)
-    over.set()
-    consumer.join(60)
-    assert failures == []
+            for writer in writers:
+                writer.result(60)
+        finally:
+            over.set()
+        consumer.result(60)
     with psycopg.connect(watched) as connection:
         assert woken(connection) == {}
         standing = connection.execute("SELECT company, plan_id FROM crm.company_profile_meta_data").fetchall()
