@@ -23,6 +23,8 @@ _ANSWER_SECONDS = 2.0
 # Two who ask within this time get one answer.
 _FRESH_SECONDS = 1.0
 _MOST_REASONS = 1000
+# Of the counts of refused requests.
+_KEPT = "90 days"
 
 
 class Watch:
@@ -115,7 +117,7 @@ class Watch:
                     },
                 )
             if asyncio.get_running_loop().time() - self._forgotten_at > 3600:
-                await connection.execute(statement("inbox/forget_refusals"))
+                await connection.execute(statement("inbox/forget_refusals"), {"kept": _KEPT})
                 self._forgotten_at = asyncio.get_running_loop().time()
         self._new = {source: int(new.get(source, 0)) for source in self._bounds}
 

@@ -6,6 +6,11 @@ SELECT
     given.status,
     given.reason,
     given.requests
-FROM unnest(%(source)s::text[], %(status)s::int[], %(reason)s::text[], %(requests)s::bigint[])
-    AS given (source, status, reason, requests)
+FROM
+    unnest(
+        %(source)s::text[],
+        %(status)s::int[],
+        %(reason)s::text[],
+        %(requests)s::bigint[]
+    ) AS given (source, status, reason, requests)
 ON CONFLICT (source, minute, status, reason) DO UPDATE SET requests = r.requests + excluded.requests
