@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ic_assets.cli_ending import ended, ready_to_speak
+from ic_assets.cli_inbox import events_app
 from ic_assets.cli_looking import looking_app
 from ic_assets.cli_options import (
     App,
@@ -40,6 +41,7 @@ rollback_app = App(no_args_is_help=True, help="Takes things back; each command a
 app.add_typer(hubspot_app, name="hubspot")
 app.add_typer(rollback_app, name="rollback")
 app.add_typer(looking_app)
+app.add_typer(events_app)
 
 
 @app.callback()

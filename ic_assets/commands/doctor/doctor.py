@@ -104,6 +104,7 @@ def _examine(found: Doctor, settings: Settings) -> None:
             if has_schema:
                 found.look("months", lambda: database.months(up, settings))
                 found.look("mapping", lambda: database.mapping(up, settings))
+                found.look("inbox", lambda: database.inbox(up, settings))
                 found.look("pushes", lambda: database.pushes(up, settings))
                 found.look("receiver", lambda: receiver.refusals(up, settings))
             found.look("runs", lambda: database.runs(up))
