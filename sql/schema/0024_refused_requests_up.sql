@@ -1,4 +1,5 @@
--- Counts of what the receiver refused. Run once by the schema migration 0024; its down file takes it back. No parameters.
+-- Counts of what the receiver refused. Run once by the schema migration 0024; 0024_refused_requests_down.sql takes it
+-- back. No parameters.
 
 -- Grain: the requests of one source that were refused in one minute with one status for one reason. source: that of the
 -- endpoint, none for a path that is no endpoint. No part of a refused request is kept.
