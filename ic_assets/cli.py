@@ -336,6 +336,19 @@ def doctor(as_json: Json = False) -> None:
 
 
 @app.command()
+def receive(
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="IC_RECEIVE_PORT, 3100, by default; 0 for any free one.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="IC_RECEIVE_HOST, this machine alone, by default.")] = None,
+) -> None:
+    """Take webhooks (Chargebee, HubSpot, the site and others) into the inbox, until Ctrl-C."""
+    from ic_assets.commands.receive import receive as run
+
+    raise typer.Exit(run(host=host, port=port))
+
+
+@app.command()
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one.")] = 8089,
     chaos: Annotated[str | None, typer.Option(help="Misbehaviour, e.g. seed=7,latency=200,lost_reply=0.02.")] = None,
