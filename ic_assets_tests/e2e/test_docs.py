@@ -66,6 +66,8 @@ NOT_RUN = {
     "IC_HOME=.ic_assets/demo .venv/bin/ic-assets up": _SERVES,
     "ic-assets psql": "reads the terminal; e2e/test_commands.py runs it",
     "ic-assets up": _SERVES,
+    "ic-assets receive": "serves until Ctrl-C; integration/test_receiver.py starts it",
+    "export IC_CHARGEBEE_BASIC_AUTH='chargebee:PASSWORD'": "for the receiver, which is not started",
     "ic-assets up --port 3001": _SERVES,
     "ic-assets up --link": "wants a UI that is up; e2e/test_ui.py runs it",
     "dg dev": _SERVES,

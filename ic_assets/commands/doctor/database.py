@@ -18,6 +18,7 @@ from ic_assets.core import kept_settings, locks, rules_data, schema, session
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.hubspot.push.scope import ALL_TYPES
+from ic_assets.inbox import upkeep
 from ic_assets.resources.dagster_home import PROCESS_TAG
 from ic_assets.resources.postgres import connected
 from ic_assets.resources.services import Services
@@ -128,6 +129,27 @@ def mapping(up: Services, settings: Settings) -> Found:
         for file in FILES:
             if problem := rules_data.problem(connection, file):
                 yield NOTE, problem
+
+
+def inbox(up: Services, settings: Settings) -> Found:
+    """How many events wait, and what was set aside, by source."""
+    with connected(up.postgres_url, settings) as connection:
+        found = upkeep.sources(connection)
+        broken_off = [file for file in upkeep.files(connection) if file["is_unfinished"]]
+    waiting = [f"{one.source} {one.new:,}" for one in found if one.new]
+    yield OK, f"waiting: {', '.join(waiting)}" if waiting else "nothing waits"
+    for one in found:
+        if one.set_aside:
+            reason, count = max(one.reasons.items(), key=lambda item: item[1])
+            yield (
+                NOTE,
+                f"{counted(one.set_aside, 'event')} of {one.source} set aside, {count:,} of them for {reason}; mend the "
+                f"cause, then `ic-assets inbox retry --source {one.source}`",
+            )
+        if one.unknown_topic:
+            yield NOTE, f"{counted(one.unknown_topic, 'event')} of {one.source} of topics that no flow takes"
+    for file in broken_off:
+        yield NOTE, f"the load of {file['door']}/{file['file']} was broken off, or is under way; load it again"
 
 
 def pushes(up: Services, settings: Settings) -> Found:

@@ -89,11 +89,12 @@ def doctor(*, as_json: bool) -> int:
 
 def _examine(found: Doctor, settings: Settings) -> None:
     # Imported here, so that bad settings are told at once.
-    from ic_assets.commands.doctor import database, hubspot
+    from ic_assets.commands.doctor import database, hubspot, receiver
 
     found.look("disk", lambda: _disk(settings))
     found.look("drop folder", lambda: _drop_folder(settings))
     found.look("UI", lambda: _ui(settings))
+    found.look("receiver", receiver.endpoints)
     try:
         with services(settings, hubspot=True, looks=True) as up:
             has_schema = found.look("PostgreSQL", lambda: database.server(up, settings)) and found.look(
@@ -104,7 +105,9 @@ def _examine(found: Doctor, settings: Settings) -> None:
                 found.look("settings kept", lambda: database.settings_kept(up, settings))
                 found.look("months", lambda: database.months(up, settings))
                 found.look("mapping", lambda: database.mapping(up, settings))
+                found.look("inbox", lambda: database.inbox(up, settings))
                 found.look("pushes", lambda: database.pushes(up, settings))
+                found.look("receiver", lambda: receiver.refusals(up, settings))
             found.look("runs", lambda: database.runs(up))
             found.look("daemon", lambda: database.daemon(up))
             if found.look("HubSpot", lambda: hubspot.account(up, settings)) and has_schema:

@@ -1,5 +1,5 @@
--- The settings that shape the data, as they were when it was made. Run once by the schema migration 0024;
--- 0024_settings_down.sql takes it back. No parameters.
+-- The settings that shape the data, as they were when it was made. Run once by the schema migration 0025;
+-- 0025_settings_down.sql takes it back. No parameters.
 
 -- name: of the environment variable. value: as the variable of the same name has it, empty for none.
 CREATE TABLE staging.ic_setting (

@@ -1,4 +1,4 @@
--- Takes 0024_settings_up.sql back. No parameters.
+-- Takes 0025_settings_up.sql back. No parameters.
 DROP TABLE staging.ic_setting;
 UPDATE staging.ic_month
 SET cause = 'landing'

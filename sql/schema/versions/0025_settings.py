@@ -2,13 +2,13 @@
 
 from ic_assets.core.schema import run_file
 
-revision = "0024"
-down_revision = "0023"
+revision = "0025"
+down_revision = "0024"
 
 
 def upgrade() -> None:
-    run_file("0024_settings_up")
+    run_file("0025_settings_up")
 
 
 def downgrade() -> None:
-    run_file("0024_settings_down")
+    run_file("0025_settings_down")
