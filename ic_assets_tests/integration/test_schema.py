@@ -228,7 +228,7 @@ LEDGERS = ("push_ledger", "push_plan", "push_preview", "push_rollback_record")
 
 
 def test_the_ledger_keeps_what_it_holds_when_its_key_becomes_text_and_a_number_again(empty_database: str) -> None:
-    upgrade_to(empty_database, "0023")
+    upgrade_to(empty_database, "0025")
     with psycopg.connect(empty_database) as connection:
         connection.execute("INSERT INTO hubspot.portal (portal_id, base_url) VALUES (1, 'x')")
         connection.execute(
@@ -254,7 +254,7 @@ def test_the_ledger_keeps_what_it_holds_when_its_key_becomes_text_and_a_number_a
         }
     with schema._locked(empty_database) as connection:
         schema._drop_repeatable(schema._driver(connection))
-        command.downgrade(schema._config(connection), "0023")
+        command.downgrade(schema._config(connection), "0025")
     with psycopg.connect(empty_database) as connection:
         assert {name: rows_of(connection, name, "communication_id") for name in LEDGERS} == before
 

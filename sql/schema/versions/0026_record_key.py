@@ -2,13 +2,13 @@
 
 from ic_assets.core.schema import run_file
 
-revision = "0024"
-down_revision = "0023"
+revision = "0026"
+down_revision = "0025"
 
 
 def upgrade() -> None:
-    run_file("0024_record_key_up")
+    run_file("0026_record_key_up")
 
 
 def downgrade() -> None:
-    run_file("0024_record_key_down")
+    run_file("0026_record_key_down")

@@ -1,4 +1,4 @@
--- Takes 0024_record_key_up.sql back. No parameters.
+-- Takes 0026_record_key_up.sql back. No parameters.
 
 DROP INDEX staging.ic_deleted_communication_record_key;
 DROP INDEX staging.ic_communication_master_record_key;

@@ -1,5 +1,5 @@
 -- The push ledger knows no communications: its records have a key that a flow gives them, text. The column of each
--- table is rewritten once, with its indexes. Run once by the schema migration 0024; 0024_record_key_down.sql takes it
+-- table is rewritten once, with its indexes. Run once by the schema migration 0026; 0026_record_key_down.sql takes it
 -- back. No parameters.
 --
 -- COLLATE "C": keys are compared as bytes, which costs no more than numbers do and is the same after an upgrade of the
