@@ -254,11 +254,7 @@ def nightly_push(
             return dg.SkipReason("Nothing to push.")
         try:
             # The run looks again, at what stands by then.
-<<<<<<< HEAD
-            require(connection, hubspot.portal_id(), OUTGOING.scope(), Settings.from_env(), None)
-=======
-            require(connection, hubspot.portal_id(), Scope(), postgres.settings, None)
->>>>>>> main
+            require(connection, hubspot.portal_id(), OUTGOING.scope(), postgres.settings, None)
         except Unavailable:
             raise
         except Refused as refused:

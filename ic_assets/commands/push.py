@@ -10,12 +10,7 @@ from ic_assets.activities.engine.judging.approval import approve as record_appro
 from ic_assets.activities.engine.judging.approval import checked_name, orphans_by_reason
 from ic_assets.activities.engine.judging.judgement import refuse_on_red_gates
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
-<<<<<<< HEAD
 from ic_assets.activities.facts.outgoing import OUTGOING
-from ic_assets.activities.push import POOL
-from ic_assets.activities.sensors import months_to_push
-=======
->>>>>>> main
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.failures import Refused
