@@ -28,6 +28,7 @@ from ic_assets.cli_options import (
     show_version,
     split,
 )
+from ic_assets.cli_settings import settings_app
 
 app = App(
     no_args_is_help=True,
@@ -40,6 +41,7 @@ hubspot_app = App(no_args_is_help=True, help="What a HubSpot portal needs before
 rollback_app = App(no_args_is_help=True, help="Takes things back; each command asks before it destroys.")
 app.add_typer(hubspot_app, name="hubspot")
 app.add_typer(rollback_app, name="rollback")
+app.add_typer(settings_app, name="settings")
 app.add_typer(looking_app)
 app.add_typer(events_app)
 

@@ -9,7 +9,7 @@ import codecs
 import os
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from ic_assets.core.failures import Refused
 from ic_assets.core.hosts import is_loopback
 from ic_assets.core.masking import checked_secret
-from ic_assets.core.months import partitions_start
+from ic_assets.core.months import DEFAULT_START, checked_start, partitions_start
 
 HUBSPOT_URL = "https://api.hubapi.com"
 DATE_ORDERS = ("YMD", "DMY", "MDY")
@@ -239,11 +239,9 @@ class Settings(_Environment):
     )
     manual_lock_days: Annotated[int, _read(_lock_days)] = _variable("IC_MANUAL_LOCK_DAYS", 90)
     https_proxy: Annotated[str | None, _read(_proxy)] = _variable("IC_HTTPS_PROXY", None, is_secret=True)
-
-    @classmethod
-    def from_env(cls) -> Self:
-        partitions_start()
-        return super().from_env()
+    partitions_start: Annotated[date, _read(checked_start)] = Field(
+        default_factory=partitions_start, validation_alias="IC_PARTITIONS_START"
+    )
 
     @property
     def keep_zero_ids(self) -> bool:
@@ -256,9 +254,12 @@ class Settings(_Environment):
     @property
     def reading(self) -> str:
         """How drops are read, as it is recorded with each: under other settings the same content is another drop."""
+        # Left out as the default: drops were recorded without it before.
+        is_default = self.partitions_start == date.fromisoformat(DEFAULT_START)
+        start = "" if is_default else f" IC_PARTITIONS_START={self.partitions_start}"
         return (
             f"IC_ENCODING={self.encoding or ''} IC_DATE_ORDER={self.date_order} "
-            f"IC_SOURCE_TIMEZONE={self.source_timezone} IC_ZERO_IDS={self.zero_ids}"
+            f"IC_SOURCE_TIMEZONE={self.source_timezone} IC_ZERO_IDS={self.zero_ids}{start}"
         )
 
     @property
