@@ -123,8 +123,8 @@ def test_the_command_says_what_is_left_in_hubspot_and_asks(
     with psycopg.connect(database) as connection:
         connection.execute("INSERT INTO hubspot.portal (portal_id, base_url) VALUES (7, 'http://127.0.0.1:1')")
         connection.execute(
-            "INSERT INTO hubspot.push_ledger (portal_id, object_type, communication_id, part, activity_type,"
-            " activity_month, state, hubspot_id) SELECT 7, 'calls', id, 1, 'calls', '2019-03-01', 'pushed', 9000 + id"
+            "INSERT INTO hubspot.push_ledger (portal_id, object_type, record_key, part, activity_type,"
+            " activity_month, state, hubspot_id) SELECT 7, 'calls', id::text, 1, 'calls', '2019-03-01', 'pushed', 9000 + id"
             " FROM unnest(ARRAY[1, 3, 4]) AS id"
         )
     before = standing(database)
