@@ -75,6 +75,7 @@ NOT_RUN = {
     "dagster dev -w workspace.yaml": _SERVES,
     "ic-assets demo": "e2e/test_cli.py runs it",
     "ic-assets settings set": _NAME,
+    "ic-assets rollback drop DROP": "takes the pages' data back; integration/test_drop_rollback.py runs it",
     "ic-assets settings set IC_PARTITIONS_START 1995-01-01": _KEPT,
     "ic-assets settings set IC_OWN_EMAIL sales@example.com": _KEPT,
     "ic-assets reconcile": _NAME,
