@@ -27,6 +27,7 @@ from psycopg.rows import dict_row
 
 from ic_assets.core.settings import Settings
 from ic_assets.resources.services import services
+from ic_assets_tests import commands
 from ic_assets_tests.e2e.hostile_drops import Scenario, scenario
 from ic_assets_tests.e2e.oracle import (
     ASSOCIATION_TYPES,
@@ -108,9 +109,10 @@ class Machine:
         """A command that runs ours."""
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        script = Path(sys.executable).with_name("ic-assets")
+        if not self.before:
+            return commands.run(*arguments, env=self.environment, cwd=self.home)
         return subprocess.run(
-            [*self.before, str(script), *arguments],
+            [*self.before, commands.SCRIPT, *arguments],
             env=self.environment,
             cwd=self.home,
             capture_output=True,
