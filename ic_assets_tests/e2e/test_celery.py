@@ -53,7 +53,7 @@ pytestmark = [
 BIN = Path(sys.executable).parent
 EARLIER, LATER = "2019-01-01...2019-04-01", "2019-05-01...2019-08-01"
 ALL = "2019-01-01...2019-08-01"
-ROWS = 1_000
+ROWS = 500
 RPS = 6
 # Longer than any step here takes on a busy machine, but for the worker that is to take over.
 TAKEOVER, SOON = 600, 5
@@ -434,6 +434,7 @@ def test_two_workers_that_push_at_once_keep_one_rate_budget_and_give_the_hubspot
         assert len(list((worker.home / "backups").iterdir())) == 1
 
 
+@pytest.mark.long
 def test_a_stage_whose_process_is_killed_is_done_by_another_worker_in_the_same_run(
     one: Place, fleet: Fleet, tmp_path: Path
 ) -> None:
@@ -471,6 +472,7 @@ def test_a_stage_whose_process_is_killed_is_done_by_another_worker_in_the_same_r
     assert sum("Corrected" in text for text in found["ic_calls"]) == len(correction())
 
 
+@pytest.mark.long
 def test_a_push_whose_machine_dies_is_finished_by_another_worker_and_every_record_stands_once(
     one: Place, fleet: Fleet
 ) -> None:
@@ -491,7 +493,7 @@ def test_a_push_whose_machine_dies_is_finished_by_another_worker_and_every_recor
     assert fleet.standing() == one.standing()
     assert all(len(records) == 1 for records in fleet.standing().values())
     texts = [records[0].properties.get("hs_call_title", "") for records in fleet.standing().values()]
-    assert sum(text.startswith("Corrected") for text in texts) > 400
+    assert sum(text.startswith("Corrected") for text in texts) > ROWS * 0.4
 
 
 def approve(fleet: Fleet, *ranges: str) -> None:

@@ -43,7 +43,7 @@ KINDS = {
     "SMS": ("communications", "hs_communication_body"),
     "Letter": ("postal_mail", "hs_postal_mail_body"),
 }
-ROWS = 1_050
+ROWS = 560
 
 
 @pytest.fixture
