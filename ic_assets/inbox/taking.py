@@ -111,10 +111,9 @@ def take(connection: psycopg.Connection, flow: Flow, most: int = MOST) -> int:
 
     Raises what the flow's handler raises; then all of it waits as before once the transaction is rolled back."""
     connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (locks.INBOX, flow.name))
-    connection.execute("DROP TABLE IF EXISTS pg_temp.ic_batch")
-    connection.execute(_BATCH)
+    begin_batch(connection)
     count = 0
-    for parameters in _by_source(flow):
+    for parameters in by_source(flow):
         connection.execute(statement("inbox/judge_duplicates"), parameters)
         taken = connection.execute(
             statement("inbox/take", ready=sql.SQL(flow.ready)),
@@ -128,6 +127,12 @@ def take(connection: psycopg.Connection, flow: Flow, most: int = MOST) -> int:
     return count
 
 
+def begin_batch(connection: psycopg.Connection) -> None:
+    """An empty ``pg_temp.ic_batch``, which lives as long as the transaction."""
+    connection.execute("DROP TABLE IF EXISTS pg_temp.ic_batch")
+    connection.execute(_BATCH)
+
+
 _TAKEN = sql.SQL("(SELECT event.* FROM inbox.event INNER JOIN pg_temp.ic_batch USING (id))")
 
 
@@ -135,7 +140,7 @@ def work(transaction: Callable[[], Any], flow: Flow, most: int = MOST) -> int:
     """Has the flow deal with all that waits, ``most`` events in a transaction of ``transaction()``. Returns how many it were.
     Killed anywhere, it has lost and doubled nothing; whoever calls it again goes on."""
     with transaction() as connection:
-        for parameters in _by_source(flow):
+        for parameters in by_source(flow):
             recalled = connection.execute(statement("inbox/recall"), parameters).rowcount
             if recalled:
                 log.info("events_recalled", flow=flow.name, source=parameters["source"], events=recalled)
@@ -151,9 +156,10 @@ def work(transaction: Callable[[], Any], flow: Flow, most: int = MOST) -> int:
 def waits(connection: psycopg.Connection, flow: Flow) -> bool:
     """Whether ``work`` would find something."""
     query = statement("inbox/waits", ready=sql.SQL(flow.ready))
-    return any((connection.execute(query, parameters).fetchone() or (False,))[0] for parameters in _by_source(flow))
+    return any((connection.execute(query, parameters).fetchone() or (False,))[0] for parameters in by_source(flow))
 
 
-def _by_source(flow: Flow) -> list[dict[str, Any]]:
+def by_source(flow: Flow) -> list[dict[str, Any]]:
+    """``source`` and ``topics``, a regular expression, of what the flow takes: parameters of the statements here."""
     patterns = {source: "|".join(one.pattern for one in flow.takes if one.source == source) for source in flow.sources}
     return [{"source": source, "topics": f"^({pattern})$"} for source, pattern in patterns.items()]
