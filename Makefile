@@ -31,7 +31,7 @@ test-long: install-dev ## What make test leaves out: more seeds and examples, cr
 		--hypothesis-profile=many $(PYTEST)
 
 test-fast: install-dev ## The tests without servers and browsers
-	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m pytest ic_assets_tests/unit $(PYTEST)
+	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m pytest -m 'not server and not long and not soak' $(PYTEST)
 
 soak: install-dev ## Thousands of faults, kills and corrections against the push; SOAK=500 for a shorter run (docs/soak.md)
 	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m ic_assets_tests.soak --schedules $(or $(SOAK),10000)

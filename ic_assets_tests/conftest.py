@@ -44,15 +44,22 @@ _LONGEST = (
     "test_bad_input",
     "test_daemon",
 )
+# Folders whose tests are about servers. Elsewhere a test is one with a server when it asks for PostgreSQL, or says so.
+_WITH_SERVERS = {"bench", "e2e", "graph", "integration", "soak"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Budget())
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if "postgres_home" in names or _WITH_SERVERS & set(item.path.relative_to(item.config.rootpath).parts):
+            item.add_marker(pytest.mark.server)
 
 
 @pytest.fixture(autouse=True)
