@@ -81,7 +81,7 @@ def postgres_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert server is not None
         # Tests kill processes, not the machine: each of some thousand databases is spared its waits for the disk.
         with psycopg.connect(embedded.url(server, "postgres", role=SUPERUSER), autocommit=True) as connection:
-            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            for setting in ("fsync", "full_page_writes"):
                 connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
             connection.execute("SELECT pg_reload_conf()")
         yield home

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ic_assets.activities.engine.drop import csv_drop, csv_records, drop_file
-from ic_assets.activities.engine.drop.csv_rows import DropInfo, FieldWarning, Reject
+from ic_assets.activities.engine.drop.drop_info import DropInfo, FieldWarning, Reject
 from ic_assets.activities.facts.contract import COLUMNS
 from ic_assets.core.failures import DropRefused
 from ic_assets_tests.budget import examples

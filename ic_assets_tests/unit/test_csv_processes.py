@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from ic_assets.activities.engine.drop import csv_drop, csv_processes
 from ic_assets.activities.engine.drop.csv_processes import Answers, Piece
-from ic_assets.activities.engine.drop.csv_rows import Block, Reading
+from ic_assets.activities.engine.drop.csv_rows import Block
 from ic_assets.activities.engine.drop.drop_file import DropFile
+from ic_assets.activities.engine.drop.drop_info import Reading
 from ic_assets_tests.budget import examples
 from ic_assets_tests.unit.test_csv_drop import PIECES, drop, outcome, text_of
 
