@@ -11,7 +11,7 @@ from ic_assets.activities.engine.judging.approval import checked_name, orphans_b
 from ic_assets.activities.engine.judging.judgement import refuse_on_red_gates
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
 from ic_assets.activities.facts.outgoing import OUTGOING
-from ic_assets.commands.runs import Session, session
+from ic_assets.commands.runs import Said, Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.failures import Refused
 from ic_assets.core.months import Window, require_known
@@ -95,7 +95,7 @@ def run_push(
         window=window,
         assets=[keys.engagement(BY_NAME[name]) for name in types],
         config={"ops": {"hubspot_engagements": {"config": config}}},
-        approved_by=approved_by,
+        said=Said(approved_by=approved_by),
     )
     return next(outcome for outcome in outcomes if isinstance(outcome, PushResult))
 
