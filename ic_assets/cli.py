@@ -29,7 +29,7 @@ from ic_assets.cli_options import (
     show_version,
     split,
 )
-from ic_assets.cli_settings import settings_app
+from ic_assets.cli_settings import keeping_app, settings_app
 
 app = App(
     no_args_is_help=True,
@@ -44,6 +44,7 @@ app.add_typer(hubspot_app, name="hubspot")
 app.add_typer(rollback_app, name="rollback")
 app.add_typer(settings_app, name="settings")
 app.add_typer(looking_app)
+app.add_typer(keeping_app)
 app.add_typer(events_app)
 
 
@@ -314,20 +315,6 @@ def _rollback(scope: str, months: str | None, yes: bool, as_json: bool) -> None:
     from ic_assets.core.months import parse_months
 
     raise typer.Exit(run(scope, parse_months(months) if months else None, yes=yes, as_json=as_json))
-
-
-@app.command()
-def restore(
-    file: Annotated[Path, typer.Argument(help="A restore point, of $IC_HOME/backups.", readable=False)],
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
-    """Put a restore point back into the database in use, whatever its PostgreSQL. HubSpot is not touched.
-
-    What stands now is kept in a restore point of its own first."""
-    from ic_assets.commands.restore import restore as run
-
-    raise typer.Exit(run(file, yes=yes, as_json=as_json))
 
 
 @app.command()

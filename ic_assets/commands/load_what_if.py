@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ic_assets.activities.engine.drop.column_map import names_in_force, names_of
-from ic_assets.activities.engine.drop.csv_rows import DropInfo, FieldWarning, Reject
+from ic_assets.activities.engine.drop.drop_info import DropInfo, FieldWarning, Reject
 from ic_assets.activities.engine.drop.drop_text import read_as
 from ic_assets.activities.engine.reports.masked_values import mask_raw, mask_value, shortened
 from ic_assets.activities.engine.staging.classify import Look, classify
