@@ -22,10 +22,11 @@ from ic_assets.activities.engine.staging.classification import (
     STATUSES,
 )
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.facts.dictionary import described, origins
+from ic_assets.activities.facts.dictionary import origins
 from ic_assets.activities.facts.lookups import lookups
 from ic_assets.core import schema
 from ic_assets.core.catalog import Catalog, Column, Table
+from ic_assets.core.dictionary import described
 from ic_assets.core.erd import graphml, mermaid, png
 from ic_assets.core.settings import Settings
 from ic_assets.resources.services import services

@@ -46,6 +46,12 @@ class Line:
         """``file, line 4, column comm_type: why``, to be raised."""
         return Refused(f"{self.where}, column {column}: {why}")
 
+    def one_of(self, column: str, allowed: Sequence[str]) -> str:
+        """The value, which has to be one of ``allowed``. Raises ``Refused``, as all of these do."""
+        if self[column] not in allowed:
+            raise self.refused(column, f"{self[column]!r} is not one of {', '.join(allowed)}")
+        return self[column]
+
 
 @dataclass(frozen=True)
 class Rules(Generic[Row]):

@@ -74,3 +74,31 @@ RETURN (
         ORDER BY lower(one.address), one.place
     ) AS given
 );
+
+-- How the change log and a person's edits write a value: times as ISO 8601 in UTC with milliseconds, with microseconds
+-- where there are any; numbers without trailing zeros; the members of a list joined by ';'.
+CREATE OR REPLACE FUNCTION crm.canonical(p_value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN p_value;
+
+CREATE OR REPLACE FUNCTION crm.canonical(p_value numeric) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN trim_scale(p_value)::text;
+
+CREATE OR REPLACE FUNCTION crm.canonical(p_value boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN p_value::text;
+
+CREATE OR REPLACE FUNCTION crm.canonical(p_value text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN array_to_string(p_value, ';');
+
+CREATE OR REPLACE FUNCTION crm.canonical(p_value timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN to_char(
+    p_value AT TIME ZONE 'UTC',
+    CASE
+        WHEN date_trunc('milliseconds', p_value) = p_value THEN 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+        ELSE 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+    END
+);

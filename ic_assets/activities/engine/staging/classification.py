@@ -59,30 +59,24 @@ def _word(line: Line, column: str) -> str:
     return word
 
 
-def _one_of(line: Line, column: str, allowed: Sequence[str]) -> str:
-    if line[column] not in allowed:
-        raise line.refused(column, f"{line[column]!r} is not one of {', '.join(allowed)}")
-    return line[column]
-
-
 def _classified(line: Line) -> Classified:
-    activity_type = _one_of(line, "activity_type", sorted({activity.name for activity in ACTIVITY_TYPES} | {"case"}))
+    activity_type = line.one_of("activity_type", sorted({activity.name for activity in ACTIVITY_TYPES} | {"case"}))
     if (activity_type == "communications") != bool(line["channel"]):
         raise line.refused(
             "channel",
             f"a value mapped to communications names its channel ({', '.join(_CHANNELS)}), any other leaves it empty",
         )
-    channel = _one_of(line, "channel", _CHANNELS) if line["channel"] else None
+    channel = line.one_of("channel", _CHANNELS) if line["channel"] else None
     return _word(line, "comm_type"), _word(line, "comm_action"), activity_type, channel
 
 
 def _directed(line: Line) -> Directed:
-    return _word(line, "comm_action"), _one_of(line, "direction", ("INBOUND", "OUTBOUND"))
+    return _word(line, "comm_action"), line.one_of("direction", ("INBOUND", "OUTBOUND"))
 
 
 def _settled(line: Line) -> Settled:
-    activity_type = _one_of(line, "activity_type", tuple(STATUS_VALUES))
-    result = _one_of(line, "result", STATUS_VALUES[activity_type]) if line["result"] else None
+    activity_type = line.one_of("activity_type", tuple(STATUS_VALUES))
+    result = line.one_of("result", STATUS_VALUES[activity_type]) if line["result"] else None
     disposition = line["disposition"] or None
     if disposition and activity_type != "calls":
         raise line.refused("disposition", f"{activity_type} have none; it is the outcome of a call")
@@ -90,7 +84,7 @@ def _settled(line: Line) -> Settled:
 
 
 def _ranked(line: Line) -> Ranked:
-    result = _one_of(line, "result", ("LOW", "MEDIUM", "HIGH")) if line["result"] else None
+    result = line.one_of("result", ("LOW", "MEDIUM", "HIGH")) if line["result"] else None
     return _word(line, "comm_priority"), result
 
 
