@@ -123,7 +123,7 @@ def _currency(one: Counted) -> str:
 
 
 def _minor(one: Counted, rules: Rules) -> int:
-    return rules.currencies[_currency(one)]
+    return rules.minor(_currency(one))
 
 
 def _usd(amount: int, rate: Rate, minor: int) -> Decimal:

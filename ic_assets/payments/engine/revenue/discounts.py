@@ -94,12 +94,12 @@ def terms_at(of: Subscription, when: int, rules: Rules) -> Iterator[Terms]:
                 coupon_id, True, None, None, None, None, apply_till is None, True, None, apply_till, unknown=True
             )
         else:
-            yield _of_coupon(coupon_id, version, apply_till)
+            yield of_coupon(coupon_id, version, apply_till)
     for discount in of.discounts:
         yield _of_discount(discount)
 
 
-def _of_coupon(coupon_id: str, version: Version[Coupon], apply_till: int | None) -> Terms:
+def of_coupon(coupon_id: str, version: Version[Coupon], apply_till: int | None) -> Terms:
     coupon = version.value
     target: Target | None = {"invoice_amount": "total", "each_specified_item": "items"}.get(coupon.apply_on or "")  # type: ignore[assignment]
     families = any(one.item_family_ids for one in coupon.item_constraint_criteria)

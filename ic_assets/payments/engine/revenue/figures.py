@@ -88,7 +88,7 @@ def figures(version: Version[Subscription], when: int, rules: Rules) -> Figures:
     """The figures at ``when``, in Unix seconds."""
     of = version.value
     counted = is_counted(version, when)
-    minor = rules.currencies[of.currency_code]
+    minor = rules.minor(of.currency_code)
     term = of.current_term_start if of.current_term_start is not None else version.valid_from
     rate = rules.rate(of.currency_code, day_of(term), of.exchange_rate, of.base_currency_code)
     chosen = recurring(of, when, minor)
@@ -236,7 +236,7 @@ def turns(version: Version[Subscription], rules: Rules) -> Iterator[tuple[int, s
         yield of.cancelled_at, "cancelled_at"
     if of.pause_date is not None and of.status == "active":
         yield of.pause_date, "pause_date"
-    for line in lines(of, rules.currencies[of.currency_code]):
+    for line in lines(of, rules.minor(of.currency_code)):
         if line.trial_end is not None:
             yield line.trial_end, "trial_end"
     for used in of.coupons:

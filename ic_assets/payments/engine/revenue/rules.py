@@ -77,8 +77,20 @@ class Rules:
                 return Rate(None, exact, "chargebee")
         return None
 
+    def minor(self, currency: str) -> int:
+        """Minor units in one of the currency."""
+        return self.currencies.get(currency, 100)
+
     def bundle(self, item: str) -> str | None:
         return first_match(self.addons, item)
+
+    def company(self, customer_id: str, field: str | None) -> tuple[str | None, str | None]:
+        """The company of a customer, and where that is from. ``field``: the customer's own word, where one is asked."""
+        if customer_id in self.customers:
+            return self.customers[customer_id], "map"
+        if self.company_field:
+            return (field, "field") if field else (None, None)
+        return customer_id, "customer_id"
 
     def plan(self, item: str) -> str:
         return first_match(self.plans, item) or item
