@@ -15,9 +15,11 @@ BEGIN
     EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO ic_assets', current_database());
 END $$;
 
--- staging holds the communications, hubspot the push ledger, crm the companies and contacts as all flows see them,
--- ic_dagster Dagster's runs and events.
+-- staging holds the communications, hubspot the push ledger, inbox the events that came in, crm the companies and
+-- contacts as all flows see them, ic_dagster Dagster's runs and events; ic_replay is empty but while tables are built anew.
 CREATE SCHEMA IF NOT EXISTS staging AUTHORIZATION ic_assets;
 CREATE SCHEMA IF NOT EXISTS hubspot AUTHORIZATION ic_assets;
+CREATE SCHEMA IF NOT EXISTS inbox AUTHORIZATION ic_assets;
+CREATE SCHEMA IF NOT EXISTS ic_replay AUTHORIZATION ic_assets;
 CREATE SCHEMA IF NOT EXISTS crm AUTHORIZATION ic_assets;
 CREATE SCHEMA IF NOT EXISTS ic_dagster AUTHORIZATION ic_assets;

@@ -28,5 +28,7 @@ RULES = 0x1CA55E7
 """The hash of a rule file's name: who reads it and brings it to the database."""
 FIGURES = 0x1CA55E8
 """The hash of the source's name: who counts it."""
+INBOX = 0x1CA55E9
+"""The hash of a flow's name: who takes its events out of the inbox, or puts its tables anew."""
 MONTH = 0x1CA55F0
 """The month's number: one stage writes it. MONTH + 1 + n is the same for the n-th activity type alone."""

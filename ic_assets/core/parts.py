@@ -10,9 +10,13 @@ from typing import Any
 
 DICTIONARIES = (
     "ic_assets.activities.facts.dictionary:WORDS",
+    "ic_assets.inbox.table_words:WORDS",
     "ic_assets.crm.table_words:WORDS",
 )
 """``core.dictionary.Words``: what tables and columns are."""
+
+INBOX_FLOWS: tuple[str, ...] = ()
+"""``inbox.registry.Flow``: what a flow takes out of the inbox, and how."""
 
 
 def brought(paths: Sequence[str]) -> Iterator[Any]:

@@ -54,11 +54,12 @@ def objects(postgres_url: str) -> set[str]:
     with psycopg.connect(postgres_url) as connection:
         rows = connection.execute(
             "SELECT 'relation ' || oid::regclass FROM pg_class"
-            " WHERE relnamespace::regnamespace::text IN ('staging', 'hubspot', 'crm') AND relkind <> 't'"
+            " WHERE relnamespace::regnamespace::text IN ('staging', 'hubspot', 'inbox', 'ic_replay', 'crm')"
+            " AND relkind <> 't'"
             " UNION ALL SELECT 'function ' || oid::regprocedure FROM pg_proc"
-            " WHERE pronamespace::regnamespace::text IN ('staging', 'hubspot', 'crm')"
+            " WHERE pronamespace::regnamespace::text IN ('staging', 'hubspot', 'inbox', 'ic_replay', 'crm')"
             " UNION ALL SELECT 'constraint ' || conname FROM pg_constraint"
-            " WHERE connamespace::regnamespace::text IN ('staging', 'hubspot', 'crm')"
+            " WHERE connamespace::regnamespace::text IN ('staging', 'hubspot', 'inbox', 'ic_replay', 'crm')"
         ).fetchall()
     return {row[0] for row in rows}
 

@@ -75,6 +75,31 @@ RETURN (
     ) AS given
 );
 
+-- A body as canonical JSON: keys in byte order, no blanks, UTF-8, numbers as jsonb holds them. Of several contents of
+-- one event id the one that is greatest in this form, bytewise, stands, so that the order of arrival decides nothing.
+CREATE OR REPLACE FUNCTION inbox.canonical(p_value jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+BEGIN
+    CASE jsonb_typeof(p_value)
+        WHEN 'object' THEN
+            RETURN '{' || coalesce((
+                SELECT
+                    string_agg(
+                        to_json(one.key)::text || ':' || inbox.canonical(one.value), ',' ORDER BY one.key COLLATE "C"
+                    )
+                FROM jsonb_each(p_value) AS one
+            ), '') || '}';
+        WHEN 'array' THEN
+            RETURN '[' || coalesce((
+                SELECT string_agg(inbox.canonical(one.value), ',' ORDER BY one.place)
+                FROM jsonb_array_elements(p_value) WITH ORDINALITY AS one (value, place)
+            ), '') || ']';
+        ELSE
+            RETURN p_value::text;
+    END CASE;
+END $$;
+
 -- How the change log and a person's edits write a value: times as ISO 8601 in UTC with milliseconds, with microseconds
 -- where there are any; numbers without trailing zeros; the members of a list joined by ';'.
 CREATE OR REPLACE FUNCTION crm.canonical(p_value text) RETURNS text

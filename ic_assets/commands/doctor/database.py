@@ -78,7 +78,8 @@ def tables(up: Services, settings: Settings) -> Found:
     with connected(up.postgres_url, settings) as connection:
         problems = schema_problems(connection)
         foreign = connection.execute(
-            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('staging', 'hubspot')"
+            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname IN ('staging', 'hubspot', 'inbox')"
             " AND NOT has_table_privilege(format('%%I.%%I', schemaname, tablename), 'SELECT, INSERT, UPDATE, DELETE')"
             " ORDER BY 1",
             (),
