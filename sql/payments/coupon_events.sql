@@ -6,4 +6,4 @@ SELECT
     e.source,
     e.content::text AS content
 FROM payments.payment_events AS e
-WHERE e.coupon_id = ANY(%(coupons)s)
+WHERE e.coupon_id = any(%(coupons)s)

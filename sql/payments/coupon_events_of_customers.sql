@@ -8,5 +8,5 @@ SELECT
 FROM payments.payment_events AS e
 WHERE e.coupon_id IN (
     SELECT u.coupon_id FROM payments.used_coupon AS u
-    WHERE u.customer_id = ANY(%(customers)s)
+    WHERE u.customer_id = any(%(customers)s)
 )

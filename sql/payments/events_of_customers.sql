@@ -7,7 +7,7 @@ WITH own AS (
         e.invoice_id,
         e.transaction_id
     FROM payments.payment_events AS e
-    WHERE e.customer_id = ANY(%(customers)s)
+    WHERE e.customer_id = any(%(customers)s)
 ),
 
 wanted AS (

@@ -11,5 +11,5 @@ WHERE
     f.as_of <= %(until)s
     AND f.subscription_id IN (
         SELECT e.subscription_id FROM payments.payment_events AS e
-        WHERE e.customer_id = ANY(%(customers)s)
+        WHERE e.customer_id = any(%(customers)s)
     )

@@ -3,5 +3,5 @@ UPDATE payments.payment_events AS e SET company = c.company
 FROM payments.chargebee_customer AS c
 WHERE
     e.customer_id = c.customer_id
-    AND c.customer_id = ANY(%(customers)s)
+    AND c.customer_id = any(%(customers)s)
     AND e.company IS DISTINCT FROM c.company

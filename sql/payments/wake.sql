@@ -2,7 +2,10 @@
 -- (a subscription may have moved), and whoever a coupon, a currency's rate or a grant is for.
 -- Parameters: coupons, currencies, granted.
 INSERT INTO payments.waiting AS w (customer_id, version, due_at)
-SELECT woken.customer_id, nextval('crm.wake_version'), '-infinity'
+SELECT
+    woken.customer_id,
+    nextval('crm.wake_version'),
+    '-infinity'
 FROM (
     SELECT n.customer_id FROM pg_temp.new_events AS n
     UNION
@@ -28,16 +31,16 @@ FROM (
     INNER JOIN payments.payment_events AS e ON n.transaction_id = e.transaction_id
     UNION
     SELECT u.customer_id FROM payments.used_coupon AS u
-    WHERE u.coupon_id = ANY(%(coupons)s)
+    WHERE u.coupon_id = any(%(coupons)s)
     UNION
     SELECT m.customer_id FROM payments.subscription_mrr AS m
-    WHERE m.currency = ANY(%(currencies)s)
+    WHERE m.currency = any(%(currencies)s)
     UNION
     SELECT t.customer_id FROM payments.transaction_payments AS t
-    WHERE t.currency = ANY(%(currencies)s)
+    WHERE t.currency = any(%(currencies)s)
     UNION
     SELECT e.customer_id FROM payments.payment_events AS e
-    WHERE e.subscription_id = ANY(%(granted)s)
+    WHERE e.subscription_id = any(%(granted)s)
 ) AS woken
 WHERE woken.customer_id IS NOT NULL
 ORDER BY woken.customer_id

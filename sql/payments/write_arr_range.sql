@@ -1,6 +1,10 @@
 -- The range of each company's yearly revenue, where it differs. No parameters.
 INSERT INTO crm.company_profile_arr_range AS r (company, arr_usd, arr_range, changed_at)
-SELECT p.company, p.arr_usd, p.arr_range, p.changed_at
+SELECT
+    p.company,
+    p.arr_usd,
+    p.arr_range,
+    p.changed_at
 FROM pg_temp.paying_companies AS p
 ORDER BY p.company COLLATE "C"
 ON CONFLICT (company) DO UPDATE SET
@@ -8,4 +12,4 @@ ON CONFLICT (company) DO UPDATE SET
     arr_range = excluded.arr_range,
     changed_at = excluded.changed_at
 WHERE (r.arr_usd, r.arr_range, r.changed_at)
-    IS DISTINCT FROM (excluded.arr_usd, excluded.arr_range, excluded.changed_at)
+IS DISTINCT FROM (excluded.arr_usd, excluded.arr_range, excluded.changed_at)

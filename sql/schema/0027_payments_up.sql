@@ -1,5 +1,5 @@
--- The flow of payments: Chargebee's events and what follows from them. Every table but the archive, the mirrors of files
--- and what waits is computed anew from the archive, a customer at a time.
+-- The flow of payments: Chargebee's events and what follows from them. Every table but the archive, the mirrors of
+-- files and what waits is computed anew from the archive, a customer at a time.
 -- Run once by the schema migration 0027; 0027_payments_down.sql takes it back. No parameters.
 
 DO $$
@@ -234,7 +234,8 @@ CREATE TABLE payments.company_payments_status (
     context text NOT NULL CHECK (
         context IN (
             'payment_succeeded', 'payment_failed', 'payment_initiated', 'payment_refunded', 'chargeback', 'dunning',
-            'invoice_generated', 'invoice_updated', 'invoice_voided', 'invoice_deleted', 'subscription_changed', 'pulled'
+            'invoice_generated', 'invoice_updated', 'invoice_voided', 'invoice_deleted', 'subscription_changed',
+            'pulled'
         )
     ),
     event_id text NOT NULL,

@@ -11,7 +11,8 @@ from psycopg import sql
 
 from ic_assets.core.money import ZERO
 from ic_assets.core.sql import statement
-from ic_assets.crm.write import Desired, write as write_profile
+from ic_assets.crm.write import Desired
+from ic_assets.crm.write import write as write_profile
 from ic_assets.payments.engine.revenue.collections import total
 from ic_assets.payments.engine.storing.computing import Computed, Group
 from ic_assets.payments.engine.storing.copying import copy

@@ -93,9 +93,7 @@ def compute(connection: psycopg.Connection, customers: Iterable[str], settings: 
     wanted = set(customers)
     until = int(settings.until.timestamp())
     while True:
-        rules = load_rules(
-            connection, sorted(wanted), settings.until, settings.company_field, settings.base_currency
-        )
+        rules = load_rules(connection, sorted(wanted), settings.until, settings.company_field, settings.base_currency)
         rows = connection.execute(statement("payments/events_of_customers"), {"customers": sorted(wanted)})
         events = events_of(rows)
         owned = _owned([one for one in events if one.occurred_at <= until], wanted, rules)
@@ -128,9 +126,9 @@ def _owned(events: Sequence[Event], wanted: set[str], rules: Rules) -> dict[str,
                 owned[identifier].customer = _held(ones, Customer)
             continue
         _give(owned, kind, identifier, ones)
-    for one in owned.values():
-        asked = one.customer[-1].value.field(rules.company_field) if one.customer and rules.company_field else None
-        one.company, one.company_from = rules.company(one.customer_id, asked)
+    for own in owned.values():
+        asked = own.customer[-1].value.field(rules.company_field) if own.customer and rules.company_field else None
+        own.company, own.company_from = rules.company(own.customer_id, asked)
     return owned
 
 
@@ -200,9 +198,9 @@ def _due(
     for customer, as_of in connection.execute(query, {"customers": names, "until": settings.until}).fetchall():
         later[customer].append(as_of)
     for group in groups:
-        for one, found in group.timelines:
+        for owner, found in group.timelines:
             if found.due_at is not None:
-                later[one.customer_id].append(datetime.fromtimestamp(found.due_at, UTC))
+                later[owner.customer_id].append(datetime.fromtimestamp(found.due_at, UTC))
     return {name: min(later[name], default=None) for name in {*names, *later}}
 
 
@@ -236,4 +234,3 @@ def work(
             )
         total += len(taken)
         on_done(total)
-

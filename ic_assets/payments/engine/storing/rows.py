@@ -1,4 +1,5 @@
-"""What was computed as rows of the tables, and their writing: what stood of the same customers, objects and companies goes."""
+"""What was computed as rows of the tables, and their writing: what stood of the same customers, objects and companies
+goes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What the engine's rules say, read from the database: rule files in force, coupons, rates and grants known at a time, and the
-events of customers."""
+"""What the engine's rules say, read from the database: rule files in force, coupons, rates and grants known at a time, and
+the events of customers."""
 
 from __future__ import annotations
 

@@ -4,11 +4,10 @@ grants, and who has to be computed again. The figures themselves follow in ``com
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from ic_assets.core.sql import statement
