@@ -79,11 +79,6 @@ def _passed(instant: int, when: int, just_before: bool) -> bool:
     return instant < when if just_before else instant <= when
 
 
-def recurring(of: Subscription, when: int, minor: int) -> list[Line]:
-    """The lines at ``when``: those whose trial is over."""
-    return [line for line in lines(of, minor) if line.trial_end is None or line.trial_end <= when]
-
-
 def figures(version: Version[Subscription], when: int, rules: Rules) -> Figures:
     """The figures at ``when``, in Unix seconds."""
     of = version.value
@@ -91,8 +86,9 @@ def figures(version: Version[Subscription], when: int, rules: Rules) -> Figures:
     minor = rules.minor(of.currency_code)
     term = of.current_term_start if of.current_term_start is not None else version.valid_from
     rate = rules.rate(of.currency_code, day_of(term), of.exchange_rate, of.base_currency_code)
-    chosen = recurring(of, when, minor)
-    problems = _missing(of, chosen, rate, minor)
+    # A line is free until its trial ends.
+    chosen = [line for line in lines(of, minor) if line.trial_end is None or line.trial_end <= when]
+    problems = _missing(of, chosen, rate)
     seats = sum(
         (quantity for item, is_plan, quantity in seat_counts(of) if is_plan or rules.bundle(item) == "seats"),
         Decimal(0),
@@ -150,9 +146,9 @@ def _of_discounts(of: Subscription, chosen: list[Line], when: int, rules: Rules)
     return reduction.problems
 
 
-def _missing(of: Subscription, chosen: list[Line], rate: Rate | None, minor: int) -> tuple[str, ...]:
+def _missing(of: Subscription, chosen: list[Line], rate: Rate | None) -> tuple[str, ...]:
     found = set()
-    if not lines(of, minor) and not (of.subscription_items or of.plan_id):
+    if not of.subscription_items and not of.plan_id and not of.addons:
         found.add("no_amount")
     if any(line.amount is None for line in chosen):
         found.add("no_amount")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from ic_assets.payments.engine.reading.models import Subscription
@@ -19,6 +20,7 @@ _PER_MONTH = {
 """A month is 365/12 days, as in Chargebee's own figure."""
 
 
+@lru_cache(maxsize=1024)
 def factor(period: int | None, unit: str | None) -> Fraction | None:
     """What an amount for ``period`` times ``unit`` is worth a month; None without a period."""
     return None if period is None or unit is None else _PER_MONTH[unit] / period

@@ -16,13 +16,14 @@ from psycopg.types.json import Jsonb
 
 from ic_assets.core.money import ZERO
 from ic_assets.core.sql import statement
+from ic_assets.payments.engine.reading.events import Event
 from ic_assets.payments.engine.reading.models import Subscription
 from ic_assets.payments.engine.revenue.figures import SPLIT, Figures, figures
 from ic_assets.payments.engine.revenue.invoices import problems
 from ic_assets.payments.engine.revenue.lines import plan_item
 from ic_assets.payments.engine.revenue.movements import KINDS
 from ic_assets.payments.engine.revenue.rules import Rules, day_of
-from ic_assets.payments.engine.revenue.versions import at
+from ic_assets.payments.engine.revenue.versions import Version, at
 from ic_assets.payments.engine.storing import centre
 from ic_assets.payments.engine.storing.computing import Computed, Group, Owned
 from ic_assets.payments.engine.storing.copying import copy
@@ -266,6 +267,12 @@ def _subscription_events(computed: Computed) -> Iterator[tuple[Any, ...]]:
     owners: dict[str, Owned] = {
         name: one for group in computed.groups for one in group.customers for name in one.subscriptions
     }
+    known = {
+        (row.subscription_id, row.version.number, row.valid_from): row.figures
+        for group in computed.groups
+        for _, timeline in group.timelines
+        for row in timeline.samples
+    }
     for event in computed.events:
         for carried in event.objects:
             owner = owners.get(carried.id) if isinstance(carried.value, Subscription) else None
@@ -276,22 +283,24 @@ def _subscription_events(computed: Computed) -> Iterator[tuple[Any, ...]]:
             if own is None:  # its time has not come
                 continue
             holds = at([one for one in versions if one.holds], event.occurred_at)
-            yield _subscription_event(event.event_id, event.occurred_at, owner, own, own is not holds, computed.rules)
+            worth = known.get((carried.id, own.number, event.occurred_at)) or figures(
+                own, event.occurred_at, computed.rules
+            )
+            yield _subscription_event(event, owner, own, own is not holds, worth, computed.rules)
 
 
 def _subscription_event(
-    event_id: str, occurred_at: int, owner: Owned, version: Any, superseded: bool, rules: Rules
+    event: Event, owner: Owned, version: Version[Subscription], superseded: bool, own: Figures, rules: Rules
 ) -> tuple[Any, ...]:
-    of: Subscription = version.value
-    own: Figures = figures(version, occurred_at, rules)
+    of = version.value
     item = plan_item(of)
     return (
-        event_id,
+        event.event_id,
         of.id,
         owner.customer_id,
         owner.company,
         version.number,
-        when(occurred_at),
+        when(event.occurred_at),
         of.status,
         item,
         None if item is None else rules.plan(item),
