@@ -14,6 +14,7 @@ from ic_assets.activities.engine.landing import drop_landing
 from ic_assets.activities.engine.landing.landed import Landed
 from ic_assets.activities.engine.staging import classification, slices, stages
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
+from ic_assets.core.months import windows
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 
@@ -106,7 +107,7 @@ def bring_up_to_date(postgres_url: str) -> None:
     settings = Settings.from_env()
     with opened(postgres_url) as database, database.transaction() as connection:
         classification.sync_classification(connection)
-        for window in slices.windows(month for month, _, _ in slices.out_of_date(connection)):
+        for window in windows(month for month, _, _ in slices.out_of_date(connection)):
             stages.apply_master(connection, window, settings)
             stages.apply_resolution(connection, window, settings)
             for activity in ACTIVITY_TYPES:

@@ -13,11 +13,10 @@ from ic_assets.activities.engine.judging.approval import Approval, payload_versi
 from ic_assets.activities.engine.judging.judgement import in_snapshot, judge
 from ic_assets.activities.engine.judging.rules import judge as judge_rules
 from ic_assets.activities.engine.judging.rules import push_rules
-from ic_assets.activities.engine.staging.slices import Window
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.partitions import months
 from ic_assets.core.failures import Refused, Unavailable
-from ic_assets.core.months import month_key
+from ic_assets.core.months import Window, month_key
 from ic_assets.hubspot.push.readback import read_back
 from ic_assets.hubspot.push.result import months_left, months_sent
 from ic_assets.hubspot.push.run import Progress, PushOptions, PushResult, push

@@ -21,7 +21,7 @@ from ic_assets.activities.jobs import bring_months_up_to_date, land_drop, push_t
 from ic_assets.activities.partitions import csv_drops
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused, Unavailable
-from ic_assets.core.months import month_key
+from ic_assets.core.months import Window, month_key, windows
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 from ic_assets.hubspot.push.scope import Scope
@@ -172,7 +172,7 @@ def _months_sensor(name: str, causes: Sequence[str], description: str) -> dg.Sen
             bridge = 3 if len(due) == len(works) else 0
             requests = [
                 _request(connection, state, window, [due[month] for month in window.months if month in due])
-                for window in slices.windows(due, bridge)
+                for window in windows(due, bridge)
             ]
         if requests:
             return dg.SensorResult(run_requests=requests)
@@ -209,14 +209,12 @@ def _red_gates(connection: psycopg.Connection) -> list[str]:
     return [verdict.rule.name for verdict in wanted if not verdict.passed]
 
 
-def _request(
-    connection: psycopg.Connection, state: Turn, window: slices.Window, works: Sequence[Work]
-) -> dg.RunRequest:
+def _request(connection: psycopg.Connection, state: Turn, window: Window, works: Sequence[Work]) -> dg.RunRequest:
     run_key, tags = state.start(connection, works, f"{window.start}")
     return dg.RunRequest(run_key=run_key, tags={**range_tags(window), **tags})
 
 
-def range_tags(window: slices.Window) -> dict[str, str]:
+def range_tags(window: Window) -> dict[str, str]:
     """The tags that make one run of a range of months."""
     first, last = month_key(window.start), month_key(window.months[-1])
     return {
@@ -266,10 +264,10 @@ def nightly_push(
     return dg.RunRequest(tags=range_tags(waiting), run_config={"ops": {"hubspot_engagements": {"config": config}}})
 
 
-def months_to_push(connection: psycopg.Connection) -> slices.Window | None:
+def months_to_push(connection: psycopg.Connection) -> Window | None:
     """From the first to the last month with something that HubSpot has not got; all months when it has everything."""
     first, last = connection.execute(statement("activities/push/months_to_push")).fetchone() or (None, None)
-    return None if first is None else slices.Window(first, slices.next_month(last))
+    return None if first is None else Window.of(first, last)
 
 
 SCHEDULES = [nightly_push]

@@ -15,6 +15,7 @@ from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core import locks
 from ic_assets.core.failures import DropRefused, Refused
+from ic_assets.core.months import Window, windows
 from ic_assets.core.session import connect as session_of
 
 _COUNTS = ("rows_in", "inserted", "updated", "unchanged", "joined", "rejected", "field_warnings")
@@ -102,13 +103,13 @@ def bring_up_to_date(work: Session, months: tuple[date, date] | None = None) -> 
             say(problem)
         waiting = {month for month, _, _ in slices.out_of_date(connection)}
     if months:
-        waiting |= set(slices.Window(months[0], slices.next_month(months[1])).months)
-    windows = slices.windows(waiting)
+        waiting |= set(Window.of(*months).months)
+    parts = windows(waiting)
     failed: list[str] = []
-    for number, window in enumerate(windows, 1):
+    for number, window in enumerate(parts, 1):
         first, last = f"{window.start:%Y-%m}", f"{window.months[-1]:%Y-%m}"
         span = f"month {first}" if first == last else f"months {first} to {last}"
-        turn = f" ({number} of {len(windows)})" if len(windows) > 1 else ""
+        turn = f" ({number} of {len(parts)})" if len(parts) > 1 else ""
         outcome, _ = work.run("bring_months_up_to_date", window=window, title=f"{span}{turn}")
         failed = outcome.failed_checks or failed
     return len(waiting), failed

@@ -1,14 +1,67 @@
-"""The range of months that the project knows: the partitions of its assets and the bounds of ``comm_datetime``."""
+"""Months, for all flows: the half-open window of whole months, and the range that the project knows (the partitions of its
+assets, the bounds of ``comm_datetime``)."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from ic_assets.core.failures import Refused
 
 DEFAULT_START = "2000-01-01"
 MONTHS_AHEAD = 24
+
+
+@dataclass(frozen=True)
+class Window:
+    """Whole months, ``start`` included and ``end`` excluded, both first days of a month."""
+
+    start: date
+    end: date
+
+    @classmethod
+    def of(cls, first: date, last: date) -> Window:
+        """As people say it: the first and the last month, both included, by any of their days."""
+        return cls(first.replace(day=1), next_month(last))
+
+    @property
+    def months(self) -> list[date]:
+        months, month = [], self.start
+        while month < self.end:
+            months.append(month)
+            month = next_month(month)
+        return months
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "window_start": datetime(self.start.year, self.start.month, 1),  # noqa: DTZ001 - legacy local time
+            "window_end": datetime(self.end.year, self.end.month, 1),  # noqa: DTZ001
+        }
+
+
+def next_month(day: date) -> date:
+    """The first day of the month after that of ``day``."""
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+
+
+def windows(months: Iterable[date], bridge: int = 3) -> list[Window]:
+    """Months as few windows: gaps of up to ``bridge`` months are bridged, since a run costs more than a month that
+    turns out to be up to date."""
+    result: list[Window] = []
+    for month in sorted(set(months)):
+        if result and _distance(result[-1].end, month) <= bridge:
+            result[-1] = Window.of(result[-1].start, month)
+        else:
+            result.append(Window.of(month, month))
+    return result
+
+
+def _distance(earlier: date, later: date) -> int:
+    return (later.year - earlier.year) * 12 + later.month - earlier.month
 
 
 def partitions_start() -> date:

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +72,7 @@ class Machine:
         return str(line)
 
     def query(self, query: str, home: Path | None = None) -> list[tuple[Any, ...]]:
-        settings = replace(Settings.from_env(), home=home or self.home)
+        settings = Settings.from_env().model_copy(update={"home": home or self.home})
         with services(settings) as up, psycopg.connect(up.postgres_url) as connection:
             return connection.execute(query.encode()).fetchall()
 
@@ -89,7 +88,9 @@ def empty_machine() -> Iterator[Machine]:
 @pytest.fixture(scope="module")
 def machine(empty_machine: Machine) -> Iterator[Machine]:
     """With its servers up for all of the module's commands, which saves a start and a stop each, and two rows loaded."""
-    settings = replace(Settings.from_env(), home=empty_machine.home, drop_dir=empty_machine.home / "drop")
+    settings = Settings.from_env().model_copy(
+        update={"home": empty_machine.home, "drop_dir": empty_machine.home / "drop"}
+    )
     with services(settings, hubspot=True):
         contacts = empty_machine.folder / "contacts.csv"
         contacts.write_text(f"legacy_id,hubspot_id\n{CONTACT},{HUBSPOT_CONTACT}\n", encoding="utf-8")
@@ -209,7 +210,7 @@ def test_a_red_gate_ends_a_load_with_1_and_says_which_and_what_to_do(machine: Ma
     other = Machine(machine.folder / "red")
     other.folder.mkdir()
     drop = write_drop(other.folder / "red.csv", [row(1), row(2, Person_Id=777)])
-    with services(replace(Settings.from_env(), home=other.home)):
+    with services(Settings.from_env().model_copy(update={"home": other.home})):
         done = other.run("load", str(drop), "--json")
         assert done.returncode == 1
         assert "ic-assets reconcile contacts FILE" in done.stderr
@@ -336,7 +337,7 @@ def test_rolling_back_the_master_asks_and_then_the_same_file_loads_again(machine
 
 
 def test_the_demo_adds_up_can_be_repeated_and_never_leaves_this_machine(empty_machine: Machine) -> None:
-    settings = replace(Settings.from_env(), home=empty_machine.home / "demo")
+    settings = Settings.from_env().model_copy(update={"home": empty_machine.home / "demo"})
     lines = sum(1 for _ in sample_rows())
     with services(settings, hubspot=True):
         text = empty_machine.done("demo", "--no-ui", **JUNK)

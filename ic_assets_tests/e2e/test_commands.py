@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ def place() -> Iterator[tuple[Machine, Services]]:
     # Not tmp_path: PostgreSQL's socket may lie below, and a socket's path has 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="commands-"))
     machine = Machine(folder)
-    with services(replace(Settings.from_env(), home=machine.home), hubspot=True) as up:
+    with services(Settings.from_env().model_copy(update={"home": machine.home}), hubspot=True) as up:
         contacts = folder / "contacts.csv"
         contacts.write_text(f"legacy_id,hubspot_id\n{CONTACT},{HUBSPOT_CONTACT}\n", encoding="utf-8")
         machine.done("reconcile", "contacts", str(contacts))

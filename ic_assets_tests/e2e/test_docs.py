@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -211,7 +211,7 @@ class Reader:
         return [PLACEHOLDERS[word].format(**values) if word in PLACEHOLDERS else word for word in command.words]
 
     def query(self, query: str) -> list[tuple[object, ...]]:
-        settings = replace(Settings.from_env(), home=self.folder / "home")
+        settings = Settings.from_env().model_copy(update={"home": self.folder / "home"})
         with services(settings) as up, psycopg.connect(up.postgres_url) as connection:
             return connection.execute(query.encode()).fetchall()
 
@@ -240,7 +240,7 @@ def reader() -> Iterator[Reader]:
         cut(file, folder / file.name, ("2019", "2020"))
     (folder / "missing.csv").write_text("legacy_id,hubspot_id\n999999,9999990001\n", encoding="utf-8")
     home = folder / "home"
-    settings = replace(Settings.from_env(), home=home, drop_dir=home / "drop")
+    settings = Settings.from_env().model_copy(update={"home": home, "drop_dir": home / "drop"})
     with (
         services(settings, hubspot=True),
         subprocess.Popen(

@@ -23,8 +23,8 @@ from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import UserDefinedDagsterK8sConfig
 
 from ic_assets.activities.engine.judging.approval import Scope, approve
-from ic_assets.activities.engine.staging.slices import Window
 from ic_assets.core.failures import Refused
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Execution
 from ic_assets.definitions import build_defs
 from ic_assets.executors import celery_config, executor
@@ -69,7 +69,7 @@ def test_a_missing_package_is_refused_with_the_command_that_installs_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(Refused, match=re.escape(f"pip install --constraint constraints.txt '.[{extra}]'")):
-        executor(Execution(name, BROKER))
+        executor(Execution(executor=name, celery_broker=BROKER))
 
 
 @pytest.mark.parametrize(("name", "distributed"), [("in_process", "in_process"), ("celery", "celery"), ("k8s", "k8s")])
@@ -99,7 +99,7 @@ def test_neither_package_is_imported_unless_it_is_chosen() -> None:
 
 @pytest.mark.parametrize("broker", [BROKER, "amqp://guest:guest@broker.example.com//"])
 def test_dagsters_celery_executor_takes_our_settings_and_hands_a_dead_workers_step_out_again(broker: str) -> None:
-    config = celery_config(Execution("celery", broker, 90.0))
+    config = celery_config(Execution(executor="celery", celery_broker=broker, celery_takeover_seconds=90.0))
     found = validate_config(celery_executor.config_schema.config_type, config)
     assert found.success, found.errors
     assert config["config_source"]["task_acks_late"] is True

@@ -18,10 +18,11 @@ from ic_assets.activities.engine.judging.rules import judge
 from ic_assets.activities.engine.landing import drop_landing
 from ic_assets.activities.engine.staging import classification, refill, stages
 from ic_assets.activities.engine.staging.rollback import counts, records_in_hubspot, refuse_schema, rollback
-from ic_assets.activities.engine.staging.slices import Window, out_of_date
+from ic_assets.activities.engine.staging.slices import out_of_date
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core import locks, schema
 from ic_assets.core.failures import Refused
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from ic_assets.activities.engine.derivatives import slice_derivatives
 from ic_assets.activities.engine.staging import classification, slices, stages
-from ic_assets.activities.engine.staging.slices import Window, windows
 from ic_assets.activities.facts.activity_types import BY_NAME
+from ic_assets.core.months import Window, windows
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import HEADER, bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 

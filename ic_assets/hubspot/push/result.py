@@ -10,8 +10,8 @@ from datetime import date
 
 import psycopg
 
-from ic_assets.activities.engine.staging.slices import Window
 from ic_assets.core.failures import Refused
+from ic_assets.core.months import Window
 from ic_assets.core.sql import statement
 from ic_assets.hubspot.client.client import Json
 from ic_assets.hubspot.ledger.ledger import table_of

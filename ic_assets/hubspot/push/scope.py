@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from ic_assets.activities.engine.staging.slices import Window, next_month
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
+from ic_assets.core.months import Window
 
 ALL_TYPES = tuple(activity.name for activity in ACTIVITY_TYPES)
 _EVER = Window(date(1, 1, 1), date(9999, 12, 1))
@@ -42,5 +42,5 @@ def scope_of(
     overwrite_edits: bool = False,
 ) -> Scope:
     """As people say it: types in any order, and the first and the last month, both included."""
-    window = Window(months[0].replace(day=1), next_month(months[1].replace(day=1))) if months else None
+    window = Window.of(*months) if months else None
     return Scope(tuple(name for name in ALL_TYPES if name in set(types)), window, include_orphans, overwrite_edits)
