@@ -47,7 +47,7 @@ def life(customer: str, number: int) -> list[dict[str, Any]]:
         (
             "2026-06-01",
             "subscription_cancelled",
-            {"subscription": sub(8000, status="cancelled", cancelled_at=at("2026-06-01"))},
+            {"subscription": sub(8000, **over)},
         ),
         ("2026-08-01", "subscription_reactivated", {"subscription": sub(6000)}),
     ]

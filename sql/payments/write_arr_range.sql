@@ -1,12 +1,12 @@
 -- The range of each company's yearly revenue, where it differs. No parameters.
 INSERT INTO crm.company_profile_arr_range AS r (company, arr_usd, arr_range, changed_at)
 SELECT
-    p.company,
-    p.arr_usd,
-    p.arr_range,
-    p.changed_at
-FROM pg_temp.paying_companies AS p
-ORDER BY p.company COLLATE "C"
+    company,
+    arr_usd,
+    arr_range,
+    changed_at
+FROM pg_temp.paying_companies
+ORDER BY company
 ON CONFLICT (company) DO UPDATE SET
     arr_usd = excluded.arr_usd,
     arr_range = excluded.arr_range,
