@@ -7,7 +7,6 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -243,7 +242,7 @@ def _wrapped(words: list[str], width: int = 22) -> str:
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="docs-") as folder:
-        settings = replace(Settings.from_env(), home=Path(folder), postgres_url=None)
+        settings = Settings.from_env().model_copy(update={"home": Path(folder), "postgres_url": None})
         with services(settings) as up:
             schema.ensure(up.postgres_url)
             with psycopg.connect(up.postgres_url) as connection:

@@ -13,7 +13,9 @@ from ic_assets.activities.engine.derivatives import slice_derivatives
 from ic_assets.activities.engine.landing import drop_landing
 from ic_assets.activities.engine.landing.landed import Landed
 from ic_assets.activities.engine.staging import classification, slices, stages
+from ic_assets.activities.engine.staging.changed_settings import Changed, change
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
+from ic_assets.core import kept_settings
 from ic_assets.core.months import windows
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
@@ -95,6 +97,12 @@ def opened(postgres_url: str) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+def change_setting(postgres_url: str, name: str, value: str) -> Changed:
+    """As ``ic-assets settings set`` does it; the shell's own is left to the test."""
+    with opened(postgres_url) as database, database.transaction() as connection:
+        return change(connection, kept_settings.in_force(connection, Settings.from_env()), name, value)
 
 
 def land(postgres_url: str, path: Path) -> Landed:

@@ -22,7 +22,6 @@ from ic_assets.activities.partitions import csv_drops
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.months import Window, month_key, windows
-from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 from ic_assets.hubspot.push.scope import Scope
 from ic_assets.operations.attempts import Work
@@ -50,7 +49,7 @@ def csv_drop(context: dg.SensorEvaluationContext, postgres: PostgresResource) ->
     """The cursor holds what the last look at the folder saw, by name: a file is complete when two looks are equal. What is
     to be done is in the database."""
     before = json.loads(context.cursor or "{}")
-    found = drop_folder.listing(Settings.from_env().drop_dir)
+    found = drop_folder.listing(postgres.settings.drop_dir)
     cursor = json.dumps({file.name: file.state for file in found.files})
     unready = {
         file.name: why
@@ -227,8 +226,8 @@ def range_tags(window: Window) -> dict[str, str]:
 
 landed_months = _months_sensor(
     "landed_months",
-    ("landing", "classification"),
-    "Brings exactly the months that a drop or an edit of the classification touched to the derivatives.",
+    ("landing", "classification", "setting"),
+    "Brings exactly the months that a drop, an edit of the classification or a changed setting touched to the derivatives.",
 )
 reconciled_months = _months_sensor(
     "reconciled_months",
@@ -255,7 +254,7 @@ def nightly_push(
             return dg.SkipReason("Nothing to push.")
         try:
             # The run looks again, at what stands by then.
-            require(connection, hubspot.portal_id(), Scope(), Settings.from_env(), None)
+            require(connection, hubspot.portal_id(), Scope(), postgres.settings, None)
         except Unavailable:
             raise
         except Refused as refused:

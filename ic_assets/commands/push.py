@@ -10,12 +10,10 @@ from ic_assets.activities.engine.judging.approval import approve as record_appro
 from ic_assets.activities.engine.judging.approval import checked_name, orphans_by_reason
 from ic_assets.activities.engine.judging.judgement import refuse_on_red_gates
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
-from ic_assets.activities.push import POOL
-from ic_assets.activities.sensors import months_to_push
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.failures import Refused
-from ic_assets.core.months import Window
+from ic_assets.core.months import Window, require_known
 from ic_assets.hubspot.portal.setup import setup
 from ic_assets.hubspot.push.run import PushResult
 from ic_assets.hubspot.push.scope import scope_of
@@ -75,6 +73,11 @@ def run_push(
     config: dict[str, Any],
     approved_by: str | None = None,
 ) -> PushResult:
+    # Here: the months are those that the database keeps.
+    from ic_assets.activities.push import POOL
+    from ic_assets.activities.sensors import months_to_push
+
+    require_known(months, work.settings.partitions_start)
     if config["mode"] != "dry-run":
         # The run looks again; refusing here leaves no failed run behind.
         with work.database.transaction() as connection:

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from ic_assets.commands.terminal import Show, progress_bars, say
-from ic_assets.core import schema
+from ic_assets.core import kept_settings, schema
 from ic_assets.core.failures import Refused
 from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
@@ -196,6 +196,7 @@ def session(*, hubspot: bool = False, quiet: bool = False) -> Iterator[Session]:
         dagster_home(settings)
         fail_abandoned_runs(settings)
         schema.ensure(up.postgres_url)
+        settings = kept_settings.settings_for(up.postgres_url, settings)
         database = Database(up.postgres_url, settings)
         try:
             with dg.DagsterInstance.get() as instance:

@@ -59,6 +59,7 @@ _CAUSES = {
     "landing": "a drop touched them",
     "reconciliation": "the reconciliation that they refer to changed",
     "classification": "the mapping of a value in them changed",
+    "setting": "a setting that shapes them was changed",
 }
 
 

@@ -9,7 +9,7 @@ import codecs
 import os
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from ic_assets.core.failures import Refused
 from ic_assets.core.hosts import is_loopback
 from ic_assets.core.masking import checked_secret
-from ic_assets.core.months import partitions_start
+from ic_assets.core.months import DEFAULT_START, checked_start, partitions_start
 
 HUBSPOT_URL = "https://api.hubapi.com"
 DATE_ORDERS = ("YMD", "DMY", "MDY")
@@ -139,6 +139,12 @@ def _rps(text: str) -> float:
     return value
 
 
+def _lock_days(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 3650):
+        raise Refused(f"IC_MANUAL_LOCK_DAYS={text!r} is not a number of days from 1 to 3650")
+    return int(text)
+
+
 def _id_property(name: str) -> str:
     if not (name[:1].isalpha() and name.replace("_", "").isalnum() and name.isascii() and name == name.lower()):
         raise Refused(
@@ -231,12 +237,11 @@ class Settings(_Environment):
     hubspot_missing_association: Annotated[str, _one_of("IC_HUBSPOT_MISSING_ASSOCIATION", MISSING_ASSOCIATION)] = (
         _variable("IC_HUBSPOT_MISSING_ASSOCIATION", "fail")
     )
+    manual_lock_days: Annotated[int, _read(_lock_days)] = _variable("IC_MANUAL_LOCK_DAYS", 90)
     https_proxy: Annotated[str | None, _read(_proxy)] = _variable("IC_HTTPS_PROXY", None, is_secret=True)
-
-    @classmethod
-    def from_env(cls) -> Self:
-        partitions_start()
-        return super().from_env()
+    partitions_start: Annotated[date, _read(checked_start)] = Field(
+        default_factory=partitions_start, validation_alias="IC_PARTITIONS_START"
+    )
 
     @property
     def keep_zero_ids(self) -> bool:
@@ -249,9 +254,12 @@ class Settings(_Environment):
     @property
     def reading(self) -> str:
         """How drops are read, as it is recorded with each: under other settings the same content is another drop."""
+        # Left out as the default: drops were recorded without it before.
+        is_default = self.partitions_start == date.fromisoformat(DEFAULT_START)
+        start = "" if is_default else f" IC_PARTITIONS_START={self.partitions_start}"
         return (
             f"IC_ENCODING={self.encoding or ''} IC_DATE_ORDER={self.date_order} "
-            f"IC_SOURCE_TIMEZONE={self.source_timezone} IC_ZERO_IDS={self.zero_ids}"
+            f"IC_SOURCE_TIMEZONE={self.source_timezone} IC_ZERO_IDS={self.zero_ids}{start}"
         )
 
     @property
@@ -290,3 +298,35 @@ def https_proxy() -> str | None:
 def home_folder() -> Path:
     """``IC_HOME``: the embedded server, the drop folder, and files of one's own that go before the packaged ones."""
     return _folder(_get("IC_HOME") or ".ic_assets")
+
+
+RULES_FOLDERS = {
+    "activities": "IC_ACTIVITIES_RULES",
+    "crm": "IC_CRM_RULES",
+    "payments": "IC_PAYMENTS_RULES",
+    "attribution": "IC_ATTRIBUTION_RULES",
+    "funnel": "IC_FUNNEL_RULES",
+    "conversions": "IC_CONVERSIONS_RULES",
+    "hubspot_sync": "IC_HUBSPOT_SYNC_RULES",
+    "sinks": "IC_SINKS_RULES",
+}
+
+
+def rules_folder(flow: str) -> Path:
+    """Where a company's own rule files of a flow stand; one that stands there goes before the packaged one. Raises
+    ``Refused`` for a folder that is not there."""
+    variable = RULES_FOLDERS.get(flow)
+    if variable and (named := _get(variable)):
+        folder = _folder(named)
+        if not folder.is_dir():
+            raise Refused(f"{variable}={named!r} is no folder; name the one with your rule files, or unset it")
+        return folder
+    # The files of the first flow have always stood in the folder itself.
+    return home_folder() if flow in ("activities", "") else home_folder() / "rules" / flow
+
+
+def fixed_time() -> datetime | None:
+    """``IC_REFERENCE_TIME`` where it is set: the "now" of a run that is to give what it gave then. None: each transaction
+    takes the database's clock. Raises ``Refused``."""
+    text = _get("IC_REFERENCE_TIME")
+    return None if text is None else _instant(text)

@@ -98,6 +98,7 @@ _COLUMNS = {
         "occurred_at": "When the newest edit was made in HubSpot",
         "turn": "What decides between two edits of one instant",
         "cause": "The newest edit's event id",
+        "is_taken": "Whether the newest edit was taken over",
         "released_at": "When a person gave the field back to its flow; edits made before then lock nothing",
     },
     "crm.business_cases": {

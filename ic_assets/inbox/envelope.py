@@ -36,6 +36,8 @@ class Envelope(BaseModel):
     body: str
     reason: str | None = None
     received_at: AwareDatetime | None = None
+    id_is_content: bool = False
+    """The id is made of what the event says: whatever else differs under it (the number of the attempt) is no content."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,14 @@ class Arrival:
 @dataclass(frozen=True)
 class Read:
     """What a reader found in an event. ``body``: what is to be kept instead of the whole (the event inside a wrapping).
-    ``reason``: why it has to be set aside, for example ``missing_time``."""
+    ``reason``: why it has to be set aside, for example ``missing_time``. ``id_is_content``: as in ``Envelope``."""
 
     topic: str | None
     event_id: str | None
     occurred_at: datetime | None
     body: Any = None
     reason: str | None = None
+    id_is_content: bool = False
 
 
 Reader = Callable[[Mapping[str, Any], Arrival], Read]
@@ -78,12 +81,13 @@ def read_plain(event: Mapping[str, Any], arrival: Arrival) -> Read:
     return Read(topic, event_id, occurred_at, reason=reason)
 
 
-def enveloped(source: str, text: str, value: Any, read: Reader, arrival: Arrival) -> Envelope:
+def enveloped(source: str, text: str, value: Any, read: Reader, arrival: Arrival, *, fits: bool = False) -> Envelope:
     """The envelope of one event: ``text`` is its JSON, ``value`` what ``exact_json.loads`` made of it. Raises nothing: what
-    is no object, or names no id, is set aside under a digest of its content."""
+    is no object, or names no id, is set aside under a digest of its content. ``fits``: the caller knows that jsonb can hold
+    it."""
     found = read(value, arrival) if isinstance(value, dict) else Read(None, None, None, reason="not_an_object")
     if found.body is not None:
-        value, text = found.body, exact_json.dumps(found.body)
+        value, text, fits = found.body, exact_json.dumps(found.body), False
     topic, event_id, reason = found.topic, found.event_id, found.reason
     if event_id is not None and not _can_be_id(event_id):
         event_id, reason = None, reason or "bad_id"
@@ -97,9 +101,10 @@ def enveloped(source: str, text: str, value: Any, read: Reader, arrival: Arrival
         event_id=event_id or digest_id(value),
         occurred_at=found.occurred_at,
         verified_by=arrival.verified_by,
-        body=exact_json.for_jsonb(text, value),
+        body=text if fits else exact_json.for_jsonb(text, value),
         reason=reason,
         received_at=arrival.received_at,
+        id_is_content=found.id_is_content and event_id is not None,
     )
 
 

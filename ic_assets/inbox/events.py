@@ -35,11 +35,12 @@ def store(connection: psycopg.Connection, batch: Sequence[Envelope], registry: R
         return []
     rows = _rows(batch, registry)
     known = _known(batch, connection.execute(statement("inbox/store"), _beside(rows)).fetchall())
-    if not known:
-        return _outcomes(batch, known, [])
+    compared = _compared(batch, known)
+    if not compared:
+        return _outcomes(batch, known, compared, [])
     # A statement of its own: another transaction may have brought these just now, which the first one cannot see.
-    found = connection.execute(statement("inbox/store_duplicates"), _beside([rows[place] for place in known]))
-    return _outcomes(batch, known, found.fetchall())
+    found = connection.execute(statement("inbox/store_duplicates"), _beside([rows[place] for place in compared]))
+    return _outcomes(batch, known, compared, found.fetchall())
 
 
 async def store_async(
@@ -51,10 +52,11 @@ async def store_async(
     rows = _rows(batch, registry)
     stored = await connection.execute(statement("inbox/store"), _beside(rows))
     known = _known(batch, await stored.fetchall())
-    if not known:
-        return _outcomes(batch, known, [])
-    found = await connection.execute(statement("inbox/store_duplicates"), _beside([rows[place] for place in known]))
-    return _outcomes(batch, known, await found.fetchall())
+    compared = _compared(batch, known)
+    if not compared:
+        return _outcomes(batch, known, compared, [])
+    found = await connection.execute(statement("inbox/store_duplicates"), _beside([rows[place] for place in compared]))
+    return _outcomes(batch, known, compared, await found.fetchall())
 
 
 def _rows(batch: Sequence[Envelope], registry: Registry) -> list[dict[str, Any]]:
@@ -85,10 +87,17 @@ def _known(batch: Sequence[Envelope], stored: Sequence[tuple[str, str]]) -> list
     return known
 
 
-def _outcomes(batch: Sequence[Envelope], known: Sequence[int], differing: Sequence[tuple[int]]) -> list[Outcome]:
+def _compared(batch: Sequence[Envelope], known: Sequence[int]) -> list[int]:
+    """Of the known ones those that may have another content."""
+    return [place for place in known if not batch[place].id_is_content]
+
+
+def _outcomes(
+    batch: Sequence[Envelope], known: Sequence[int], compared: Sequence[int], differing: Sequence[tuple[int]]
+) -> list[Outcome]:
     outcomes = [Outcome.stored] * len(batch)
     for place in known:
         outcomes[place] = Outcome.duplicate
     for (number,) in differing:
-        outcomes[known[number - 1]] = Outcome.differs
+        outcomes[compared[number - 1]] = Outcome.differs
     return outcomes

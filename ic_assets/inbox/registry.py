@@ -142,6 +142,12 @@ class Registry:
             raise Refused(f"there is no flow {name!r} that takes events; there are: {names}")
         return found
 
+    @cached_property
+    def known(self) -> str:
+        """A regular expression on ``source topic`` of what flows take."""
+        found = [f"{re.escape(one.source)} {one.pattern}" for flow in self.flows for one in flow.takes]
+        return f"^({'|'.join(found)})$" if found else "^$"
+
     def owner(self, source: str, topic: str | None) -> Flow | None:
         """The flow that takes events of this source and topic."""
         for flow in self.flows:

@@ -9,6 +9,7 @@ TABLES = {
     "inbox.duplicate": "One other content that came under a known id.",
     "inbox.event_file": "One load of one file of events; the newest of a door and name stands.",
     "inbox.rejected_line": "One line of a file that is no event.",
+    "inbox.refused_request": "The requests of one source that the receiver refused in one minute for one reason.",
 }
 
 _COLUMNS = {
@@ -40,7 +41,8 @@ _COLUMNS = {
         "file_id": "Surrogate key",
         "door": "The door that it was loaded through",
         "file_name": "Name of the file",
-        "digest": "SHA-256 of the file as it is; empty until its end was reached",
+        "identity": "Size, modification time and inode",
+        "digest": "SHA-256 of its content, unpacked; empty until its end was reached",
         "lines": "Lines with something in them, without a header",
         "stored": "Events that were new",
         "duplicates": "Events that were known",
@@ -55,6 +57,13 @@ _COLUMNS = {
         "line_number": "Physical line of the file on which it starts",
         "reason": "What is wrong with it",
         "raw_line": "The line as it was in the file, at most 8,000 characters of it",
+    },
+    "inbox.refused_request": {
+        "source": "The source of the endpoint; none where there is no such endpoint",
+        "minute": "The minute in which they were counted",
+        "status": "What was answered",
+        "reason": "Why",
+        "requests": "How many",
     },
 }
 

@@ -114,7 +114,7 @@ def take(connection: psycopg.Connection, flow: Flow, most: int = MOST) -> int:
     connection.execute("DROP TABLE IF EXISTS pg_temp.ic_batch")
     connection.execute(_BATCH)
     count = 0
-    for parameters in _by_source(flow):
+    for parameters in by_source(flow):
         connection.execute(statement("inbox/judge_duplicates"), parameters)
         taken = connection.execute(
             statement("inbox/take", ready=sql.SQL(flow.ready)),
@@ -135,7 +135,7 @@ def work(transaction: Callable[[], Any], flow: Flow, most: int = MOST) -> int:
     """Has the flow deal with all that waits, ``most`` events in a transaction of ``transaction()``. Returns how many it were.
     Killed anywhere, it has lost and doubled nothing; whoever calls it again goes on."""
     with transaction() as connection:
-        for parameters in _by_source(flow):
+        for parameters in by_source(flow):
             recalled = connection.execute(statement("inbox/recall"), parameters).rowcount
             if recalled:
                 log.info("events_recalled", flow=flow.name, source=parameters["source"], events=recalled)
@@ -151,9 +151,10 @@ def work(transaction: Callable[[], Any], flow: Flow, most: int = MOST) -> int:
 def waits(connection: psycopg.Connection, flow: Flow) -> bool:
     """Whether ``work`` would find something."""
     query = statement("inbox/waits", ready=sql.SQL(flow.ready))
-    return any((connection.execute(query, parameters).fetchone() or (False,))[0] for parameters in _by_source(flow))
+    return any((connection.execute(query, parameters).fetchone() or (False,))[0] for parameters in by_source(flow))
 
 
-def _by_source(flow: Flow) -> list[dict[str, Any]]:
+def by_source(flow: Flow) -> list[dict[str, Any]]:
+    """``source`` and ``topics``, a regular expression, of what the flow takes: parameters of the statements here."""
     patterns = {source: "|".join(one.pattern for one in flow.takes if one.source == source) for source in flow.sources}
     return [{"source": source, "topics": f"^({pattern})$"} for source, pattern in patterns.items()]

@@ -164,13 +164,15 @@ CREATE TABLE crm.field_lock (
 CREATE INDEX field_lock_end ON crm.field_lock (locked_until);
 
 -- Grain: one field of one company of which a person's edit was seen. It keeps the order of edits past the end of the
--- lock: an edit that comes late is judged by it. turn: what decides between two edits of one instant.
+-- lock: an edit that comes late is judged by it. turn: what decides between two edits of one instant. is_taken: the
+-- newest edit was taken over.
 CREATE TABLE crm.field_edit (
     company text NOT NULL,
     field text NOT NULL,
     occurred_at timestamptz,
     turn text NOT NULL DEFAULT '',
     cause text,
+    is_taken boolean NOT NULL DEFAULT FALSE,
     released_at timestamptz,
     PRIMARY KEY (company, field),
     CHECK (num_nulls(occurred_at, cause) IN (0, 2)),

@@ -56,12 +56,13 @@ CREATE TABLE inbox.duplicate (
 );
 CREATE INDEX duplicate_new ON inbox.duplicate (event) WHERE state = 'new';
 
--- Grain: one load of one file of events. The newest of a door and name stands. digest: sha256 of the file as it is;
--- NULL until its end was reached.
+-- Grain: one load of one file of events. The newest of a door and name stands. identity: its size, modification time
+-- and inode. digest: sha256 of its content, unpacked; NULL until its end was reached.
 CREATE TABLE inbox.event_file (
     file_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     door text NOT NULL,
     file_name text NOT NULL,
+    identity text NOT NULL,
     digest text,
     lines bigint NOT NULL DEFAULT 0,
     stored bigint NOT NULL DEFAULT 0,

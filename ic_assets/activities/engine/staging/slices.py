@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, ActivityType
-from ic_assets.core import locks
+from ic_assets.core import kept_settings, locks
 from ic_assets.core.logs import log
 from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
@@ -73,7 +73,9 @@ def _bounds(window: Window | None) -> dict[str, date | None]:
 
 
 def finish(connection: psycopg.Connection, stage: str, changes: Mapping[date, int], settings: Settings) -> None:
-    """Records the months as brought up to the change numbers that ``begin`` returned."""
+    """Records the months as brought up to the change numbers that ``begin`` returned. Raises ``Refused`` where somebody
+    changed a setting that shapes the data meanwhile."""
+    kept_settings.keep(connection, settings)
     connection.execute(
         statement("activities/months/mark_applied"),
         {
