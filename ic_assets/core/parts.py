@@ -12,10 +12,11 @@ DICTIONARIES = (
     "ic_assets.activities.facts.dictionary:WORDS",
     "ic_assets.inbox.table_words:WORDS",
     "ic_assets.crm.table_words:WORDS",
+    "ic_assets.payments.facts.table_words:WORDS",
 )
 """``core.dictionary.Words``: what tables and columns are."""
 
-INBOX_FLOWS: tuple[str, ...] = ()
+INBOX_FLOWS: tuple[str, ...] = ("ic_assets.payments.engine.flow:FLOW",)
 """``inbox.registry.Flow``: what a flow takes out of the inbox, and how."""
 
 

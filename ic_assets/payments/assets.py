@@ -15,7 +15,7 @@ from ic_assets.inbox import taking
 from ic_assets.payments import keys
 from ic_assets.payments.engine.flow import FLOW
 from ic_assets.payments.engine.storing import computing, files, rows
-from ic_assets.payments.facts.tables import TABLES
+from ic_assets.payments.facts.table_words import TABLES
 from ic_assets.payments.settings import PaymentSettings
 from ic_assets.resources.dagster_resources import PostgresResource
 from ic_assets.resources.postgres import Database

@@ -8,26 +8,10 @@ from typing import Any
 
 from ic_assets.inbox.envelope import Arrival, Read, digest_id, text_of
 from ic_assets.inbox.registry import Door, Flow, Takes
+from ic_assets.inbox.vendors import read_chargebee
 from ic_assets.payments.engine.storing.taking import GRANTS, RATES, handle
 
 SOURCE = "chargebee"
-
-
-def read_event(event: Mapping[str, Any], _arrival: Arrival) -> Read:
-    """An event as Chargebee posts it, or as its API wraps it (``{"event": {…}}``)."""
-    inner = event.get("event")
-    body = inner if isinstance(inner, dict) else event
-    occurred_at = body.get("occurred_at")
-    is_time = isinstance(occurred_at, int) and not isinstance(occurred_at, bool) and 0 <= occurred_at <= 253_402_300_799
-    event_id, topic = body.get("id"), body.get("event_type")
-    whole = is_time and isinstance(event_id, str) and event_id and isinstance(topic, str) and topic
-    return Read(
-        topic if isinstance(topic, str) and topic else None,
-        event_id if isinstance(event_id, str) and event_id else None,
-        datetime.fromtimestamp(occurred_at, UTC) if is_time else None,  # type: ignore[arg-type]
-        body=dict(body) if inner is body else None,
-        reason=None if whole else "bad_envelope",
-    )
 
 
 def _row_reader(topic: str) -> Any:
@@ -53,7 +37,7 @@ FLOW = Flow(
     takes=(Takes(SOURCE, "*"),),
     handle=handle,
     doors=(
-        Door("chargebee", SOURCE, read=read_event),
+        Door("chargebee", SOURCE, read=read_chargebee),
         Door(RATES, SOURCE, RATES, _row_reader(RATES)),
         Door(GRANTS, SOURCE, GRANTS, _row_reader(GRANTS)),
     ),
