@@ -29,6 +29,20 @@ def load_events(
     raise typer.Exit(run(door, files, as_json=as_json, quiet=quiet))
 
 
+@events_app.command()
+def replay(
+    flow: Annotated[str, typer.Argument(help="The flow: payments, attribution, …")],
+    since: Annotated[str | None, typer.Option(help="Only what occurred from this date on: 2026-03-01.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Put what differs in place.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Also the keys of the first rows that differ.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Build a flow's tables anew from its events, beside the present ones, and say what differs."""
+    from ic_assets.commands.replay import replay as run
+
+    raise typer.Exit(run(flow, since, apply=apply, full=full, as_json=as_json))
+
+
 @inbox_app.command("status")
 def inbox_status(as_json: Json = False) -> None:
     """What waits, what was set aside and why, by source."""

@@ -11,6 +11,8 @@ SCHEMA = 0x1CA55E75
 """One upgrade of the schema at a time: two commands started together would both find an empty database."""
 LOAD = 0x1CA55E79
 """Held, shared, by `ic-assets load` while it works: it brings its months up to date itself, and the sensors wait."""
+REPLAY = 0x1CA55E7A
+"""One replay at a time builds tables in the schema ic_replay."""
 
 DAGSTER_TABLES = 0x1CA55E7D
 """In Dagster's own database or schema: who makes its tables, and in a database of the user's the schema for them."""

@@ -111,8 +111,7 @@ def take(connection: psycopg.Connection, flow: Flow, most: int = MOST) -> int:
 
     Raises what the flow's handler raises; then all of it waits as before once the transaction is rolled back."""
     connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (locks.INBOX, flow.name))
-    connection.execute("DROP TABLE IF EXISTS pg_temp.ic_batch")
-    connection.execute(_BATCH)
+    begin_batch(connection)
     count = 0
     for parameters in by_source(flow):
         connection.execute(statement("inbox/judge_duplicates"), parameters)
@@ -126,6 +125,12 @@ def take(connection: psycopg.Connection, flow: Flow, most: int = MOST) -> int:
         flow.handle(Batch(connection, flow, count, _TAKEN))
         connection.execute(statement("inbox/settle"))
     return count
+
+
+def begin_batch(connection: psycopg.Connection) -> None:
+    """An empty ``pg_temp.ic_batch``, which lives as long as the transaction."""
+    connection.execute("DROP TABLE IF EXISTS pg_temp.ic_batch")
+    connection.execute(_BATCH)
 
 
 _TAKEN = sql.SQL("(SELECT event.* FROM inbox.event INNER JOIN pg_temp.ic_batch USING (id))")
