@@ -22,9 +22,7 @@ def mrr(
     """How recurring revenue moved by month: new, expansion, contraction, churn, reactivation, currency."""
     from ic_assets.commands.mrr import mrr as run
     from ic_assets.core.failures import Refused
-    from ic_assets.core.months import month_of
 
     if month and (first or last):
         raise Refused("--month is one month; leave out --from and --to")
-    bounds = [month_of(text) if text else None for text in (month or first, month or last)]
-    raise typer.Exit(run(bounds[0], bounds[1], company, as_json=as_json))
+    raise typer.Exit(run(month or first, month or last, company, as_json=as_json))

@@ -20,9 +20,10 @@ KINDS = ("new", "expansion", "contraction", "churn", "reactivation", "fx")
 _SIGNED = {"contraction", "churn"}
 
 
-def mrr(first: date | None, last: date | None, company: str | None, *, as_json: bool) -> int:
-    """Prints start, the six kinds and end of each month between two, which are the first and the last with a movement where
-    they are not given. Returns 0. Raises ``Refused`` for a company that pays nothing and never did."""
+def mrr(first_month: str | None, last_month: str | None, company: str | None, *, as_json: bool) -> int:
+    """Prints start, the six kinds and end of each month between two (``2026-03``), which are the first and the last with a
+    movement where they are not given. Returns 0. Raises ``Refused`` for a company that never had revenue."""
+    first, last = _month(first_month), _month(last_month)
     if first and last and last < first:
         raise Refused(f"--to {last:%Y-%m} lies before --from {first:%Y-%m}")
     settings = Settings.from_env()
@@ -30,12 +31,23 @@ def mrr(first: date | None, last: date | None, company: str | None, *, as_json: 
         months = _months(connection, first, last, company)
         counts = _counts(connection, company)
     if company and not months:
-        raise Refused(f"company {company!r} has no revenue; `ic-assets explain company {company}` says what is known of it")
+        raise Refused(
+            f"company {company!r} has no revenue; `ic-assets explain company {company}` says what is known of it"
+        )
     if as_json:
         emit_json({"months": [_plain(row) for row in months], **counts})
         return 0
     _print(months, counts, company)
     return 0
+
+
+def _month(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(f"{text.strip()}-01")
+    except ValueError:
+        raise Refused(f"{text!r} is not a month; write 2026-03") from None
 
 
 def _months(
@@ -61,7 +73,9 @@ def _print(months: list[dict[str, Any]], counts: dict[str, int], company: str | 
         out.print("No revenue moved in these months.")
         return
     header = ["month", "start", *KINDS, "end"]
-    cells = [[f"{row['month']:%Y-%m}", *(_money(row[name]) for name in ("start_mrr", *KINDS, "end_mrr"))] for row in months]
+    cells = [
+        [f"{row['month']:%Y-%m}", *(_money(row[name]) for name in ("start_mrr", *KINDS, "end_mrr"))] for row in months
+    ]
     total = ["sum", "", *(_money(sum((row[kind] for row in months), Decimal(0))) for kind in KINDS), ""]
     widths = [max(len(row[place]) for row in (header, *cells, total)) for place in range(len(header))]
     out.print("US dollars a month" + (f" of {company}" if company else ""))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
 import psycopg
 import pytest
 
+from ic_assets.commands.mrr import mrr
+from ic_assets.core.failures import Refused
+from ic_assets.inbox.replay import replay
+from ic_assets.payments.engine.flow import FLOW
 from ic_assets_tests.payments.billing import at, event, item, subscription
 from ic_assets_tests.payments.pipeline import post, run, state
 
@@ -166,3 +171,55 @@ def test_a_type_that_nobody_knows_is_kept_and_told(database: str) -> None:
     with psycopg.connect(database) as connection:
         found = connection.execute("SELECT event_id, state FROM inbox.event ORDER BY event_id").fetchall()
     assert found == [("ev_0001", "unknown_topic"), ("ev_0002", "done")]
+
+
+def test_a_replay_finds_no_difference_and_mends_what_was_changed(database: str) -> None:
+    post(database, [COUPON, *world(2)[1:]])
+    post(database, [{"currency": "EUR", "rate_date": "2026-01-01", "usd_per_unit": "1.1"}], "exchange_rates")
+    run(database)
+    with psycopg.connect(database) as connection:
+        result = replay(connection, FLOW)
+        connection.rollback()
+        assert (result.differs, result.not_taken) == (False, {})
+        assert result.events == 22
+        connection.execute("UPDATE payments.mrr_movement SET amount_usd = amount_usd + 1 WHERE kind = 'new'")
+        connection.execute("DELETE FROM payments.chargebee_invoices")
+        connection.commit()
+        again = replay(connection, FLOW, apply=True)
+    changed = {one.table: (one.new, one.changed) for one in again.tables if one.differs}
+    assert changed == {"payments.mrr_movement": (0, 2), "payments.chargebee_invoices": (2, 0)}
+    with psycopg.connect(database) as connection:
+        assert not replay(connection, FLOW).differs
+        connection.rollback()
+        # What was pruned is in the archive.
+        connection.execute("DELETE FROM inbox.event")
+        connection.commit()
+        pruned = replay(connection, FLOW)
+        assert (pruned.differs, pruned.events) == (False, 22)
+
+
+def test_the_command_shows_months_and_their_sum(
+    database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    post(database, world(1))
+    run(database)
+    monkeypatch.setenv("IC_POSTGRES_URL", database)
+    assert mrr("2026-01", "2026-08", None, as_json=True) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [(month["month"], month["end_mrr"]) for month in told["months"]] == [
+        ("2026-01-01", "25.0000"),
+        ("2026-02-01", "45.0000"),
+        ("2026-03-01", "45.0000"),
+        ("2026-04-01", "45.0000"),
+        ("2026-05-01", "90.0000"),
+        ("2026-06-01", "0.0000"),
+        ("2026-07-01", "0.0000"),
+        ("2026-08-01", "70.0000"),
+    ]
+    assert told["companies"] == 1
+    assert mrr(None, None, "C0", as_json=False) == 0
+    shown = capsys.readouterr().out
+    assert "reactivation" in shown
+    assert "-90.00" in shown
+    with pytest.raises(Refused, match="has no revenue"):
+        mrr(None, None, "nobody", as_json=False)

@@ -170,3 +170,52 @@ SELECT
     e.reason AS problem
 FROM inbox.event AS e
 WHERE e.source = 'chargebee' AND e.state = 'set_aside';
+
+-- What the flow has dealt with, as it came but for what its archive leaves out: what replay reads where the inbox was
+-- pruned. Grain: one event of the inbox.
+CREATE OR REPLACE VIEW payments.v_archive AS
+SELECT
+    'chargebee' AS source,
+    e.event_type AS topic,
+    ids.event_id,
+    e.occurred_at,
+    e.received_at,
+    e.verified_by,
+    jsonb_build_object(
+        'id', e.event_id, 'event_type', e.event_type, 'occurred_at', extract(EPOCH FROM e.occurred_at)::bigint,
+        'api_version', e.api_version, 'source', e.source, 'content', e.content
+    ) AS body
+FROM payments.payment_events AS e
+CROSS JOIN
+    LATERAL (
+        SELECT e.event_id
+        UNION ALL
+        SELECT 'confirmed:' || e.event_id
+        WHERE e.confirmed
+    ) AS ids (event_id)
+UNION ALL
+SELECT
+    'chargebee' AS source,
+    'exchange_rates' AS topic,
+    r.event_id,
+    r.as_of AS occurred_at,
+    r.as_of AS received_at,
+    'file' AS verified_by,
+    jsonb_build_object(
+        'currency', r.currency, 'rate_date', r.rate_date::text, 'usd_per_unit', r.usd_per_unit::text,
+        'as_of', r.as_of::text
+    ) AS body
+FROM payments.exchange_rate AS r
+UNION ALL
+SELECT
+    'chargebee' AS source,
+    'free_months' AS topic,
+    f.event_id,
+    f.as_of AS occurred_at,
+    f.as_of AS received_at,
+    'file' AS verified_by,
+    jsonb_build_object(
+        'subscription_id', f.subscription_id, 'free_months', f.free_months::text, 'starts_on', f.starts_on::text,
+        'term_months', f.term_months::text, 'as_of', f.as_of::text
+    ) AS body
+FROM payments.free_months AS f;

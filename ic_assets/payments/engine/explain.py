@@ -1,5 +1,5 @@
-"""What payments says in `ic-assets explain company`: each figure by line, with the item, the amount, the factor, the rate, the
-discounts, the grant, and what is missing where there is none. Reads what stands; computes nothing anew.
+"""What payments says in `ic-assets explain company`: each figure by line, with the item, the amount, the factor, the rate,
+the discounts, the grant, and what is missing where there is none. Reads what stands; computes nothing anew.
 """
 
 from __future__ import annotations
@@ -37,10 +37,7 @@ def company(connection: psycopg.Connection, asked: Asked) -> Section | None:
     lines += list(_sums(counted))
     if profile and asked.at is None:
         lines += list(_profile(profile))
-    lines += [
-        f"{shown(one['at'])} {one['kind']} {one['amount_usd']:+,.4f}: {one['before']:,.4f} → {one['after']:,.4f} ({one['cause']})"
-        for one in movements
-    ]
+    lines += [_movement(one) for one in movements]
     data = {"subscriptions": subscriptions, "company": profile, "movements": movements}
     return Section("payments", lines or ["it has no subscription"], data)
 
@@ -72,6 +69,11 @@ def _subscription(one: dict[str, Any]) -> Iterator[str]:
         yield f"  free months: × {paid:f}/{covered:f} = {one['sales_effective_mrr']:,.4f} for sales"
     for problem in (one["problem"] or "").split():
         yield f"  {problem}: {_MISSING.get(problem, problem)}"
+
+
+def _movement(one: dict[str, Any]) -> str:
+    moved = f"{one['amount_usd']:+,.4f}: {one['before']:,.4f} → {one['after']:,.4f}"
+    return f"{shown(one['at'])} {one['kind']} {moved} ({one['cause']})"
 
 
 def _sums(counted: list[dict[str, Any]]) -> Iterator[str]:

@@ -38,7 +38,7 @@ def write(connection: psycopg.Connection, computed: Computed, companies: Sequenc
     left = sorted(set(companies) - {row[0] for row in rows})
     connection.execute("DROP TABLE IF EXISTS pg_temp.paying_companies")
     connection.execute(statement("payments/paying_companies"))
-    copy(connection, sql.Identifier("pg_temp", "paying_companies"), _COLUMNS, rows)
+    copy(connection, "pg_temp.paying_companies", _COLUMNS, rows)
     connection.execute(statement("payments/left_companies"), {"companies": left, "cause": _NOBODY})
     rules = {column: sql.Literal(rule) for column, rule in _RULES.items()}
     desired = Desired(sql.Identifier("pg_temp", "paying_companies"), rules)

@@ -207,7 +207,7 @@ def _due(
 def work(
     transaction: Callable[[], Any],
     settings: Settings,
-    write: Callable[[psycopg.Connection, Computed, Sequence[str]], None],
+    write: Callable[[psycopg.Connection, Computed, Sequence[str]], object],
     most: int = MOST,
     on_done: Callable[[int], None] = lambda _count: None,
 ) -> int:

@@ -13,6 +13,7 @@ from ic_assets.inbox import exact_json
 from ic_assets.payments.engine.reading.models import Coupon
 from ic_assets.payments.engine.revenue.discounts import of_coupon
 from ic_assets.payments.engine.revenue.versions import Version
+from ic_assets.payments.engine.storing.copying import copy, table
 from ic_assets.payments.engine.storing.sources import coupon_versions, events_of, when
 
 _COLUMNS = (
@@ -39,12 +40,9 @@ def write(connection: psycopg.Connection, coupons: Sequence[str]) -> None:
         return
     events = events_of(connection.execute(statement("payments/coupon_events"), {"coupons": list(coupons)}))
     versions = coupon_versions(events)
-    connection.execute(sql.SQL("DELETE FROM payments.coupon WHERE coupon_id = ANY(%s)"), (list(coupons),))
-    into = sql.SQL("COPY payments.coupon ({}) FROM STDIN").format(sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)))
-    with connection.cursor().copy(into) as to:
-        for found in versions.values():
-            for row in map(_row, found):
-                to.write_row(row)
+    remove = statement("payments/remove", table=table("payments.coupon"), column=sql.Identifier("coupon_id"))
+    connection.execute(remove, {"values": list(coupons)})
+    copy(connection, "payments.coupon", _COLUMNS, (_row(one) for found in versions.values() for one in found))
 
 
 def _row(version: Version[Coupon]) -> tuple[Any, ...]:

@@ -101,6 +101,4 @@ def _write(connection: psycopg.Connection, name: str, rows: Sequence[Pair]) -> N
 
 def lines(connection: psycopg.Connection, file: RuleFile[Pair]) -> list[Pair]:
     """The lines in force, in the file's order."""
-    return connection.execute(
-        "SELECT l.key, l.value FROM payments.rule_line AS l WHERE l.file = %s ORDER BY l.place", (file.name,)
-    ).fetchall()
+    return connection.execute(statement("payments/rule_lines"), {"file": file.name}).fetchall()

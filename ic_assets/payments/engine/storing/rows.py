@@ -26,7 +26,7 @@ from ic_assets.payments.engine.revenue.rules import Rules, day_of
 from ic_assets.payments.engine.revenue.versions import Version, at
 from ic_assets.payments.engine.storing import centre
 from ic_assets.payments.engine.storing.computing import Computed, Group, Owned
-from ic_assets.payments.engine.storing.copying import copy
+from ic_assets.payments.engine.storing.copying import copy, table
 from ic_assets.payments.engine.storing.sources import when
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -167,10 +167,13 @@ customer's before."""
 
 def write(connection: psycopg.Connection, computed: Computed, customers: Sequence[str]) -> None:
     """Puts what was computed of the customers in the place of what stood, and brings ``crm`` up to date."""
+    centre.write(connection, computed, replace(connection, computed, customers))
+
+
+def replace(connection: psycopg.Connection, computed: Computed, customers: Sequence[str]) -> list[str]:
+    """``write`` in the flow's own tables alone. Returns the companies that the customers have or had."""
     names = sorted({*customers, *(one.customer_id for group in computed.groups for one in group.customers)})
-    before = connection.execute(
-        "SELECT DISTINCT c.company FROM payments.chargebee_customer AS c WHERE c.customer_id = ANY(%s)", (names,)
-    ).fetchall()
+    before = connection.execute(statement("payments/companies_of"), {"customers": names}).fetchall()
     companies = sorted({*(one for (one,) in before if one), *(g.company for g in computed.groups if g.company)})
     values = {
         "customers": names,
@@ -181,14 +184,14 @@ def write(connection: psycopg.Connection, computed: Computed, customers: Sequenc
         "keys": [*companies, *(f"?{name}" for name in names)],
     }
     found = rows_of(computed)
-    for table, column, which in _FOUND_BY:
-        named = {"table": sql.Identifier("payments", table), "column": sql.Identifier(column)}
-        connection.execute(statement("payments/remove", **named), {"values": values[which]})
-    for table, columns in COLUMNS.items():
-        if found[table]:
-            copy(connection, sql.Identifier("payments", table), columns, found[table])
+    for name, column, which in _FOUND_BY:
+        remove = statement("payments/remove", table=table(f"payments.{name}"), column=sql.Identifier(column))
+        connection.execute(remove, {"values": values[which]})
+    for name, columns in COLUMNS.items():
+        if found[name]:
+            copy(connection, f"payments.{name}", columns, found[name])
     connection.execute(statement("payments/name_companies"), {"customers": names})
-    centre.write(connection, computed, companies)
+    return companies
 
 
 def _objects(computed: Computed, name: str) -> list[str]:
@@ -197,7 +200,7 @@ def _objects(computed: Computed, name: str) -> list[str]:
 
 def rows_of(computed: Computed) -> Rows:
     """The rows of every table, by its name."""
-    found: Rows = {table: [] for table in COLUMNS}
+    found: Rows = {name: [] for name in COLUMNS}
     for group in computed.groups:
         for one in group.customers:
             newest = one.customer[-1] if one.customer else None

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from ic_assets.core.sql import statement
+from ic_assets.core.sql import placed, statement
 from ic_assets.payments.engine.reading.events import Carried, Event, read
 from ic_assets.payments.engine.reading.models import Coupon
 from ic_assets.payments.engine.revenue.rules import Grant, Rules
@@ -30,7 +30,9 @@ def currencies(connection: psycopg.Connection) -> dict[str, int]:
 
 def handlings(connection: psycopg.Connection) -> dict[str, str]:
     """``read`` or ``ignored`` by type of event."""
-    found = connection.execute("SELECT t.event_type, t.handling FROM payments.event_type AS t").fetchall()
+    found = connection.execute(
+        placed("SELECT t.event_type, t.handling FROM payments.event_type AS t").encode()
+    ).fetchall()
     return dict(found)
 
 

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from psycopg import sql
-
 from ic_assets.core.sql import statement
 from ic_assets.inbox import exact_json
 from ic_assets.inbox.taking import Batch
@@ -94,7 +92,7 @@ class _Intake:
         connection.execute("DROP TABLE IF EXISTS pg_temp.new_events")
         connection.execute(statement("payments/new_events"))
         if self.archive:
-            copy(connection, sql.Identifier("pg_temp", "new_events"), _ARCHIVE, self.archive.values())
+            copy(connection, "pg_temp.new_events", _ARCHIVE, self.archive.values())
             connection.execute("ANALYZE pg_temp.new_events")
             connection.execute(statement("payments/archive"))
         names, customers = [name for name, _ in self.used], [customer for _, customer in self.used]
