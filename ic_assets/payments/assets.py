@@ -15,6 +15,7 @@ from ic_assets.inbox import taking
 from ic_assets.payments import keys
 from ic_assets.payments.engine.flow import FLOW
 from ic_assets.payments.engine.storing import computing, files, rows
+from ic_assets.payments.facts.columns import COLUMNS
 from ic_assets.payments.facts.table_words import TABLES
 from ic_assets.payments.settings import PaymentSettings
 from ic_assets.resources.dagster_resources import PostgresResource
@@ -31,20 +32,42 @@ _MOST_DAYS = 400
 """Days whose partitions one run reports on; a load of years reports on the newest, and the rest is there all the same."""
 
 
+_KNOW = (
+    "- It follows from the events alone: order, doubling and delay of their arrival change nothing.",
+    "- `ic-assets replay payments` builds it anew and says what differs.",
+    "- US dollars have four decimals, amounts of invoices and transactions are in minor units.",
+)
+
+
+def _columns(table: str) -> dg.TableSchema:
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                one.name, one.kind, description=one.holds, constraints=dg.TableColumnConstraints(nullable=one.nullable)
+            )
+            for one in COLUMNS[table]
+        ]
+    )
+
+
 def _spec(key: dg.AssetKey, what: str, grain: str, **more: Any) -> dg.AssetSpec:
     return dg.AssetSpec(
         key,
         group_name=keys.GROUP,
         kinds={"postgres", "python"},
         owners=keys.OWNERS,
-        description=f"{what}.\n\n**One row** is {grain}.",
-        metadata={"dagster/table_name": ".".join(key.path[:2]), "dagster/storage_kind": "postgres"},
+        description="\n".join([f"{what}.", "", f"**One row** is {grain}.", "", "**Good to know**", "", *_KNOW]),
+        metadata={
+            "dagster/table_name": ".".join(key.path[:2]),
+            "dagster/storage_kind": "postgres",
+            **({"dagster/column_schema": _columns(key.path[1])} if key.path[1] in COLUMNS else {}),
+        },
         **more,
     )
 
 
 _STATE_SPECS = [
-    *(_spec(keys.table(name), *TABLES[name], deps=[keys.EVENTS]) for name in keys.STATE),
+    *(_spec(keys.table(name), *TABLES[name]) for name in keys.STATE),
     _spec(
         keys.PROFILE,
         "The columns of the company centre that payments writes: revenue, collections, whether it pays, its plan",
@@ -95,7 +118,7 @@ def payments(context: dg.AssetExecutionContext, postgres: PostgresResource) -> I
 
 @dg.multi_asset(
     name="payment_days",
-    specs=[_spec(keys.table(name), *TABLES[name], deps=[keys.EVENTS]) for name in keys.BY_DAY],
+    specs=[_spec(keys.table(name), *TABLES[name]) for name in keys.BY_DAY],
     partitions_def=days,
     backfill_policy=dg.BackfillPolicy.single_run(),
     can_subset=True,

@@ -26,4 +26,3 @@ def table(name: str) -> dg.AssetKey:
 
 PROFILE = dg.AssetKey(["crm", "company_profile_meta_data", "payments"])
 ARR_RANGE = dg.AssetKey(["crm", "company_profile_arr_range"])
-EVENTS = dg.AssetKey(["inbox", "event"])
