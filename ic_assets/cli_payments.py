@@ -1,7 +1,5 @@
 """The commands of payments. ``ic_assets.cli`` takes them in."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -22,6 +22,7 @@ INBOX_FLOWS: tuple[str, ...] = ("ic_assets.payments.engine.flow:FLOW",)
 RULE_FILES = (
     "ic_assets.activities.engine.staging.classification:FILES",
     "ic_assets.crm.countries:RULE_FILES",
+    "ic_assets.payments.engine.storing.files:FILES",
 )
 """``core.rules_data.RuleFile``: the files of rules that people edit, of one flow or room each."""
 

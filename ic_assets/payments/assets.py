@@ -58,9 +58,12 @@ def _spec(key: dg.AssetKey, what: str, grain: str, **more: Any) -> dg.AssetSpec:
         owners=keys.OWNERS,
         description="\n".join([f"{what}.", "", f"**One row** is {grain}.", "", "**Good to know**", "", *_KNOW]),
         metadata={
-            "dagster/table_name": ".".join(key.path[:2]),
             "dagster/storage_kind": "postgres",
-            **({"dagster/column_schema": _columns(key.path[1])} if key.path[1] in COLUMNS else {}),
+            **(
+                {"dagster/table_name": ".".join(key.path), "dagster/column_schema": _columns(key.path[1])}
+                if key.path[1] in COLUMNS
+                else {}
+            ),
         },
         **more,
     )
