@@ -29,6 +29,7 @@ from ic_assets.cli_options import (
     show_version,
     split,
 )
+from ic_assets.cli_payments import payments_app
 from ic_assets.cli_settings import keeping_app, settings_app
 
 app = App(
@@ -46,6 +47,7 @@ app.add_typer(settings_app, name="settings")
 app.add_typer(looking_app)
 app.add_typer(keeping_app)
 app.add_typer(events_app)
+app.add_typer(payments_app)
 
 
 @app.callback()
