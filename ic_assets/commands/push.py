@@ -58,10 +58,14 @@ def push(
             },
             approved_by=approved_by,
         )
+        local = work.services.hubspot_base_url if work.services.hubspot_is_local else None
     if as_json:
-        emit_json({"mode": mode, **result.to_json(), "stopped_reason": result.stopped_reason})
+        look = {"changes_url": f"{local}/changes"} if local else {}
+        emit_json({"mode": mode, **result.to_json(), "stopped_reason": result.stopped_reason, **look})
     else:
         _show(result)
+        if local:
+            out.print(f"In the local HubSpot, while `ic-assets up` runs: {local}/changes", markup=False)
     return 0 if result.succeeded else 1
 
 
