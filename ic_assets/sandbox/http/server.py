@@ -178,7 +178,7 @@ def _control_routes(sandbox: Sandbox) -> Iterator[Route]:
         return _json(_state(sandbox))
 
     async def seed(request: Request) -> Response:
-        body = await _body(request)
+        body = dict(await _body(request))
         if zone := body.pop("zone", None):
             sandbox.portal.zone = ZoneInfo(zone)
         slugs = {kind.slug for kind in RECORD_TYPES}
