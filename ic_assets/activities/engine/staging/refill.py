@@ -38,10 +38,11 @@ _ROWS_AT_A_TIME = 256
 
 
 @contextmanager
-def refilled(connection: psycopg.Connection, table: str) -> Iterator[bool]:
+def refilled(connection: psycopg.Connection, table: str, unfilled: Sequence[str] = ()) -> Iterator[bool]:
     """Gives True with ``staging.table`` locked, truncated and bare of indexes and keys, which come back at the end;
-    False, and nothing done, where it holds rows, is in use, or somebody has put something on it (``obstacles.sql``)."""
-    secondary = _prepare(connection, table)
+    False, and nothing done, where it holds rows, is in use, or somebody has put something on it (``obstacles.sql``).
+    Partial indexes on ``unfilled`` columns, which stay empty, stay."""
+    secondary = _prepare(connection, table, unfilled)
     if secondary is None:
         yield False
         return
@@ -75,7 +76,7 @@ def drop_constraint(connection: psycopg.Connection, table: str, name: str) -> No
         _note(table, type(error).__name__)
 
 
-def _prepare(connection: psycopg.Connection, table: str) -> list[tuple[bytes, bytes]] | None:
+def _prepare(connection: psycopg.Connection, table: str, unfilled: Sequence[str]) -> list[tuple[bytes, bytes]] | None:
     """Locks the table and those that refer to it, and takes the keys and indexes off, if it is to be refilled: the
     statements that dropped each and that make it again."""
     if not may_refill(connection, table):
@@ -86,7 +87,9 @@ def _prepare(connection: psycopg.Connection, table: str) -> list[tuple[bytes, by
                 connection.execute(f"LOCK TABLE {each} IN ACCESS EXCLUSIVE MODE")
             if not _is_empty(connection, table):
                 raise psycopg.Rollback
-            secondary = connection.execute(statement("activities/refill/secondary"), {"table": table}).fetchall()
+            secondary = connection.execute(
+                statement("activities/refill/secondary"), {"table": table, "unfilled": list(unfilled)}
+            ).fetchall()
             for drop, _ in secondary:
                 connection.execute(drop)
             return secondary
