@@ -55,8 +55,8 @@ def small_is_large(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     refilled = refill.refilled
 
     @contextmanager
-    def noted(connection: psycopg.Connection, table: str) -> Iterator[bool]:
-        with refilled(connection, table) as is_empty:
+    def noted(connection: psycopg.Connection, table: str, *how: Any, **ways: Any) -> Iterator[bool]:
+        with refilled(connection, table, *how, **ways) as is_empty:
             if is_empty and table != "ic_communication_landing":
                 filled.append(table)
             yield is_empty
@@ -187,8 +187,8 @@ refill.REFILL_FROM_ROWS = 1
 refilled = refill.refilled
 
 @contextmanager
-def killed(connection, table):
-    with refilled(connection, table) as is_empty:
+def killed(connection, table, *how, **ways):
+    with refilled(connection, table, *how, **ways) as is_empty:
         yield is_empty
         if table == sys.argv[2]:
             os.kill(os.getpid(), signal.SIGKILL)

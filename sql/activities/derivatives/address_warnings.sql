@@ -1,5 +1,5 @@
--- E-mails whose address is, wholly or in part, none; not those whose text became the body. What is plainly an address was
--- never read, and is not known.
+-- E-mails whose address is, wholly or in part, none; not those whose text became the body. What is plainly an address
+-- was never read, and is not known.
 -- Parameters: window_start, window_end.
 INSERT INTO staging.ic_field_warning (
     drop_key, line_number, comm_communicationid, column_name, raw_value, reason

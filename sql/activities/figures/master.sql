@@ -32,12 +32,13 @@ WITH counted AS (
         -- Else the month is worked out for each word.
         OFFSET 0 -- noqa: AM09
     ) AS m
-    GROUP BY GROUPING SETS (
-        (m.comm_month, m.activity_type, m.comm_type),
-        (m.comm_month, m.activity_type, m.comm_action),
-        (m.comm_month, m.activity_type, m.comm_status),
-        (m.comm_month, m.activity_type, m.comm_priority)
-    )
+    GROUP BY
+        GROUPING SETS (
+            (m.comm_month, m.activity_type, m.comm_type),
+            (m.comm_month, m.activity_type, m.comm_action),
+            (m.comm_month, m.activity_type, m.comm_status),
+            (m.comm_month, m.activity_type, m.comm_priority)
+        )
     HAVING
         (grouping(m.comm_status) = 1 OR m.activity_type IN ('calls', 'emails', 'meetings', 'tasks'))
         AND (grouping(m.comm_priority) = 1 OR m.activity_type = 'tasks')

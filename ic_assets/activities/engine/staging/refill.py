@@ -38,10 +38,12 @@ _ROWS_AT_A_TIME = 256
 
 
 @contextmanager
-def refilled(connection: psycopg.Connection, table: str, unfilled: Sequence[str] = ()) -> Iterator[bool]:
+def refilled(
+    connection: psycopg.Connection, table: str, unfilled: Sequence[str] = (), *, is_alone: bool = True
+) -> Iterator[bool]:
     """Gives True with ``staging.table`` locked, truncated and bare of indexes and keys, which come back at the end;
     False, and nothing done, where it holds rows, is in use, or somebody has put something on it (``obstacles.sql``).
-    Partial indexes on ``unfilled`` columns, which stay empty, stay."""
+    Partial indexes on ``unfilled`` columns, which stay empty, stay. Who is not alone at work has no cores for helpers."""
     secondary = _prepare(connection, table, unfilled)
     if secondary is None:
         yield False
@@ -49,6 +51,8 @@ def refilled(connection: psycopg.Connection, table: str, unfilled: Sequence[str]
     # Not in the savepoint of _prepare: COPY … FREEZE wants the truncation in its own.
     connection.execute(sql.SQL("TRUNCATE staging.{}").format(sql.Identifier(table)))
     yield True
+    if not is_alone:
+        connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
     for _, create in reversed(secondary):
         connection.execute(create)
 
