@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ic_assets.cli_ending import ended, ready_to_speak
+from ic_assets.cli_inbox import events_app
 from ic_assets.cli_looking import looking_app
 from ic_assets.cli_options import (
     App,
@@ -27,6 +28,7 @@ from ic_assets.cli_options import (
     show_version,
     split,
 )
+from ic_assets.cli_settings import settings_app
 
 app = App(
     no_args_is_help=True,
@@ -39,7 +41,9 @@ hubspot_app = App(no_args_is_help=True, help="What a HubSpot portal needs before
 rollback_app = App(no_args_is_help=True, help="Takes things back; each command asks before it destroys.")
 app.add_typer(hubspot_app, name="hubspot")
 app.add_typer(rollback_app, name="rollback")
+app.add_typer(settings_app, name="settings")
 app.add_typer(looking_app)
+app.add_typer(events_app)
 
 
 @app.callback()
@@ -89,7 +93,7 @@ def load(
     quiet: Quiet = False,
 ) -> None:
     """Land drops and bring their months to the derivatives. Without a file: bring all months up to date."""
-    from ic_assets.activities.engine.staging.drop_landing import look_ahead
+    from ic_assets.activities.engine.landing.first_look import look_ahead
 
     if files:
         look_ahead(files[0].absolute())
@@ -260,6 +264,18 @@ def rollback_resolution(months: Months = None, yes: Yes = False, as_json: Json =
     _rollback("resolution", months, yes, as_json)
 
 
+@rollback_app.command("drop")
+def rollback_drop(
+    drop: Annotated[str, typer.Argument(metavar="DROP", help="File name, key or number of a drop.")],
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Remove what one drop brought; what stood before it stands again. The file can be loaded again afterwards."""
+    from ic_assets.commands.rollback import rollback_drop as run
+
+    raise typer.Exit(run(drop, yes=yes, as_json=as_json))
+
+
 @rollback_app.command("master")
 def rollback_master(yes: Yes = False, as_json: Json = False) -> None:
     """Remove everything that drops brought. The files can be loaded again afterwards."""
@@ -277,6 +293,20 @@ def _rollback(scope: str, months: str | None, yes: bool, as_json: bool) -> None:
     from ic_assets.core.months import parse_months
 
     raise typer.Exit(run(scope, parse_months(months) if months else None, yes=yes, as_json=as_json))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A restore point, of $IC_HOME/backups.", readable=False)],
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Put a restore point back into the database in use, whatever its PostgreSQL. HubSpot is not touched.
+
+    What stands now is kept in a restore point of its own first."""
+    from ic_assets.commands.restore import restore as run
+
+    raise typer.Exit(run(file, yes=yes, as_json=as_json))
 
 
 @app.command()
@@ -317,6 +347,19 @@ def doctor(as_json: Json = False) -> None:
     from ic_assets.commands.doctor.doctor import doctor as run
 
     raise typer.Exit(run(as_json=as_json))
+
+
+@app.command()
+def receive(
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="IC_RECEIVE_PORT, 3100, by default; 0 for any free one.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="IC_RECEIVE_HOST, this machine alone, by default.")] = None,
+) -> None:
+    """Take webhooks (Chargebee, HubSpot, the site and others) into the inbox, until Ctrl-C."""
+    from ic_assets.commands.receive import receive as run
+
+    raise typer.Exit(run(host=host, port=port))
 
 
 @app.command()

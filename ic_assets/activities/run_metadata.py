@@ -18,7 +18,7 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.engine.reports.masked_values import mask_value, shortened
-from ic_assets.activities.engine.staging.slices import Window, next_month
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 from ic_assets.resources.dagster_events import add_metadata
@@ -99,7 +99,7 @@ def plot(counts: Mapping[date, int]) -> str:
     hides behind a link."""
     if not any(counts.values()):
         return "No rows in these months."
-    months = Window(min(counts), next_month(max(counts))).months
+    months = Window.of(min(counts), max(counts)).months
     each = -(-len(months) // _MOST_BARS)
     bars = [sum(counts.get(month, 0) for month in months[at : at + each]) for at in range(0, len(months), each)]
     step = min(_PLOT_WIDTH // len(bars), 40)

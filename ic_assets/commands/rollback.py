@@ -1,42 +1,30 @@
 """``ic-assets rollback``: the plan's roll-backs. Those of staging leave HubSpot and the ledger alone, and say so while
 records stand there; that of a push changes HubSpot only."""
 
-import sys
 from collections.abc import Sequence
 from datetime import date
 
 import psycopg
-import typer
 from psycopg.types.json import Jsonb
 
+from ic_assets.activities.engine.staging import drop_rollback
 from ic_assets.activities.engine.staging import rollback as engine
-from ic_assets.activities.engine.staging.slices import Window, next_month
-from ic_assets.activities.facts.activity_types import BY_NAME
+from ic_assets.activities.engine.staging.drop_rollback import DropTakenBack
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.commands.runs import session
-from ic_assets.commands.terminal import counted, emit_json, err, out, say, table
+from ic_assets.commands.terminal import agreed, counted, emit_json, err, out, say, table
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused
+from ic_assets.core.months import Window
 from ic_assets.hubspot.push import rollback as push_rollback
 from ic_assets.hubspot.push.rollback import RollbackResult, RollbackSelection
-from ic_assets.resources.dagster_resources import HubSpotResource
-
-
-def _agreed(question: str) -> bool:
-    """On standard error, since standard output may be JSON. No answer is a no."""
-    try:
-        return typer.confirm(question, default=False, err=True)
-    except typer.Abort:
-        return False
-    finally:
-        # An answer from a pipe brings no line end of its own to the screen.
-        if not sys.stdin.isatty():
-            say("")
+from ic_assets.operations.hubspot_resource import HubSpotResource
 
 
 def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool, as_json: bool = False) -> int:
     """Shows what would go, asks, and removes it. Raises ``Refused`` when the answer is no, and for the schema while
     records stand in HubSpot."""
-    window = Window(months[0], next_month(months[1])) if months else None
+    window = Window.of(*months) if months else None
     with session(quiet=True) as work:
         with work.database.transaction() as connection:
             standing = engine.records_in_hubspot(connection)
@@ -50,7 +38,7 @@ def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool, as_json
                 f"{standing:,} records stand in HubSpot. They stay there and in the ledger: loaded again, the same "
                 "communications are recognised and not created twice."
             )
-        if not yes and not _agreed(f"Roll back {scope}?"):
+        if not yes and not agreed(f"Roll back {scope}?"):
             raise Refused("nothing was rolled back; add --yes to roll back without being asked")
         if scope == "schema":
             work.database.close()
@@ -70,6 +58,52 @@ def _rolled_back(connection: psycopg.Connection, scope: str, window: Window | No
     return removed
 
 
+def rollback_drop(name: str, *, yes: bool, as_json: bool) -> int:
+    """Shows what taking one drop back would do, asks, and does it. Returns 0. Raises ``Refused`` when the answer is no, and
+    beside later drops that build on it."""
+    with session(quiet=True) as work:
+        with work.database.transaction() as connection, connection.transaction(force_rollback=True):
+            found = drop_rollback.take_back(connection, name)
+        if not as_json:
+            _show_drop(found)
+        if not yes and not agreed(f"Roll back drop {found.drop_key}?"):
+            raise Refused("nothing was rolled back; add --yes to roll back without being asked")
+        key = found.drop_key
+        found = work.database.repeated("roll-back of a drop", lambda c: drop_rollback.take_back(c, key))
+    if as_json:
+        emit_json(vars(found))
+        return 0
+    out.print(
+        f"Rolled back: {found.drop_key}. `ic-assets load` brings {counted(len(found.months), 'month')} up to date.",
+        markup=False,
+    )
+    for portal, ids in found.in_hubspot.items():
+        say(
+            f"{counted(len(ids), 'communication')} that came with it still have records in portal {portal}, which no push "
+            f"removes: `ic-assets rollback push --ids {','.join(map(str, ids[:_MOST_IDS]))}`{_and_more(len(ids), _MOST_IDS)}"
+        )
+    say("Loaded again, the file is a new drop. One that lies in the drop folder is not picked up by itself: touch it.")
+    return 0
+
+
+_MOST_IDS = 20
+
+
+def _and_more(count: int, shown: int) -> str:
+    return f" and {count - shown:,} more" if count > shown else ""
+
+
+def _show_drop(found: DropTakenBack) -> None:
+    for name, count in found.removed.items():
+        if count:
+            out.print(f"{name}: {counted(count, 'row')}", markup=False)
+    out.print(
+        f"{counted(found.brought_back, 'communication')} stand again as before the drop; {found.gone:,} leave the master"
+        + (f", {found.deleted_again:,} of them since an earlier drop had deleted them" if found.deleted_again else "")
+        + f"; {counted(len(found.months), 'month')} to bring up to date."
+    )
+
+
 def rollback_push(
     *,
     run_id: str | None,
@@ -84,18 +118,18 @@ def rollback_push(
     HubSpot refused some or the roll-back stopped early. Raises ``Refused`` for bad arguments, without a scope, and when
     the answer is no."""
     what = _scope(run_id, types, months, ids, everything)
-    selection = RollbackSelection(run_id, types or tuple(BY_NAME), months, _numbers(ids))
+    selection = RollbackSelection(run_id, types or None, months, _numbers(ids))
     with session(hubspot=True, quiet=True) as work:
         target = HubSpotResource().target()
-        found = push_rollback.rollback(work.database.postgres_url, target, selection, dry_run=True)
+        found = push_rollback.rollback(work.database.postgres_url, target, OUTGOING, selection, dry_run=True)
         if found.stopped_reason:
             raise Refused(f"nothing was rolled back: {found.stopped_reason}")
         if not as_json:
             _show(found)
         if found.archived + found.already_gone + found.taken_over:
-            if not yes and not _agreed(f"Roll back in portal {found.portal_id}: {what}?"):
+            if not yes and not agreed(f"Roll back in portal {found.portal_id}: {what}?"):
                 raise Refused("nothing was rolled back; add --yes to roll back without being asked")
-            found = push_rollback.rollback(work.database.postgres_url, target, selection, dry_run=False)
+            found = push_rollback.rollback(work.database.postgres_url, target, OUTGOING, selection, dry_run=False)
             if not as_json:
                 _show(found)
     if as_json:

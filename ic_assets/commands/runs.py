@@ -11,10 +11,10 @@ from typing import Any
 
 import dagster as dg
 
-from ic_assets.activities.engine.staging.slices import Window
 from ic_assets.commands.terminal import Show, progress_bars, say
-from ic_assets.core import schema
+from ic_assets.core import kept_settings, schema
 from ic_assets.core.failures import Refused
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_home import PROCESS_TAG, dagster_home, fail_abandoned_runs
 from ic_assets.resources.dagster_resources import Reporter
@@ -196,6 +196,7 @@ def session(*, hubspot: bool = False, quiet: bool = False) -> Iterator[Session]:
         dagster_home(settings)
         fail_abandoned_runs(settings)
         schema.ensure(up.postgres_url)
+        settings = kept_settings.settings_for(up.postgres_url, settings)
         database = Database(up.postgres_url, settings)
         try:
             with dg.DagsterInstance.get() as instance:

@@ -13,9 +13,10 @@ from ic_assets.activities.engine.staging.slices import out_of_date
 from ic_assets.activities.engine.staging.unrecognised import KINDS, unrecognised
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import because, counted, emit_json, out, table
-from ic_assets.core import rules_data
+from ic_assets.core import parts, rules_data
 from ic_assets.core.schema import NothingYet
 from ic_assets.core.settings import Settings
+from ic_assets.inbox.upkeep import sources as inbox_sources
 
 _LISTED, _SHOWN = 200, 10
 _EMPTY: dict[str, Any] = {
@@ -39,6 +40,7 @@ _EMPTY: dict[str, Any] = {
     "trouble": None,
     "portal_id": None,
     "hubspot": {},
+    "inbox": [],
 }
 # Whose encoding is shown: the newest.
 _MOST_DROPS = 5
@@ -64,7 +66,7 @@ def status(*, as_json: bool) -> int:
 
 
 def _not_done(connection: psycopg.Connection, settings: Settings) -> dict[str, Any]:
-    problems = [classification.problem(connection)]
+    problems = [rules_data.problem(connection, file) for file in parts.all_rule_files()]
     return {
         **not_done.files(connection, settings.drop_dir),
         "months_failed": not_done.months(connection),
@@ -114,6 +116,7 @@ def _found(connection: psycopg.Connection) -> dict[str, Any]:
         "trouble": None if loads.passed else loads.next_step,
         "portal_id": portal[0] if portal else None,
         "hubspot": dict(ledger),
+        "inbox": [one.to_json() for one in inbox_sources(connection)],
     }
 
 
@@ -133,6 +136,7 @@ def _show(found: dict[str, Any]) -> None:
     )
     _show_not_done(found)
     if not found["drops_landed"]:
+        _show_inbox(found)
         out.print(found["next"])
         return
     waiting = found["months_out_of_date"]
@@ -159,7 +163,18 @@ def _show(found: dict[str, Any]) -> None:
         )
     else:
         out.print("HubSpot: nothing was pushed yet.")
+    _show_inbox(found)
     out.print(f"Next: {found['next']}")
+
+
+def _show_inbox(found: dict[str, Any]) -> None:
+    """A line for each source of events with something that is not done."""
+    for one in found["inbox"]:
+        parts = [
+            f"{one[name]:,} {name.replace('_', ' ')}" for name in ("new", "set_aside", "unknown_topic") if one[name]
+        ]
+        if parts:
+            out.print(f"Inbox, {one['source']}: {', '.join(parts)}.", markup=False)
 
 
 def _show_mapping(found: dict[str, Any]) -> None:

@@ -7,17 +7,16 @@ no password, and every Dagster tool that has DAGSTER_HOME set works while the se
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 import click
@@ -31,7 +30,7 @@ from ic_assets.core import locks, processes
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_events import EventLog, Ticks
-from ic_assets.resources.embedded.server import telling_line
+from ic_assets.resources.embedded.messages import telling_line
 from ic_assets.resources.services import child_environment, running
 from ic_assets.resources.ui_guard import Keys, answers
 
@@ -115,7 +114,7 @@ class Storage(DagsterPostgresStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Storage:
-        settings = dataclasses.replace(Settings.from_env(), home=Path(config_value["home"]))
+        settings = Settings.from_env().model_copy(update={"home": Path(config_value["home"])})
         found = running(settings)
         if found is None:
             raise NotUp("Dagster's database is not up: start `ic-assets up`, or set IC_POSTGRES_URL")
@@ -222,11 +221,12 @@ def serve_ui(
     port: int = 3000,
     ready: Callable[[str, str], None],
     definitions: str = DEFINITIONS,
+    beside: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
     """Serves Dagster's UI on the loopback interface, behind ``ui_guard``, with its daemon, until SIGINT or SIGTERM; calls
-    ``ready``, once it answers, with its address and a link that lets one browser in. Everything that was started has ended
-    on return. Call it in the main thread, inside ``services``. Raises ``Unavailable`` when the port is taken or one of the
-    two ends by itself."""
+    ``ready``, once it answers, with its address and a link that lets one browser in. ``beside``: command lines of further
+    processes, by name. Everything that was started has ended on return. Call it in the main thread, inside ``services``.
+    Raises ``Unavailable`` when the port is taken or one of them ends by itself."""
     _check_port(port)
     home = dagster_home(settings)
     workspace = home / "workspace.yaml"
@@ -237,6 +237,7 @@ def serve_ui(
             "ic_assets.resources.webserver", "--port", str(port), "--workspace", str(workspace)
         ),
         "dagster-daemon": processes.python("dagster._daemon", "run", "-w", str(workspace)),
+        **beside,
     }
     # Dagster reads a .env of the folder that it stands in, and looks for modules there: it gets one of ours.
     folder = settings.home / "run"

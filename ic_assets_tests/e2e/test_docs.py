@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -59,18 +59,25 @@ PLACEHOLDERS = {
 _SERVES = "serves until Ctrl-C; e2e/test_ui.py starts it"
 _NAME = "its name in a sentence: it wants arguments, or serves"
 _YOURS = "needs a PostgreSQL server of your own; integration/test_services.py has one"
+_KEPT = "changes what the pages rest on; integration/test_settings.py runs it"
 _CLUSTER = "needs a cluster, and a registry to build from"
 _MACHINES = "needs a broker and more machines; e2e/test_celery.py has both"
 NOT_RUN = {
     "IC_HOME=.ic_assets/demo .venv/bin/ic-assets up": _SERVES,
     "ic-assets psql": "reads the terminal; e2e/test_commands.py runs it",
     "ic-assets up": _SERVES,
+    "ic-assets receive": "serves until Ctrl-C; integration/test_receiver.py starts it",
+    "export IC_CHARGEBEE_BASIC_AUTH='chargebee:PASSWORD'": "for the receiver, which is not started",
     "ic-assets up --port 3001": _SERVES,
     "ic-assets up --link": "wants a UI that is up; e2e/test_ui.py runs it",
     "dg dev": _SERVES,
     "dagster dev": _NAME,
     "dagster dev -w workspace.yaml": _SERVES,
     "ic-assets demo": "e2e/test_cli.py runs it",
+    "ic-assets settings set": _NAME,
+    "ic-assets rollback drop DROP": "takes the pages' data back; integration/test_drop_rollback.py runs it",
+    "ic-assets settings set IC_PARTITIONS_START 1995-01-01": _KEPT,
+    "ic-assets settings set IC_OWN_EMAIL sales@example.com": _KEPT,
     "ic-assets reconcile": _NAME,
     "ic-assets approve": _NAME,
     "ic-assets trace": _NAME,
@@ -78,9 +85,7 @@ NOT_RUN = {
     "psql --dbname=crm --file=deploy/grants.sql": _YOURS,
     "psql --dbname=crm --command='\\password ic_assets'": _YOURS,
     "export IC_POSTGRES_URL='postgresql://ic_assets:PASSWORD@db.example.com:5432/crm'": _YOURS,
-    "pg_restore --clean --if-exists --single-transaction --dbname=crm before-push-….dump": (
-        "needs a superuser of your own server; integration/test_backup.py restores such a dump"
-    ),
+    "ic-assets restore FILE": "takes the pages' database back; integration/test_restore.py runs it",
     "export HUBSPOT_TOKEN=…": "needs a token of a real portal",
     'export DAGSTER_HOME="$PWD/.ic_assets/dagster"': "the fixture does it, for its own home",
     ". .venv/bin/activate": "the tests run in the environment already",
@@ -101,6 +106,7 @@ NOT_RUN = {
 }
 # Commands that a page shows for what they refuse, or that find something: anything else has to end with 0.
 ENDS_WITH = {
+    "ic-assets explain company C-1": (2, "no company 'C-1' is known"),
     "ic-assets rollback schema": (2, "stand in HubSpot"),
     # Its section 2 has rolled the master back by then.
     "runbook.md: ic-assets push --mode production": (2, "no communication has been loaded"),
@@ -213,7 +219,7 @@ class Reader:
         return [PLACEHOLDERS[word].format(**values) if word in PLACEHOLDERS else word for word in command.words]
 
     def query(self, query: str) -> list[tuple[object, ...]]:
-        settings = replace(Settings.from_env(), home=self.folder / "home")
+        settings = Settings.from_env().model_copy(update={"home": self.folder / "home"})
         with services(settings) as up, psycopg.connect(up.postgres_url) as connection:
             return connection.execute(query.encode()).fetchall()
 
@@ -239,10 +245,10 @@ def reader() -> Iterator[Reader]:
     # Not tmp_path: PostgreSQL's socket may lie below, and a socket's path has 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="docs-"))
     for file in (sample.COMMUNICATIONS, sample.COMMUNICATIONS.with_name("communications_delta.csv")):
-        cut(file, folder / file.name, ("2019", "2020"))
+        cut(file, folder / file.name, ("2019",))
     (folder / "missing.csv").write_text("legacy_id,hubspot_id\n999999,9999990001\n", encoding="utf-8")
     home = folder / "home"
-    settings = replace(Settings.from_env(), home=home, drop_dir=home / "drop")
+    settings = Settings.from_env().model_copy(update={"home": home, "drop_dir": home / "drop"})
     with (
         services(settings, hubspot=True),
         subprocess.Popen(

@@ -16,8 +16,9 @@ from psycopg import sql
 
 from ic_assets.activities.engine.drop import csv_processes
 from ic_assets.activities.engine.drop.csv_rows import Block
-from ic_assets.activities.engine.staging import drop_landing
+from ic_assets.activities.engine.landing import drop_landing
 from ic_assets.core.settings import Settings
+from ic_assets_tests.budget import examples
 from ic_assets_tests.drops import HEADER, opened, row
 from ic_assets_tests.unit.test_csv_drop import FORMATS, HEADERS, NARROW, TEXT, text_of, typed_rows
 from ic_assets_tests.unit.test_csv_processes import in_this_process
@@ -56,7 +57,9 @@ def landed_in_pieces(
 
 @given(st.data())
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=examples(15),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 def test_whatever_a_csv_writer_writes_lands_the_same(database: str, tmp_path: Path, data: st.DataObject) -> None:
     codec = data.draw(st.sampled_from(["utf-8", "utf-8-sig", "cp1252"]))
@@ -161,7 +164,7 @@ def test_rows_of_both_kinds_alternate_in_a_drop_of_any_size(
 def test_a_year_that_is_taken_in_part_is_left_to_who_judges_dates(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drop_landing, "partitions_start", lambda: date(2018, 7, 1))
+    monkeypatch.setenv("IC_PARTITIONS_START", "2018-07-01")
     monkeypatch.setattr(drop_landing, "partitions_end", lambda: date(2020, 3, 1))
     dates = ("2018-06-30", "2018-07-01", "2018-12-31", "2019-01-01", "2019-12-31 23:59:59", "2020-02-29", "2020-03-01")
     path = drop_of(tmp_path, [{"Comm_DateTime": moment} for moment in dates])

@@ -18,14 +18,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ic_assets.activities.engine.drop import csv_drop, csv_records, drop_file, values
-from ic_assets.activities.engine.drop.csv_records import RecordEnd
-from ic_assets.activities.engine.drop.csv_rows import FieldWarning, well_quoted
+from ic_assets.activities.engine.drop import csv_drop, csv_quotes, csv_records, drop_file, values
+from ic_assets.activities.engine.drop.csv_quotes import RecordEnd
+from ic_assets.activities.engine.drop.csv_rows import well_quoted
+from ic_assets.activities.engine.drop.drop_info import FieldWarning
 from ic_assets.activities.engine.drop.drop_text import Words
 from ic_assets.activities.engine.reports.masked_values import mask_raw, mask_text
+from ic_assets.core import input_file
 from ic_assets.core.failures import DropRefused, Refused
+from ic_assets.core.masking import mask_addresses
 from ic_assets.core.settings import Settings
-from ic_assets.hubspot.client.client import masked
 from ic_assets_tests.unit.test_csv_drop import HEADERS, ROW, drop, load, refusal, text_of
 
 WHOLE = csv_records.MAX_RECORD_BYTES
@@ -308,7 +310,7 @@ class TestFilesThatAreNone:
     def test_gzip_that_unpacks_to_what_no_export_does_is_refused_early(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(drop_file, "_RATIO_FROM_BYTES", 1 << 20)
+        monkeypatch.setattr(input_file, "_RATIO_FROM_BYTES", 1 << 20)
         packed = gzip.compress(text_of({}).encode() + b"\n" * (1 << 26), 1, mtime=0)
         path = drop(tmp_path, packed, "drop.csv.gz")
         message = refusal(path)
@@ -336,7 +338,7 @@ HOSTILE = [
     "\u200b" * 100_000,
 ]
 PATTERNS: list[Callable[[str], object]] = [
-    masked,
+    mask_addresses,
     mask_text,
     mask_raw,
     values.read_integer,
@@ -346,7 +348,7 @@ PATTERNS: list[Callable[[str], object]] = [
     values.PLAIN_OPTIONAL_TIMESTAMPS.fullmatch,
     well_quoted(","),
     lambda text: csv_drop._EDGES.sub("", text + "x" + text),
-    lambda text: csv_records.open_quote_line(text, ",", 1),
+    lambda text: csv_quotes.open_quote_line(text, ",", 1),
     lambda text: RecordEnd(",").within(text),
     lambda text: Words().see(text),
 ]

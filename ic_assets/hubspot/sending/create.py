@@ -9,9 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from ic_assets.core.failures import Refused
-from ic_assets.hubspot.client.client import HubSpotClient, Json, OutcomeUnknown, Problem, Rejected, Reply
-from ic_assets.hubspot.ledger.ledger import Ledger, Outcome, Row
-from ic_assets.hubspot.portal.setup import TypeSetup, spelled_for
+from ic_assets.hubspot.client.client import Declined, HubSpotClient, Json, OutcomeUnknown, Problem, Reply
+from ic_assets.hubspot.ledger.ledger import Ledger
+from ic_assets.hubspot.ledger.rows import Outcome, Row
+from ic_assets.hubspot.portal.setup import TypeSetup
+from ic_assets.hubspot.portal.spellings import spelled_for
 from ic_assets.hubspot.sending import lookup, records
 from ic_assets.hubspot.sending.batch import MAX_ATTEMPTS, Batch, adopted, halves
 from ic_assets.hubspot.sending.lookup import record_id
@@ -44,7 +46,7 @@ class Creation(Batch):
         sent: dict[str, Row] = {}
         for row in rows:
             payload = row.payload or {}
-            properties, fault = spelled_for(self.state, records.properties(payload))
+            properties, fault = spelled_for(self.state.outgoing, self.state.lists, records.properties(payload))
             if fault:
                 self.fail(row, Problem(fault, "INVALID_OPTION"))
                 continue
@@ -60,7 +62,7 @@ class Creation(Batch):
             reply = await self.post("batch/create", list(inputs.values()), repeatable=False)
         except OutcomeUnknown as error:
             self._unknown(sent.values(), Problem(str(error)))
-        except Rejected as refusal:
+        except Declined as refusal:
             await self._create_refused(list(sent.values()), refusal)
         else:
             await self._read_created(sent, reply)
@@ -84,7 +86,9 @@ class Creation(Batch):
         for key, row in sent.items():
             if len(created.get(key, ())) == 1:
                 (identifier,) = created[key]
-                self.outcomes.append(adopted(row, identifier, is_certain=True, dropped=self.dropped[key]))
+                self.outcomes.append(
+                    adopted(self.state.outgoing, row, identifier, is_certain=True, dropped=self.dropped[key])
+                )
             elif key not in failed:
                 # Not mentioned, or mentioned with two ids: the look-up tells.
                 self._unknown([row], Problem("HubSpot's answer does not name the record"))
@@ -95,7 +99,7 @@ class Creation(Batch):
         if again:
             await self.create(again)
 
-    async def _create_refused(self, rows: list[Row], refusal: Rejected) -> None:
+    async def _create_refused(self, rows: list[Row], refusal: Declined) -> None:
         """The whole request was refused, so none of it was written: what is there already is adopted, then halves are
         tried until the bad record stands alone with HubSpot's words."""
         self._check_set_up(refusal)
@@ -116,7 +120,9 @@ class Creation(Batch):
         another."""
         found = await find_rows(self.client, self.ledger, self.state, [row.key for row in rows])
         rest = [row for row in rows if row.key not in found]
-        self.outcomes += [adopted(row, found[row.key], is_certain=False) for row in rows if row.key in found]
+        self.outcomes += [
+            adopted(self.state.outgoing, row, found[row.key], is_certain=False) for row in rows if row.key in found
+        ]
         if not rest:
             return
         archived = await lookup.find_archived(self.client, self.state, [row.key for row in rest])
@@ -146,7 +152,7 @@ class Creation(Batch):
         named = {str(value) for value in (by_trace, by_property) if value}
         return named.pop() if len(named) == 1 else ""
 
-    def _check_set_up(self, refusal: Rejected) -> None:
+    def _check_set_up(self, refusal: Declined) -> None:
         """A property that went missing under the run would otherwise fail every single record."""
         name = self.client.target.id_property
         if "PROPERTY_DOESNT_EXIST" in refusal.problem.words and f'"{name}"' in refusal.problem.words:
