@@ -16,11 +16,12 @@ import orjson
 
 from ic_assets_tests.bench import baselines, data
 from ic_assets_tests.bench.figures import Results, Size, markdown, middle, ratio
+from ic_assets_tests.bench.inbox import EVENTS, inbox
 from ic_assets_tests.bench.load import STAGES, Load, load
 from ic_assets_tests.bench.push import push
 from ic_assets_tests.bench.server import Server, serving
 
-PARTS = ("copy", "load", "delta", "usual", "months", "push")
+PARTS = ("copy", "load", "delta", "usual", "months", "push", "inbox")
 ROWS = "100000 500000 5000000"
 USUAL_ROWS = 100_000
 SPANS = (12, 60)
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home.mkdir(parents=True, exist_ok=True)
     with serving(home) as server:
         results = Results(machine=_machine(server))
-        for rows in sizes:
+        for rows in sizes if set(only) - {"inbox"} else ():
             results.sizes.append(_measure(server, rows, options.months, only, _rounds(options.rounds, rows)))
             _show(results.sizes[-1])
         if "usual" in only:
@@ -59,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _measure_spans(server, results, options)
         if "push" in only:
             _measure_push(server, results, min(sizes[-1], PUSH_ROWS), options.push_seconds)
+        if "inbox" in only:
+            results.inbox = inbox(server, min(max(sizes[-1], 1000), EVENTS))
+            _say(f"inbox: {results.inbox.events:,} events taken, {results.inbox.times:.2f} x a plain UPDATE")
     if options.out:
         _write(results, options.out.expanduser())
     return 0

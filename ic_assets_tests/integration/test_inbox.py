@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -234,3 +237,39 @@ def test_two_flows_of_one_topic_and_two_doors_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match=r"counter and other both take shop added\.x"):
         Registry(flows=[COUNTER, Flow("other", [Takes("shop", "added.x")], COUNTER.handle)])
     Registry(flows=[COUNTER, Flow("other", [Takes("site", "added.x")], COUNTER.handle)])
+
+
+TAKER = """
+import sys
+from ic_assets.core import session
+from ic_assets.inbox.taking import work
+from ic_assets_tests.inbox_cases import COUNTER
+work(lambda: session.connect(sys.argv[1]), COUNTER, most=20)
+"""
+
+
+def test_a_flow_that_is_killed_while_it_takes_loses_and_doubles_nothing(
+    connection: psycopg.Connection[Any], database: str
+) -> None:
+    store(connection, [added(str(n), str(n)) for n in range(600)], REGISTRY)
+    connection.commit()
+    connection.autocommit = True
+
+    def done() -> int:
+        row = connection.execute("SELECT count(*) FROM inbox.event WHERE state = 'done'").fetchone()
+        return row[0] if row else 0
+
+    for kill in range(3):
+        process = subprocess.Popen([sys.executable, "-c", TAKER, database])
+        before, end = done(), time.monotonic() + 60
+        while done() < before + 60:
+            assert time.monotonic() < end, "it takes nothing"
+            time.sleep(0.005 * kill)
+        process.kill()
+        process.wait(30)
+        # What was added and what is marked went together.
+        counted = connection.execute("SELECT count(*) FROM counter.added").fetchone()
+        assert counted == (done(),)
+    assert done() < 600
+    work(lambda: session.connect(database), COUNTER)
+    assert totals(connection) == {"a": Decimal(sum(range(600)))}
