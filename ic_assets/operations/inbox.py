@@ -13,7 +13,7 @@ from ic_assets.core.folders import File
 from ic_assets.core.settings import Settings
 from ic_assets.inbox import files, taking
 from ic_assets.inbox.registry import Door, Flow, registry
-from ic_assets.operations.attempts import Work
+from ic_assets.operations.attempts import INBOX, Work
 from ic_assets.operations.sensors import Turn, turn, unfinished
 from ic_assets.resources.dagster_resources import PostgresResource
 
@@ -25,7 +25,7 @@ def work(connection: psycopg.Connection, flow: Flow) -> Work | None:
     """What of the flow's inbox is not done, as one piece: a run takes all that waits. Its cause is the oldest event: while
     that one cannot be dealt with, new ones do not begin the count of attempts anew."""
     oldest = taking.oldest(connection, flow)
-    return None if oldest is None else Work(f"inbox of {flow.name}", f"from {oldest}")
+    return None if oldest is None else Work(f"{INBOX}{flow.name}", f"from {oldest}")
 
 
 def inbox_sensor(name: str, flow: Flow, job: Any) -> dg.SensorDefinition:

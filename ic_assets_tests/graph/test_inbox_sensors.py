@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ import dagster as dg
 import psycopg
 import pytest
 
+from ic_assets.commands import inbox
 from ic_assets.core import session
 from ic_assets.inbox.events import store
 from ic_assets.inbox.registry import Flow
 from ic_assets.inbox.taking import Batch, work
+from ic_assets.inbox.upkeep import Wanted
 from ic_assets.operations.inbox import inbox_sensor
 from ic_assets.operations.sensors import ATTEMPT_TAG
 from ic_assets.resources.dagster_resources import PostgresResource
@@ -80,7 +83,10 @@ def shop(database: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 def test_one_run_takes_all_that_waits_and_a_failure_is_tried_again_after_a_pause(
-    shop: psycopg.Connection[Any], database: str
+    shop: psycopg.Connection[Any],
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     broken = True
 
@@ -123,11 +129,22 @@ def test_one_run_takes_all_that_waits_and_a_failure_is_tried_again_after_a_pause
         assert not run(first)
         store(shop, [added("later")], REGISTRY)
         assert "inbox of counter: attempt 2 of 5 from" in str(tick()), "a new event does not begin the count anew"
+        monkeypatch.setenv("IC_POSTGRES_URL", database)
+        inbox.status(as_json=True)
+        (failed,) = json.loads(capsys.readouterr().out.splitlines()[-1])["failed"]
+        assert (failed["what"], failed["given_up"]) == ("inbox of counter", False)
         shop.execute("UPDATE staging.ic_attempt SET tried_at = tried_at - interval '1 hour'")
-        broken = False
         again = tick()
         assert isinstance(again, dg.RunRequest)
         assert again.tags[ATTEMPT_TAG] == "2 of 5"
-        assert run(again)
+        broken = True
+        assert not run(again)
+        assert "inbox of counter: attempt 3 of 5 from" in str(tick())
+        assert inbox.retry(Wanted(), as_json=True) == 0
+        broken = False
+        anew = tick()
+        assert isinstance(anew, dg.RunRequest)
+        assert anew.tags[ATTEMPT_TAG] == "1 of 5"
+        assert run(anew)
         assert totals(shop) == {"a": 6}
         assert tick() == "Nothing waits."

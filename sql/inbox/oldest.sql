@@ -6,7 +6,7 @@ SELECT
             SELECT e.id
             FROM inbox.event AS e
             WHERE e.state = 'new' AND e.source = %(source)s AND e.topic ~ %(topics)s AND ({ready})
-            ORDER BY e.id
+            ORDER BY e.source, e.id + 0
             LIMIT 1
         ),
         (
