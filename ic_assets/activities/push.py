@@ -1,24 +1,29 @@
 """The push stage: the engagements in HubSpot, one asset per activity type, brought about by one shared push."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
+import psycopg
+from psycopg import sql
 
 from ic_assets.activities import keys
 from ic_assets.activities.checks import result as check_result
 from ic_assets.activities.checks import spec
-from ic_assets.activities.engine.judging.approval import Approval, payload_version
+from ic_assets.activities.engine.judging.approval import payload_version
 from ic_assets.activities.engine.judging.judgement import in_snapshot, judge
 from ic_assets.activities.engine.judging.rules import judge as judge_rules
 from ic_assets.activities.engine.judging.rules import push_rules
-from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.activities.partitions import months
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.months import Window, month_key
+from ic_assets.core.sql import statement
+from ic_assets.hubspot.push.approval import Approval
 from ic_assets.hubspot.push.readback import read_back
-from ic_assets.hubspot.push.result import months_left, months_sent
+from ic_assets.hubspot.push.result import months_sent
 from ic_assets.hubspot.push.run import Progress, PushOptions, PushResult, push
 from ic_assets.operations.hubspot_resource import HubSpotResource
 from ic_assets.resources.backup import backup
@@ -104,6 +109,7 @@ def hubspot_engagements(
         postgres.database.postgres_url,
         postgres.settings,
         hubspot.target(),
+        OUTGOING,
         options,
         judge=in_the_plan,
         progress=_progress(context, reporter),
@@ -156,7 +162,7 @@ def _materialize(
     for key in sorted(context.selected_asset_keys):
         name = _TYPE_OF[key]
         with postgres.database.transaction() as connection:
-            left = months_left(connection, result.portal_id, name, window)
+            left = _months_left(connection, result.portal_id, name, window)
         figures = summary["by_type"].get(name, {})
         metadata = {
             "mode": result.mode,
@@ -172,6 +178,20 @@ def _materialize(
         done = [month_key(month) for month in window.months if month not in left]
         # Yielded and not logged: what is logged is lost when the step fails right after.
         yield from [dg.AssetMaterialization(key, partition=month, metadata=metadata) for month in done]
+
+
+def _months_left(connection: psycopg.Connection, portal_id: int, activity_type: str, window: Window) -> set[date]:
+    """Months of one activity type of which something is still to be sent to this portal."""
+    rows = connection.execute(
+        statement("activities/push/months_left", table=sql.Identifier("staging", BY_NAME[activity_type].table)),
+        {
+            "portal_id": portal_id,
+            "activity_type": activity_type,
+            "window_start": window.start,
+            "window_end": window.end,
+        },
+    )
+    return {row[0] for row in rows}
 
 
 def _observe(

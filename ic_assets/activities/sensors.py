@@ -16,6 +16,7 @@ from ic_assets.activities.engine.drop.drop_folder import File, LookedInto
 from ic_assets.activities.engine.judging.approval import require
 from ic_assets.activities.engine.judging.rules import judge
 from ic_assets.activities.engine.staging import classification, slices
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.activities.inspection import inspect_drop
 from ic_assets.activities.jobs import bring_months_up_to_date, land_drop, push_to_hubspot
 from ic_assets.activities.partitions import csv_drops
@@ -23,7 +24,6 @@ from ic_assets.core import locks
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.months import Window, month_key, windows
 from ic_assets.core.sql import statement
-from ic_assets.hubspot.push.scope import Scope
 from ic_assets.operations.attempts import Work
 from ic_assets.operations.hubspot_resource import HubSpotResource
 from ic_assets.operations.sensors import Turn, turn, unfinished
@@ -254,7 +254,7 @@ def nightly_push(
             return dg.SkipReason("Nothing to push.")
         try:
             # The run looks again, at what stands by then.
-            require(connection, hubspot.portal_id(), Scope(), postgres.settings, None)
+            require(connection, hubspot.portal_id(), OUTGOING.scope(), postgres.settings, None)
         except Unavailable:
             raise
         except Refused as refused:

@@ -10,13 +10,13 @@ from ic_assets.activities.engine.judging.approval import approve as record_appro
 from ic_assets.activities.engine.judging.approval import checked_name, orphans_by_reason
 from ic_assets.activities.engine.judging.judgement import refuse_on_red_gates
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.failures import Refused
 from ic_assets.core.months import Window, require_known
 from ic_assets.hubspot.portal.setup import setup
 from ic_assets.hubspot.push.run import PushResult
-from ic_assets.hubspot.push.scope import scope_of
 from ic_assets.operations.hubspot_resource import HubSpotResource, seed_local_hubspot
 
 _REASONS = 10
@@ -161,7 +161,7 @@ def approve(
 ) -> int:
     """Records ahead of a push that somebody let exactly this data go to the portal. Raises ``Refused``."""
     by = checked_name(by)
-    scope = scope_of(types or tuple(BY_NAME), months, include_orphans=include_orphans, overwrite_edits=overwrite_edits)
+    scope = OUTGOING.scope(types or None, months, include_orphans=include_orphans, overwrite_edits=overwrite_edits)
     with session(hubspot=True, quiet=True) as work:
         portal_id = HubSpotResource().portal_id()
         with work.database.transaction() as connection:
@@ -194,7 +194,7 @@ def hubspot_setup(*, as_json: bool) -> int:
     with session(hubspot=True, quiet=True) as work:
         if work.services.hubspot_is_local:
             seed_local_hubspot(work.database, work.services)
-        report = setup(work.database.postgres_url, HubSpotResource().target())
+        report = setup(work.database.postgres_url, HubSpotResource().target(), OUTGOING)
     if as_json:
         emit_json(report.to_json())
     else:

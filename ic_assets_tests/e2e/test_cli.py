@@ -295,7 +295,7 @@ def test_a_push_is_a_dry_run_by_default_and_a_test_push_writes(machine: Machine)
     ]
     written = machine.json("push", "--types", "calls", "--months", "2019-03", "--mode", "test")
     assert (written["mode"], written["created"], written["unknown"]) == ("test", 1, 0)
-    assert machine.query("SELECT communication_id FROM hubspot.push_ledger WHERE state = 'pushed'") == [(1,)]
+    assert machine.query("SELECT record_key FROM hubspot.push_ledger WHERE state = 'pushed'") == [("1",)]
     assert "stand in HubSpot" in machine.refusal("rollback", "schema", "--yes")
 
 
@@ -303,7 +303,7 @@ def test_a_push_is_rolled_back_in_hubspot_after_a_look_and_an_answer(machine: Ma
     """Of the call and the email that stand by then, only what is named."""
     pushed = machine.json("push", "--types", "emails", "--months", "2019-04", "--mode", "test")
     assert pushed["created"] == 1
-    standing = "SELECT object_type, state FROM hubspot.push_ledger WHERE communication_id IN (1, 2) ORDER BY 1"
+    standing = "SELECT object_type, state FROM hubspot.push_ledger WHERE record_key IN ('1', '2') ORDER BY 1"
     run = str(machine.query("SELECT max(push_id) FROM hubspot.push_run WHERE mode = 'test'")[0][0])
     line = machine.refusal("rollback", "push", "--run", run, answer="n\n")
     assert "nothing was rolled back" in line

@@ -158,7 +158,7 @@ def test_doctor_finds_a_push_that_died_a_run_that_died_and_a_drop_folder_that_is
     with psycopg.connect(up.postgres_url) as connection:
         connection.execute("INSERT INTO hubspot.portal (portal_id, base_url) VALUES (1, 'http://portal.test')")
         connection.execute(
-            "INSERT INTO hubspot.push_ledger (portal_id, communication_id, object_type, activity_type, activity_month,"
+            "INSERT INTO hubspot.push_ledger (portal_id, record_key, object_type, activity_type, activity_month,"
             " state, action, worker) VALUES (1, 1, 'calls', 'calls', '2019-03-01', 'in_flight', 'create', 999)"
         )
     with psycopg.connect(up.dagster_postgres_url) as connection:

@@ -22,9 +22,9 @@ from dagster_k8s import K8sRunLauncher
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import UserDefinedDagsterK8sConfig
 
-from ic_assets.activities.engine.judging.approval import Scope, approve
+from ic_assets.activities.engine.judging.approval import approve
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.core.failures import Refused
-from ic_assets.core.months import Window
 from ic_assets.core.settings import Execution
 from ic_assets.definitions import build_defs
 from ic_assets.executors import celery_config, executor
@@ -148,7 +148,7 @@ def test_a_push_that_no_command_started_gives_no_approval_and_uses_the_one_on_re
     bring_up_to_date(database)
     monkeypatch.setenv("IC_POSTGRES_URL", database)
     job = build_defs({"postgres": PostgresResource.at(database)}).resolve_job_def("push_to_hubspot")
-    march = Scope(months=Window(date(2019, 3, 1), date(2019, 4, 1)))
+    march = OUTGOING.scope(months=(date(2019, 3, 1), date(2019, 3, 1)))
 
     def push(config: dict[str, Any], instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
         return job.execute_in_process(

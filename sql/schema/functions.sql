@@ -75,6 +75,22 @@ RETURN (
     ) AS given
 );
 
+-- Whether some portal declined just this payload of a record, and it was not removed since.
+CREATE OR REPLACE FUNCTION hubspot.ic_was_declined(p_record_key text, p_object_type text, p_payload jsonb)
+RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (
+    SELECT 1
+    FROM hubspot.portal AS p
+    INNER JOIN hubspot.push_ledger AS l ON l.portal_id = p.portal_id
+    WHERE
+        l.record_key = p_record_key -- noqa: RF03
+        AND l.object_type = p_object_type -- noqa: RF03
+        AND l.part = 1
+        AND l.state <> 'removed'
+        AND l.desired_hash = md5(p_payload::text)::uuid -- noqa: RF03
+);
+
 -- A body as canonical JSON: keys in byte order, no blanks, UTF-8, numbers as jsonb holds them. Of several contents of
 -- one event id the one that is greatest in this form, bytewise, stands, so that the order of arrival decides nothing.
 CREATE OR REPLACE FUNCTION inbox.canonical(p_value jsonb) RETURNS text

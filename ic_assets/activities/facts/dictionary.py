@@ -43,7 +43,7 @@ REFERENCES = (
             ("reconciliation_log", "month", "ic_month", "comm_month"),
         )
     ),
-    Reference("hubspot.push_ledger", ("communication_id",), _MASTER, ("comm_communicationid",), is_declared=False),
+    Reference("hubspot.push_ledger", ("record_key",), _MASTER, ("comm_communicationid",), is_declared=False),
     *(
         Reference(f"hubspot.{table}", (column,), f"hubspot.{target}", (column,), is_declared=False)
         for table, column, target in (

@@ -45,6 +45,10 @@ TABLES = {
     "staging.v_ic_communication_people": "One communication with several people: records and addresses of the further ones.",
     "staging.v_ic_party_reference": "One reference of a communication beyond those of its master row.",
     "staging.v_ic_push_status": "One communication and where its push stands in the portal that was pushed to last.",
+    "staging.v_ic_derivative": "One row of a derivative table, whichever: what decides whether it may be sent.",
+    "staging.v_ic_outgoing_source": "One communication and the type that it has now, as the push ledger asks.",
+    "staging.v_ic_outgoing_deleted": "One communication that the source has deleted for good, as the push ledger asks.",
+    **{f"staging.{a.outgoing}": f"One record of HubSpot's {a.name} that shall stand." for a in ACTIVITY_TYPES},
     **{f"staging.{a.view}": f"The mapping rules of {a.name}: one communication each." for a in ACTIVITY_TYPES},
 }
 """One sentence per table and view, which says its grain."""

@@ -12,12 +12,12 @@ from ic_assets.activities.engine.judging.schema_check import schema_problems
 from ic_assets.activities.engine.staging.changed_settings import read_otherwise
 from ic_assets.activities.engine.staging.classification import FILES
 from ic_assets.activities.engine.staging.slices import out_of_date
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.commands.doctor.doctor import NOTE, OK, Found
 from ic_assets.commands.terminal import because, counted
 from ic_assets.core import kept_settings, locks, rules_data, schema, session
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
-from ic_assets.hubspot.push.scope import ALL_TYPES
 from ic_assets.inbox import upkeep
 from ic_assets.resources.dagster_home import PROCESS_TAG
 from ic_assets.resources.postgres import connected
@@ -213,7 +213,7 @@ def _rollback_command(options: dict[str, Any]) -> str:
     types, months, ids = options.get("types") or [], options.get("months"), options.get("ids")
     parts = [
         *([f"--run {options['run_id']}"] if options.get("run_id") else []),
-        *([f"--types {','.join(types)}"] if types and len(types) < len(ALL_TYPES) else []),
+        *([f"--types {','.join(types)}"] if types and len(types) < len(ACTIVITY_TYPES) else []),
         *([f"--months {':'.join(months)}"] if months else []),
         *([f"--ids {','.join(str(one) for one in ids)}"] if ids else []),
     ]

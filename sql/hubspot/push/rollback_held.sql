@@ -2,12 +2,12 @@
 -- record. Parameters: portal_id, push_id, object_type, rows: a JSON array of the objects below. Index:
 -- push_rollback_record_hubspot_id.
 INSERT INTO hubspot.push_rollback_record (
-    push_id, portal_id, communication_id, object_type, part, hubspot_id, outcome, before, reason, recorded_at
+    push_id, portal_id, record_key, object_type, part, hubspot_id, outcome, before, reason, recorded_at
 )
 SELECT
     %(push_id)s AS push_id,
     %(portal_id)s AS portal_id,
-    h.communication_id,
+    h.record_key,
     %(object_type)s AS object_type,
     h.part,
     h.hubspot_id,
@@ -17,7 +17,7 @@ SELECT
     now() AS recorded_at
 FROM
     jsonb_to_recordset(%(rows)s::jsonb) AS h ( -- noqa: AL05
-        communication_id bigint,
+        record_key text,
         part integer,
         hubspot_id bigint,
         before jsonb,

@@ -7,7 +7,7 @@ WITH read AS (
     SELECT *
     FROM
         jsonb_to_recordset(%(rows)s::jsonb) AS r ( -- noqa: AL05
-            communication_id bigint,
+            record_key text,
             part integer,
             hubspot_id bigint,
             hash uuid,
@@ -27,21 +27,21 @@ taken AS (
     WHERE
         l.portal_id = %(portal_id)s
         AND l.object_type = %(object_type)s
-        AND l.communication_id = r.communication_id
+        AND l.record_key = r.record_key
         AND l.part = r.part
         AND l.hubspot_id = r.hubspot_id
         AND l.pushed_hash IS NOT DISTINCT FROM r.hash
         AND l.state IN ('pushed', 'pending', 'failed', 'held')
-    RETURNING l.communication_id, l.part, l.hubspot_id, r.before
+    RETURNING l.record_key, l.part, l.hubspot_id, r.before
 )
 
 INSERT INTO hubspot.push_rollback_record (
-    push_id, portal_id, communication_id, object_type, part, hubspot_id, outcome, before, recorded_at
+    push_id, portal_id, record_key, object_type, part, hubspot_id, outcome, before, recorded_at
 )
 SELECT
     %(worker)s AS push_id,
     %(portal_id)s AS portal_id,
-    communication_id,
+    record_key,
     %(object_type)s AS object_type,
     part,
     hubspot_id,
@@ -49,4 +49,4 @@ SELECT
     before,
     now() AS recorded_at
 FROM taken
-RETURNING communication_id, part;
+RETURNING record_key, part;

@@ -8,7 +8,7 @@ WHERE
     r.portal_id = %(portal_id)s
     AND r.outcome = 'intended'
     AND l.portal_id = r.portal_id
-    AND l.communication_id = r.communication_id
+    AND l.record_key = r.record_key
     AND l.object_type = r.object_type
     AND l.part = r.part
     AND l.state NOT IN ('in_flight', 'unknown');

@@ -1,15 +1,15 @@
--- Writes the outcome of rows that this worker holds, and lets the derivative table follow in the same
--- transaction. Rows that another worker has taken over meanwhile are left alone. A row whose payload
--- changed while it was under way is pushed with what was sent and at once pending again. outcome: pushed,
--- removed, failed, held, unknown, pending (to be sent again), archived_holder (pending under a new unique
--- value). {table}: the derivative table of object_type. Parameters: portal_id, object_type, worker, pause,
--- in_doubt (what was sent may come through once more within the pause), and outcomes, a JSON array of the
--- objects below (one value: an array of jsonb takes the driver many times as long to write).
+-- Writes the outcome of rows that this worker holds, and returns those that it did: the flow's own tables follow them
+-- in the same transaction. Rows that another worker has taken over meanwhile are left alone. A row whose payload
+-- changed while it was under way is pushed with what was sent and at once pending again. outcome: pushed, removed,
+-- failed, held, unknown, pending (to be sent again), archived_holder (pending under a new unique value). Parameters:
+-- portal_id, object_type, worker, pause, in_doubt (what was sent may come through once more within the pause), and
+-- outcomes, a JSON array of the objects below (one value: an array of jsonb takes the driver many times as long to
+-- write).
 WITH outcome AS (
     SELECT *
     FROM
         jsonb_to_recordset(%(outcomes)s::jsonb) AS o ( -- noqa: AL05
-            communication_id bigint,
+            record_key text,
             part integer,
             outcome text,
             hubspot_id bigint,
@@ -72,38 +72,14 @@ settled AS (
     WHERE
         l.portal_id = %(portal_id)s
         AND l.object_type = %(object_type)s
-        AND l.communication_id = o.communication_id
+        AND l.record_key = o.record_key
         AND l.part = o.part
         AND l.worker = %(worker)s
         AND l.state IN ('in_flight', 'unknown')
-    RETURNING l.communication_id, l.part, l.state, l.action, l.hubspot_id, l.last_error, l.pushed_at, l.desired_hash
-),
-
-followed AS (
-    UPDATE {table} AS d SET
-        api_push_status = CASE
-            WHEN s.state = 'unknown' THEN 'in_flight'
-            -- Corrected while it was under way: what was refused is not what stands here now.
-            WHEN
-                s.state IN ('failed', 'held') AND md5(d.hubspot_api_payload::text)::uuid IS DISTINCT FROM s.desired_hash
-                THEN 'pending'
-            ELSE s.state
-        END,
-        hubspot_engagement_id = CASE WHEN s.state <> 'removed' THEN s.hubspot_id END,
-        pushed_at = CASE WHEN s.state <> 'removed' THEN s.pushed_at END,
-        error_message = s.last_error,
-        last_updated = now()
-    FROM settled AS s
-    INNER JOIN staging.ic_communication_master AS m ON s.communication_id = m.comm_communicationid
-    WHERE
-        s.part = 1
-        AND d.ic_communication_master_id = m.id
-        AND %(portal_id)s = (SELECT c.portal_id FROM hubspot.v_current_portal AS c)
+    RETURNING l.record_key, l.part
 )
 
 SELECT
-    communication_id,
-    part,
-    state,
-    action
+    record_key,
+    part
 FROM settled;

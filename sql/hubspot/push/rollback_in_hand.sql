@@ -31,6 +31,6 @@ WHERE
         %(push_ids)s::integer[] IS NULL
         OR CASE l.action WHEN 'create' THEN l.push_id ELSE l.created_push_id END = any(%(push_ids)s)
     )
-    AND (%(ids)s::bigint[] IS NULL OR l.communication_id = any(%(ids)s))
+    AND (%(ids)s::text[] IS NULL OR l.record_key = any(%(ids)s))
 GROUP BY l.worker
 ORDER BY l.worker;

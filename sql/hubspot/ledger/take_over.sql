@@ -23,4 +23,4 @@ WHERE
         %(push_ids)s::integer[] IS NULL
         OR CASE action WHEN 'create' THEN push_id ELSE created_push_id END = any(%(push_ids)s)
     )
-    AND (%(ids)s::bigint[] IS NULL OR communication_id = any(%(ids)s));
+    AND (%(ids)s::text[] IS NULL OR record_key = any(%(ids)s));

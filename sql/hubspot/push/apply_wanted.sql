@@ -2,14 +2,15 @@
 -- May be repeated: rows that a worker had in its hands are taken up once that is decided. Rows that a worker has in
 -- its hands keep their state; settling compares what was sent with desired_hash. What this push saw refused or
 -- changed by people, and what a later one or a roll-back has had in hand since, it leaves. Grain: one row of the
--- plan. Parameters: portal_id, push_id, latest (the highest push_id that does not count as later).
+-- plan. Parameters: portal_id, push_id, latest (the highest push_id that does not count as later), held_because (the
+-- flow's words for what it holds).
 INSERT INTO hubspot.push_ledger AS l (
-    portal_id, communication_id, object_type, part, activity_type, activity_month,
+    portal_id, record_key, object_type, part, activity_type, activity_month,
     state, action, desired_hash, last_error
 )
 SELECT
     %(portal_id)s,
-    p.communication_id,
+    p.record_key,
     p.object_type,
     p.part,
     p.activity_type,
@@ -17,10 +18,10 @@ SELECT
     CASE WHEN p.is_held THEN 'held' ELSE 'pending' END AS state,
     'create' AS action,
     p.hash AS desired_hash,
-    CASE WHEN p.is_held THEN 'orphan: no contact, company or deal in HubSpot' END AS last_error
+    CASE WHEN p.is_held THEN %(held_because)s END AS last_error
 FROM hubspot.push_plan AS p
 WHERE p.push_id = %(push_id)s AND p.hash IS NOT NULL
-ON CONFLICT (portal_id, communication_id, object_type, part) DO UPDATE SET
+ON CONFLICT (portal_id, record_key, object_type, part) DO UPDATE SET
     activity_month = excluded.activity_month,
     activity_type = excluded.activity_type,
     desired_hash = excluded.desired_hash,
