@@ -19,14 +19,16 @@ from ic_assets_tests.bench.figures import Results, Size, markdown, middle, ratio
 from ic_assets_tests.bench.inbox import EVENTS, inbox
 from ic_assets_tests.bench.load import STAGES, Load, load
 from ic_assets_tests.bench.push import push
+from ic_assets_tests.bench.receiver import GROUPED, PLAIN, receive
 from ic_assets_tests.bench.server import Server, serving
 
-PARTS = ("copy", "load", "delta", "usual", "months", "push", "inbox")
+PARTS = ("copy", "load", "delta", "usual", "months", "push", "inbox", "receiver")
 ROWS = "100000 500000 5000000"
 USUAL_ROWS = 100_000
 SPANS = (12, 60)
 """Numbers of months beside the ordinary one, for the smallest size."""
 RATES = (10.0, 19.0)
+RECEIVE_ROUNDS, RECEIVE_SECONDS = 3, 5.0
 PUSH_ROWS = 150_000
 PUSH_SECONDS = 40.0
 """At both rates together fewer records than ``PUSH_ROWS`` has to push."""
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home.mkdir(parents=True, exist_ok=True)
     with serving(home) as server:
         results = Results(machine=_machine(server))
-        for rows in sizes if set(only) - {"inbox"} else ():
+        for rows in sizes if set(only) - {"inbox", "receiver"} else ():
             results.sizes.append(_measure(server, rows, options.months, only, _rounds(options.rounds, rows)))
             _show(results.sizes[-1])
         if "usual" in only:
@@ -63,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "inbox" in only:
             results.inbox = inbox(server, min(max(sizes[-1], 1000), EVENTS))
             _say(f"inbox: {results.inbox.events:,} events taken, {results.inbox.times:.2f} x a plain UPDATE")
+        if "receiver" in only:
+            results.received = received = receive(server, RECEIVE_ROUNDS, options.receive_seconds)
+            _say(f"receiver: {received.rate(GROUPED):,.0f} events/s, beside {received.rate(PLAIN):,.0f} answers of 204")
     if options.out:
         _write(results, options.out.expanduser())
     return 0
@@ -79,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
         "--rounds", type=int, help="of each size (default 5 below 200,000 rows, 3 below 2,000,000, else 1)"
     )
     parser.add_argument("--push-seconds", type=float, default=PUSH_SECONDS, help="of each rate (default %(default)s)")
+    parser.add_argument(
+        "--receive-seconds", type=float, default=RECEIVE_SECONDS, help="of each round (default %(default)s)"
+    )
     parser.add_argument(
         "--home", type=Path, default=Path(".ic_assets/bench"), help="its own server and files (%(default)s)"
     )
