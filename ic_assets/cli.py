@@ -85,6 +85,9 @@ def load(
         str | None,
         typer.Option(help="Run these months again too, 2019-03 or 2019-03:2019-08.", autocompletion=completed_months),
     ] = None,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Run the months again too whose payloads were made with other templates.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -96,7 +99,8 @@ def load(
     from ic_assets.commands.load import load as run
     from ic_assets.core.months import parse_months
 
-    raise typer.Exit(run(files or [], months=parse_months(months) if months else None, as_json=as_json, quiet=quiet))
+    bounds = parse_months(months) if months else None
+    raise typer.Exit(run(files or [], months=bounds, renew=renew, as_json=as_json, quiet=quiet))
 
 
 @app.command()

@@ -6,9 +6,10 @@ from datetime import date
 from typing import Any
 
 from ic_assets.activities import keys
+from ic_assets.activities.engine.derivatives.payload_versions import older_payloads
 from ic_assets.activities.engine.judging.approval import approve as record_approval
 from ic_assets.activities.engine.judging.approval import checked_name, orphans_by_reason
-from ic_assets.activities.engine.judging.judgement import refuse_on_red_gates
+from ic_assets.activities.engine.judging.judgement import late_months, nothing_to_push, red_gates, refuse_on_red_gates
 from ic_assets.activities.engine.staging.slices import Window, next_month
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
 from ic_assets.activities.push import POOL
@@ -18,7 +19,7 @@ from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.failures import Refused
 from ic_assets.hubspot.portal.setup import setup
 from ic_assets.hubspot.push.run import PushResult
-from ic_assets.hubspot.push.scope import scope_of
+from ic_assets.hubspot.push.scope import Scope, scope_of
 from ic_assets.resources.dagster_resources import HubSpotResource, seed_local_hubspot
 
 _REASONS = 10
@@ -60,10 +61,14 @@ def push(
             },
             approved_by=approved_by,
         )
+        in_the_way = _in_the_way(work, scope_of(types or tuple(BY_NAME), months)) if mode == "dry-run" else []
     if as_json:
-        emit_json({"mode": mode, **result.to_json(), "stopped_reason": result.stopped_reason})
+        in_json = {"in_the_way": in_the_way} if mode == "dry-run" else {}
+        emit_json({"mode": mode, **result.to_json(), "stopped_reason": result.stopped_reason, **in_json})
     else:
         _show(result)
+        for line in in_the_way:
+            say(line)
     return 0 if result.succeeded else 1
 
 
@@ -85,7 +90,8 @@ def run_push(
         with work.database.transaction() as connection:
             window = months_to_push(connection)
     if window is None:
-        raise Refused("there is nothing to push: no communication has been loaded; see `ic-assets load`")
+        with work.database.transaction() as connection:
+            raise Refused(f"there is nothing to push: {nothing_to_push(connection)}")
     work.say_who_is_before(POOL)
     _, outcomes = work.run(
         "push_to_hubspot",
@@ -128,7 +134,26 @@ def _show(result: PushResult) -> None:
         if line:
             say(line)
     if result.mode == "dry-run":
+        if result.identical:
+            say(
+                f"By the ledger {counted(result.identical, 'record')} {'stands' if result.identical == 1 else 'stand'} as "
+                "pushed: HubSpot was not asked about them, nor whether people changed them since."
+            )
         say("A dry run: nothing was written. `ic-assets push --mode test` pushes 100 records.")
+
+
+def _in_the_way(work: Session, scope: Scope) -> list[str]:
+    """What a push of this scope would be refused for, or would better wait for, in sentences."""
+    with work.database.transaction() as connection:
+        red, late, older = (
+            red_gates(connection),
+            late_months(connection, scope),
+            older_payloads(connection, work.settings),
+        )
+    lines = [f"A test or production push would be refused now: {red}"] if red else []
+    if late:
+        lines.append(f"A production push would be refused now: {late}; `ic-assets load` brings them up to date.")
+    return [*lines, *([older.sentence] if older else [])]
 
 
 def _show_edits(result: PushResult) -> None:

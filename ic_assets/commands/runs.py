@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from ic_assets.activities.engine.staging.slices import Window
-from ic_assets.commands.terminal import Show, progress_bars, say
+from ic_assets.commands.terminal import Display, Show, progress_bars, say
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
@@ -43,17 +43,23 @@ _MENDABLE = {
 
 
 class TerminalReporter(Reporter):
-    """Shows progress through ``show`` and keeps the outcomes for the command."""
+    """Shows progress on the ``display`` and keeps the outcomes for the command."""
 
-    def __init__(self, show: Show | None, outcomes: list[Any], file: Path | None, approved_by: str | None) -> None:
-        self._show = show
+    def __init__(
+        self, display: Display | None, outcomes: list[Any], file: Path | None, approved_by: str | None
+    ) -> None:
+        self._display = display
         self._outcomes = outcomes
         self.file = file
         self.approved_by = approved_by
 
     def progress(self, what: str, done: int, total: int, note: str = "", unit: str = "") -> None:
-        if self._show:
-            self._show(what, done, total, note, unit)
+        if self._display:
+            self._display.show(what, done, total, note, unit)
+
+    def waits(self, what_for: str) -> None:
+        if self._display:
+            self._display.say(what_for)
 
     def finished(self, what: str, outcome: object) -> None:
         self._outcomes.append(outcome)
@@ -101,13 +107,13 @@ class Session:
         from ic_assets.definitions import build_defs
 
         outcomes: list[Any] = []
-        with progress_bars(self.quiet) as show:
-            definition = build_defs({"reporter": TerminalReporter(show, outcomes, file, approved_by)}).resolve_job_def(
-                job
-            )
+        with progress_bars(self.quiet) as display:
+            reporter = TerminalReporter(display, outcomes, file, approved_by)
+            definition = build_defs({"reporter": reporter}).resolve_job_def(job)
             run_id = str(uuid.uuid4())
-            if show and title:
-                self.instance.add_event_listener(run_id, _steps(show, title, len(definition.graph.node_dict)))
+            if display and title:
+                steps = _steps(display.show, title, len(definition.graph.node_dict))
+                self.instance.add_event_listener(run_id, steps)
             result = definition.execute_in_process(
                 instance=self.instance,
                 run_id=run_id,

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from ic_assets.activities.engine.derivatives.payload_versions import version
 from ic_assets.activities.engine.drop.reasons import told
 from ic_assets.activities.engine.judging.figures import (
     NOTHING_FRESH,
@@ -29,6 +30,7 @@ from ic_assets.activities.engine.judging.figures import (
 from ic_assets.activities.engine.staging.slices import MASTER, RESOLVED
 from ic_assets.activities.engine.staging.unrecognised import least_recognised, most_frequent
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, ActivityType
+from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 
 
@@ -39,7 +41,8 @@ class Rule:
     ``on`` names what it judges: landing, master, resolved or an activity type; ``demand`` says what must hold.
     ``allowed`` is the share of failing rows from which on it fails: 0 means none may, and any other bound is itself a
     failure (the gates are strict) unless ``bound_passes``. ``sentence`` is filled with failing, checked, good and shares.
-    ``tell`` makes of a failure's sample what to do next, where that depends on it.
+    ``tell`` makes of a failure's sample what to do next, where that depends on it. ``in_force`` gives parameters that may
+    change between two judgements.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Rule:
     blocking: bool = True
     gate: bool = False
     tell: Callable[[Any], str] | None = None
+    in_force: Callable[[], Mapping[str, Any]] | None = None
 
     def judge(
         self,
@@ -64,7 +68,8 @@ class Rule:
         """The verdict on what is there, or by what was counted last: ``judge`` below counts first."""
         if isinstance(self.query, Figure):
             return Verdict(self, *self.query.read(connection, fresh.get(self.query.source.name, NOTHING_FRESH)))
-        row = connection.execute(self.query, {**self.parameters, **(parameters or {})}).fetchone()
+        now = self.in_force() if self.in_force else {}
+        row = connection.execute(self.query, {**self.parameters, **now, **(parameters or {})}).fetchone()
         failing, checked, sample = row or (0, 0, None)
         return Verdict(self, int(failing), int(checked), sample)
 
@@ -176,9 +181,13 @@ class Verdict:
         return self.rule.tell(self.sample) if self.rule.tell and self.sample else self.rule.next_step
 
 
-def percent(part: int, whole: int) -> str:
+def percentage(part: int, whole: int) -> float:
     """Two decimals, but never rounded up to a bound that is not reached: 94.999 % is not shown as 95 %."""
-    return f"{part * 10_000 // whole / 100:.2f} %"
+    return part * 10_000 // whole / 100
+
+
+def percent(part: int, whole: int) -> str:
+    return f"{percentage(part, whole):.2f} %"
 
 
 _LANDED = Source("landed", MASTER, statement("activities/figures/landed"))
@@ -322,6 +331,9 @@ def resolution_rules() -> list[Rule]:
     ]
 
 
+PAYLOADS_ARE_CURRENT = "payloads_are_current"
+
+
 def derivative_rules(activity: ActivityType) -> list[Rule]:
     table = sql.Identifier(activity.table)
     of_type = {"activity_type": activity.name}
@@ -374,6 +386,19 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             blocking=False,
         ),
     ]
+    rules.append(
+        Rule(
+            PAYLOADS_ARE_CURRENT,
+            activity.name,
+            "Every payload was made with the templates and settings that are in force.",
+            statement("activities/checks/payload_versions"),
+            "{failing} of {checked} payloads were made with other templates or settings than those in force.",
+            "`ic-assets load --renew` makes them again.",
+            parameters=of_type,
+            blocking=False,
+            in_force=lambda: {"payload_version": version(activity, Settings.from_env())},
+        )
+    )
     if activity.name == "meetings":
         rules.append(
             Rule(

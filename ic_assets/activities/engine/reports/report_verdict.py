@@ -4,10 +4,12 @@ push itself asks; no figure is made here that is not one of theirs."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import pandas as pd
 
+from ic_assets.activities.engine.drop import reasons as drop_reasons
 from ic_assets.activities.engine.judging.rules import Verdict, percent
 from ic_assets.activities.engine.reconciliation.impact import Impact
 from ic_assets.activities.engine.reports.report import counted
@@ -40,8 +42,17 @@ def answer(flow: Flow, verdicts: Sequence[Verdict], late: Sequence[date]) -> tup
     )
 
 
+@dataclass(frozen=True)
+class Troubles:
+    """``rejected``: rows by reason, without those whose newer version is loaded. ``ids``: ids that could not be read, by the
+    header of their column."""
+
+    rejected: Mapping[str, int]
+    ids: Mapping[str, int]
+
+
 def steps(
-    flow: Flow, verdicts: Sequence[Verdict], late: Sequence[date], weighed: Impact, rejected: Mapping[str, int]
+    flow: Flow, verdicts: Sequence[Verdict], late: Sequence[date], weighed: Impact, troubles: Troubles
 ) -> pd.DataFrame:
     """state, what_is_wrong, what_to_do: red gates in the order of the graph (of the references, those with most to gain
     first), then what is out of date, then what only deserves a look."""
@@ -74,8 +85,17 @@ def steps(
             )
         )
     rows += [("warning", f"{_name(v)}: {found(v)}", v.rule.next_step) for v in failed if not v.rule.gate]
-    if harmful := sum(rejected.values()):
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in rejected.items())
+    if unread := sum(troubles.ids.values()):
+        columns = ", ".join(f"{count:,} {column}" for column, count in troubles.ids.items())
+        rows.append(
+            (
+                "warning",
+                f"{counted(unread, 'id')} cannot be read, and those rows lead to no record by that id ({columns}).",
+                f"{drop_reasons.advice('unreadable', 'person_id')} `ic-assets rejects --warnings` shows the values.",
+            )
+        )
+    if harmful := sum(troubles.rejected.values()):
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in troubles.rejected.items())
         rows.append(
             (
                 "warning",
