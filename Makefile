@@ -36,9 +36,10 @@ bench: install-dev ## Measure against a bare COPY and the usual loader, into ben
 	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m ic_assets_tests.bench --out $(or $(BENCH_OUT),bench) \
 		$(if $(BENCH_ROWS),--rows "$(BENCH_ROWS)") $(BENCH)
 
-check: install-dev ## Format, lint, types, definitions
+check: install-dev ## Format, lint, imports, types, definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/sqlfluff lint --processes 2 sql
 	@$(BIN)/mypy
 	@$(OWN) $(BIN)/dg check defs --use-active-venv

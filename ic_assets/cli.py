@@ -92,7 +92,7 @@ def load(
     quiet: Quiet = False,
 ) -> None:
     """Land drops and bring their months to the derivatives. Without a file: bring all months up to date."""
-    from ic_assets.activities.engine.staging.drop_landing import look_ahead
+    from ic_assets.activities.engine.landing.first_look import look_ahead
 
     if files:
         look_ahead(files[0].absolute())
@@ -281,6 +281,20 @@ def _rollback(scope: str, months: str | None, yes: bool, as_json: bool) -> None:
     from ic_assets.core.months import parse_months
 
     raise typer.Exit(run(scope, parse_months(months) if months else None, yes=yes, as_json=as_json))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A restore point, of $IC_HOME/backups.", readable=False)],
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Put a restore point back into the database in use, whatever its PostgreSQL. HubSpot is not touched.
+
+    What stands now is kept in a restore point of its own first."""
+    from ic_assets.commands.restore import restore as run
+
+    raise typer.Exit(run(file, yes=yes, as_json=as_json))
 
 
 @app.command()

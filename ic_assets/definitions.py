@@ -10,7 +10,8 @@ import dagster as dg
 from ic_assets.activities import definitions as activities
 from ic_assets.core.settings import Execution
 from ic_assets.executors import executor
-from ic_assets.resources.dagster_resources import HubSpotResource, Nowhere, PostgresResource, Reporter
+from ic_assets.operations.hubspot_resource import HubSpotResource
+from ic_assets.resources.dagster_resources import Nowhere, PostgresResource, Reporter
 
 
 def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:

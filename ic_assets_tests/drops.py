@@ -10,7 +10,9 @@ from pathlib import Path
 import psycopg
 
 from ic_assets.activities.engine.derivatives import slice_derivatives
-from ic_assets.activities.engine.staging import classification, drop_landing, slices, stages
+from ic_assets.activities.engine.landing import drop_landing
+from ic_assets.activities.engine.landing.landed import Landed
+from ic_assets.activities.engine.staging import classification, slices, stages
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
@@ -94,7 +96,7 @@ def opened(postgres_url: str) -> Iterator[Database]:
         database.close()
 
 
-def land(postgres_url: str, path: Path) -> drop_landing.Landed:
+def land(postgres_url: str, path: Path) -> Landed:
     with opened(postgres_url) as database:
         return drop_landing.land(database, Settings.from_env(), path)
 

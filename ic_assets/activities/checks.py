@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ic_assets.activities import keys
-from ic_assets.activities.engine.judging.rules import (
-    Rule,
-    Verdict,
-    derivative_rules,
-    judge,
-    master_rules,
-    percentage,
-    resolution_rules,
-)
+from ic_assets.activities.engine.judging.rules import derivative_rules, judge, master_rules, resolution_rules
 from ic_assets.activities.engine.judging.schema_check import schema_problems
+from ic_assets.activities.engine.judging.verdicts import Rule, Verdict, percentage
 from ic_assets.activities.engine.reports.frames import contract_problems
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.facts.contract import landing_schema

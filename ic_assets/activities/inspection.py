@@ -10,7 +10,8 @@ import dagster as dg
 from ic_assets.activities.engine.drop import drop_folder
 from ic_assets.activities.engine.drop.csv_rows import DropInfo
 from ic_assets.activities.engine.drop.drop_folder import File
-from ic_assets.activities.engine.staging.drop_landing import drop_key, inspected, record_refusal
+from ic_assets.activities.engine.landing.drop_landing import record_refusal
+from ic_assets.activities.engine.landing.first_look import drop_key, inspected
 from ic_assets.core.failures import DropRefused, Refused
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource

@@ -7,7 +7,9 @@ import dagster as dg
 from ic_assets.activities import keys
 from ic_assets.activities.checks import result, spec
 from ic_assets.activities.engine.judging.rules import landing_rules
-from ic_assets.activities.engine.staging.drop_landing import Landed, drop_key, inspected, land, record_refusal
+from ic_assets.activities.engine.landing.drop_landing import land, record_refusal
+from ic_assets.activities.engine.landing.first_look import drop_key, inspected
+from ic_assets.activities.engine.landing.landed import Landed
 from ic_assets.activities.metadata import code_version, described, landing_schema, table_metadata
 from ic_assets.activities.partitions import csv_drops, months
 from ic_assets.activities.run_metadata import bar

@@ -22,8 +22,9 @@ from ic_assets.core.months import month_key
 from ic_assets.hubspot.push.readback import read_back
 from ic_assets.hubspot.push.result import months_left, months_sent
 from ic_assets.hubspot.push.run import Progress, PushOptions, PushResult, push
+from ic_assets.operations.hubspot_resource import HubSpotResource
 from ic_assets.resources.backup import backup
-from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource, Reporter
+from ic_assets.resources.dagster_resources import PostgresResource, Reporter
 
 MODES = ("dry-run", "test", "production")
 # Dagster lets one step of a pool run at a time (dagster.yaml).

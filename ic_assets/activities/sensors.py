@@ -29,8 +29,9 @@ from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 from ic_assets.hubspot.push.scope import Scope
 from ic_assets.operations.attempts import Work
+from ic_assets.operations.hubspot_resource import HubSpotResource
 from ic_assets.operations.sensors import Turn, turn, unfinished
-from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource
+from ic_assets.resources.dagster_resources import PostgresResource
 
 # Looks into files at a time: two of gigabytes leave the place of a landing free (dagster.yaml).
 _LOOKS = 2

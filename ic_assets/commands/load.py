@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ic_assets.activities.engine.derivatives.payload_versions import older_payloads
+from ic_assets.activities.engine.landing.drop_landing import record_refusal
+from ic_assets.activities.engine.landing.first_look import drop_key, inspected
+from ic_assets.activities.engine.landing.landed import Landed
 from ic_assets.activities.engine.staging import classification, slices
-from ic_assets.activities.engine.staging.drop_landing import Landed, drop_key, inspected, record_refusal
 from ic_assets.activities.partitions import csv_drops
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table

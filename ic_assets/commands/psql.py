@@ -10,7 +10,7 @@ from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.schema import NothingYet
 from ic_assets.core.settings import Settings
 from ic_assets.resources.backup import without_password
-from ic_assets.resources.embedded.server import client_binary
+from ic_assets.resources.embedded.programs import client_binary
 from ic_assets.resources.services import services
 
 # Of the user's, beside what every process gets: how psql looks and behaves on a terminal.

@@ -20,7 +20,7 @@ from ic_assets.core.failures import Refused
 from ic_assets.hubspot.portal.setup import setup
 from ic_assets.hubspot.push.run import PushResult
 from ic_assets.hubspot.push.scope import Scope, scope_of
-from ic_assets.resources.dagster_resources import HubSpotResource, seed_local_hubspot
+from ic_assets.operations.hubspot_resource import HubSpotResource, seed_local_hubspot
 
 _REASONS = 10
 _COUNTS = ("created", "updated", "identical", "removed", "rejected", "held", "unknown", "requests")

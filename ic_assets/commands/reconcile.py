@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from rich.text import Text
 
-from ic_assets.activities.engine.judging.rules import Verdict, percent
+from ic_assets.activities.engine.judging.verdicts import Verdict, percent
 from ic_assets.activities.engine.reconciliation import hubspot_matches
 from ic_assets.activities.engine.reconciliation.hubspot_matches import Refreshed
 from ic_assets.activities.engine.reconciliation.matches import ENTITIES, Entity, Reconciled, WhatIf, reconcile, what_if
@@ -55,7 +55,7 @@ def reconcile_from_hubspot(name: str, property_name: str | None, *, dry: bool, a
     """The same from the records of the portal that carry a legacy id. Returns 1 also when some were left alone, since
     people must decide about them."""
     from ic_assets.commands.runs import session
-    from ic_assets.resources.dagster_resources import HubSpotResource
+    from ic_assets.operations.hubspot_resource import HubSpotResource
 
     entity = ENTITIES[name]
     property_name = property_name or hubspot_matches.default_property(entity)

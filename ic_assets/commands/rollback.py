@@ -1,36 +1,22 @@
 """``ic-assets rollback``: the plan's roll-backs. Those of staging leave HubSpot and the ledger alone, and say so while
 records stand there; that of a push changes HubSpot only."""
 
-import sys
 from collections.abc import Sequence
 from datetime import date
 
 import psycopg
-import typer
 from psycopg.types.json import Jsonb
 
 from ic_assets.activities.engine.staging import rollback as engine
 from ic_assets.activities.engine.staging.slices import Window, next_month
 from ic_assets.activities.facts.activity_types import BY_NAME
 from ic_assets.commands.runs import session
-from ic_assets.commands.terminal import counted, emit_json, err, out, say, table
+from ic_assets.commands.terminal import agreed, counted, emit_json, err, out, say, table
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.hubspot.push import rollback as push_rollback
 from ic_assets.hubspot.push.rollback import RollbackResult, RollbackSelection
-from ic_assets.resources.dagster_resources import HubSpotResource
-
-
-def _agreed(question: str) -> bool:
-    """On standard error, since standard output may be JSON. No answer is a no."""
-    try:
-        return typer.confirm(question, default=False, err=True)
-    except typer.Abort:
-        return False
-    finally:
-        # An answer from a pipe brings no line end of its own to the screen.
-        if not sys.stdin.isatty():
-            say("")
+from ic_assets.operations.hubspot_resource import HubSpotResource
 
 
 def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool, as_json: bool = False) -> int:
@@ -50,7 +36,7 @@ def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool, as_json
                 f"{standing:,} records stand in HubSpot. They stay there and in the ledger: loaded again, the same "
                 "communications are recognised and not created twice."
             )
-        if not yes and not _agreed(f"Roll back {scope}?"):
+        if not yes and not agreed(f"Roll back {scope}?"):
             raise Refused("nothing was rolled back; add --yes to roll back without being asked")
         if scope == "schema":
             work.database.close()
@@ -93,7 +79,7 @@ def rollback_push(
         if not as_json:
             _show(found)
         if found.archived + found.already_gone + found.taken_over:
-            if not yes and not _agreed(f"Roll back in portal {found.portal_id}: {what}?"):
+            if not yes and not agreed(f"Roll back in portal {found.portal_id}: {what}?"):
                 raise Refused("nothing was rolled back; add --yes to roll back without being asked")
             found = push_rollback.rollback(work.database.postgres_url, target, selection, dry_run=False)
             if not as_json:

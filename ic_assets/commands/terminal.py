@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
+import typer
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
@@ -26,6 +27,18 @@ _LINE_SECONDS = 60.0
 def say(text: str) -> None:
     """A line for people, on standard error: standard output belongs to results."""
     err.print(text, markup=False)
+
+
+def agreed(question: str) -> bool:
+    """On standard error, since standard output may be JSON. No answer is a no."""
+    try:
+        return typer.confirm(question, default=False, err=True)
+    except typer.Abort:
+        return False
+    finally:
+        # An answer from a pipe brings no line end of its own to the screen.
+        if not sys.stdin.isatty():
+            say("")
 
 
 def emit_json(value: Any) -> None:

@@ -12,8 +12,8 @@ def up(*, port: int, link: bool) -> int:
     if link:
         return _print_link(port)
     from ic_assets.commands.runs import session
+    from ic_assets.operations.hubspot_resource import seed_local_hubspot
     from ic_assets.resources.dagster_home import serve_ui
-    from ic_assets.resources.dagster_resources import seed_local_hubspot
 
     settings = Settings.from_env()
     settings.drop_dir.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def _seed(settings: Settings, database: Path) -> None:
     """Gives a rehearsal the contacts, companies and deals that the reconciliation names: without them every
     association would be refused."""
     from ic_assets.core import schema
-    from ic_assets.resources.dagster_resources import reconciled_records
+    from ic_assets.operations.hubspot_resource import reconciled_records
     from ic_assets.resources.postgres import connected
     from ic_assets.resources.services import services
     from ic_assets.sandbox.hubspot.store import seed_records

@@ -29,6 +29,8 @@ _SHORTEST = 6
 _IN_ADDRESS = re.compile(r"""(://[^\s:/@]*:)(?!\d{1,5}(?:[/?\s,;.)'"]|$))[^\n]*@""")
 _NAMED = re.compile(r"(?i)\b(password|passwd|sslpassword|client_secret|access_token)(=|%3D)('[^']*'|[^\s&'\"]+)")
 _TOKEN = re.compile(r"\b(Bearer +)\S+|\b(pat-)[a-z0-9]+-[0-9a-f-]{8,}")
+# Every token is looked at once: a match can only begin where a token does.
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)+")
 # What PostgreSQL says beside the first line of an error, and SQLAlchemy of the values of a statement.
 _ROWS = re.compile(
     r"\n(?:DETAIL|CONTEXT|QUERY):.*?(?=\n(?:\[SQL|\(Background|Traceback|During|The above|  File)|\Z)"
@@ -46,6 +48,11 @@ def mask(text: str) -> str:
     text = _NAMED.sub(rf"\1\2{MASK}", text)
     text = _TOKEN.sub(lambda found: f"{found[1] or found[2]}{MASK}", text)
     return _ROWS.sub("", text)
+
+
+def mask_addresses(text: str) -> str:
+    """``text`` without readable e-mail addresses: ``a…@e….com``."""
+    return _EMAIL.sub(lambda m: f"{m[0][0]}…@{m[0].rpartition('@')[2][:1]}….{m[0].rpartition('.')[2]}", text)
 
 
 def mask_json(value: Any) -> Any:

@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -35,6 +36,7 @@ class NothingYet(Refused):
 _REPEATABLE = ("schema/functions", "schema/views")
 _MADE = re.compile(r"^CREATE OR REPLACE (VIEW|FUNCTION) (\w+)\.(\w+)", re.MULTILINE)
 _NAMED = re.compile(r"\b\w+\.\w+")
+_SCHEMA_MADE = re.compile(r"CREATE SCHEMA (?:IF NOT EXISTS )?(\w+)")
 _COMMENT_LINE = re.compile(r"^\s*--.*\n", re.MULTILINE)
 # What PostgreSQL says when a view stands in the way: of a column that goes or changes its type, of its own new columns, of
 # a view that it reads.
@@ -44,6 +46,13 @@ _IN_THE_WAY = (
     psycopg.errors.InvalidTableDefinition,
     psycopg.errors.InvalidFunctionDefinition,
 )
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The database schemas that hold what is ours: those that the revisions make."""
+    texts = (path.read_text(encoding="utf-8") for path in (SQL_DIR / "schema").glob("*_up.sql"))
+    return tuple(sorted({name for text in texts for name in _SCHEMA_MADE.findall(_COMMENT_LINE.sub("", text))}))
 
 
 def upgrade(postgres_url: str) -> None:

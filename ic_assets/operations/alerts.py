@@ -15,9 +15,8 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt, stop_after_d
 
 from ic_assets.core.failures import DropRefused, Unavailable
 from ic_assets.core.logs import MARK
-from ic_assets.core.masking import mask_json
+from ic_assets.core.masking import mask_addresses, mask_json
 from ic_assets.core.settings import Alerts, https_proxy
-from ic_assets.hubspot.client.client import masked
 from ic_assets.operations import run_errors
 from ic_assets.operations.sensors import ATTEMPT_TAG
 from ic_assets.resources import http
@@ -99,7 +98,7 @@ def alert(
     error = (
         None
         if event == "checks_failed" or stopped_by_check
-        else masked(run_errors.reason(context.instance, run.run_id))
+        else mask_addresses(run_errors.reason(context.instance, run.run_id))
     )
     what = _what(run)
     fields = {
@@ -204,7 +203,7 @@ def _finding(evaluation: AssetCheckEvaluation) -> dict[str, Any]:
         "asset": evaluation.asset_key.to_user_string(),
         "check": evaluation.check_name,
         "blocking": evaluation.blocking,
-        "figure": masked((evaluation.description or "").removesuffix(str(next_step)).strip()),
+        "figure": mask_addresses((evaluation.description or "").removesuffix(str(next_step)).strip()),
         "failing": metadata.get("failing"),
         "checked": metadata.get("checked"),
         "next_step": next_step,
@@ -217,7 +216,7 @@ def _last_lines(context: dg.RunStatusSensorContext) -> list[str]:
         context.dagster_run.run_id, limit=_LOG_EVENTS, ascending=False
     ).records
     words = (record.event_log_entry.user_message for record in newest if not record.event_log_entry.dagster_event)
-    lines = [masked(" ".join(line.split()))[:_LOG_LENGTH] for line in words if line.startswith(MARK)]
+    lines = [mask_addresses(" ".join(line.split()))[:_LOG_LENGTH] for line in words if line.startswith(MARK)]
     return lines[:_LOG_LINES][::-1]
 
 

@@ -1,4 +1,5 @@
-"""A restore point before a production push: ``pg_dump`` of what staging and the ledger hold."""
+"""A restore point before a production push, or before another is restored: ``pg_dump`` of all that is ours. Restored by
+``restore``."""
 
 from __future__ import annotations
 
@@ -9,28 +10,29 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.core.masking import mask
 from ic_assets.core.processes import plain_environment
-from ic_assets.resources.embedded.server import client_binary
+from ic_assets.resources.embedded.programs import client_binary
 
-_SCHEMAS = ("staging", "hubspot")
 _KEPT = 3
+_DONE = {"push": "sent", "restore": "restored"}
 # Beside the password.
 _SECRET = frozenset({"sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
 
 
-def backup(postgres_url: str, folder: Path) -> Path:
-    """Writes ``<folder>/before-push-<time>.dump`` (pg_restore's custom format, for the owner's eyes only), keeps the
-    newest three, and returns its path. Raises ``Refused`` with pg_dump's own words."""
+def backup(postgres_url: str, folder: Path, before: str = "push") -> Path:
+    """Writes ``<folder>/before-<before>-<time>.dump`` (pg_restore's custom format, for the owner's eyes only), keeps the
+    newest three of these, and returns its path. Raises ``Refused`` with pg_dump's own words."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    target = folder / f"before-push-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.dump"
+    target = folder / f"before-{before}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.dump"
     unfinished = target.with_suffix(".part")
     url, environment = without_password(postgres_url)
     arguments = [
         "--format=custom",
         "--compress=1",
-        *(f"--schema={schema}" for schema in _SCHEMAS),
+        *(f"--schema={name}" for name in schema.names()),
         f"--file={unfinished}",
     ]
     unfinished.touch(mode=0o600)
@@ -40,9 +42,9 @@ def backup(postgres_url: str, folder: Path) -> Path:
     if done.returncode:
         unfinished.unlink(missing_ok=True)
         why = (done.stderr.strip().splitlines() or ["pg_dump failed"])[-1]
-        raise Refused(f"the backup before the push failed, nothing was sent: {mask(why)}")
+        raise Refused(f"the backup before the {before} failed, nothing was {_DONE[before]}: {mask(why)}")
     unfinished.replace(target)
-    for old in sorted(folder.glob("before-push-*.dump"))[:-_KEPT]:
+    for old in sorted(folder.glob(f"before-{before}-*.dump"))[:-_KEPT]:
         old.unlink(missing_ok=True)
     return target
 

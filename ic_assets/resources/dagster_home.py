@@ -32,7 +32,7 @@ from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_events import EventLog, Ticks
 from ic_assets.resources.dagster_runs import DEFINITIONS, LOCATION, Runs
-from ic_assets.resources.embedded.server import telling_line
+from ic_assets.resources.embedded.messages import telling_line
 from ic_assets.resources.services import child_environment, running
 from ic_assets.resources.ui_guard import Keys, answers
 

@@ -33,7 +33,10 @@ from psycopg.conninfo import conninfo_to_dict
 from ic_assets.core import locks, masking, processes, session
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.settings import HUBSPOT_URL, Settings
-from ic_assets.resources.embedded.server import EmbeddedPostgres, keep, telling_line, write_private
+from ic_assets.resources.embedded.messages import telling_line
+from ic_assets.resources.embedded.processes import keep
+from ic_assets.resources.embedded.server import EmbeddedPostgres
+from ic_assets.resources.private_file import write_private
 
 # Processes of this name carry runs: a run is dead when none of them is connected. A Celery worker has another name, since
 # it outlives the runs whose steps it executes.

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from ic_assets.resources.dagster_resources import reconciled_records, seed
+from ic_assets.operations.hubspot_resource import reconciled_records, seed
 from ic_assets_tests.bench import processes
 from ic_assets_tests.bench.server import Server, ic_assets
 

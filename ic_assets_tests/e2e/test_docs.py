@@ -78,9 +78,7 @@ NOT_RUN = {
     "psql --dbname=crm --file=deploy/grants.sql": _YOURS,
     "psql --dbname=crm --command='\\password ic_assets'": _YOURS,
     "export IC_POSTGRES_URL='postgresql://ic_assets:PASSWORD@db.example.com:5432/crm'": _YOURS,
-    "pg_restore --clean --if-exists --single-transaction --dbname=crm before-push-….dump": (
-        "needs a superuser of your own server; integration/test_backup.py restores such a dump"
-    ),
+    "ic-assets restore FILE": "takes the pages' database back; integration/test_restore.py runs it",
     "export HUBSPOT_TOKEN=…": "needs a token of a real portal",
     'export DAGSTER_HOME="$PWD/.ic_assets/dagster"': "the fixture does it, for its own home",
     ". .venv/bin/activate": "the tests run in the environment already",

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from ic_assets.activities.engine.drop.drop_file import DropFile
-from ic_assets.activities.engine.staging.drop_landing import drop_key
+from ic_assets.activities.engine.landing.first_look import drop_key
 from ic_assets.definitions import build_defs
 from ic_assets.resources.dagster_resources import PostgresResource, Reporter
 from ic_assets_tests.drops import reconcile_everything, write_drop

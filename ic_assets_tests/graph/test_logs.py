@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ic_assets.activities.engine.staging import drop_landing
+from ic_assets.activities.engine.landing import drop_landing
 from ic_assets.core.logs import log
 from ic_assets.core.settings import Settings
 from ic_assets.operations import alerts

@@ -14,15 +14,15 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from ic_assets.activities.engine.judging import approval
+from ic_assets.activities.engine.landing.first_look import drop_key
 from ic_assets.activities.engine.reconciliation import matches
 from ic_assets.activities.engine.staging import classification
-from ic_assets.activities.engine.staging.drop_landing import drop_key
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.commands.runs import _raise as raise_for
 from ic_assets.core import locks, rules_data
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
-from ic_assets.resources.dagster_resources import HubSpotResource
+from ic_assets.operations.hubspot_resource import HubSpotResource
 from ic_assets_tests.drops import bring_up_to_date, land, opened, row, write_drop
 from ic_assets_tests.graph.conftest import Graph, Ticks, asked_for, digest
 

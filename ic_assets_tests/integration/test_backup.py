@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused
 from ic_assets.resources.backup import backup, without_password
-from ic_assets.resources.embedded.server import client_binary
+from ic_assets.resources.embedded.programs import client_binary
 from ic_assets_tests.integration import push_cases as cases
 
 

@@ -16,7 +16,7 @@ from psycopg import sql
 
 from ic_assets.activities.engine.drop import csv_processes
 from ic_assets.activities.engine.drop.csv_rows import Block
-from ic_assets.activities.engine.staging import drop_landing
+from ic_assets.activities.engine.landing import drop_landing
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import HEADER, opened, row
 from ic_assets_tests.unit.test_csv_drop import FORMATS, HEADERS, NARROW, TEXT, text_of, typed_rows

@@ -130,7 +130,7 @@ def test_every_table_and_column_has_words_and_no_words_are_left_over(connection:
         for column in table.columns
         if not column.comment
     ]
-    assert without == [], "say in ic_assets/activities/facts/dictionary.py what these are"
+    assert without == [], "say in the table_words of their schema what these are"
     assert set(TABLES) == {table.full_name for table in catalog.tables}
     stated = {(r.table, r.columns) for r in catalog.references}
     assert {(r.table, r.columns) for r in REFERENCES} <= stated, "a reference names a column that is not there"

@@ -28,7 +28,8 @@ from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Execution
 from ic_assets.definitions import build_defs
 from ic_assets.executors import celery_config, executor
-from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource
+from ic_assets.operations.hubspot_resource import HubSpotResource
+from ic_assets.resources.dagster_resources import PostgresResource
 from ic_assets_tests.drops import HUBSPOT_CONTACT, bring_up_to_date, land, reconcile_everything, row, write_drop
 from ic_assets_tests.integration import push_cases as cases
 

@@ -22,7 +22,7 @@ from ic_assets.core import rate_budget
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.rate_budget import DailyLimit, RateBudget
 from ic_assets.hubspot.client import limits
-from ic_assets.hubspot.client.client import HubSpotClient, HubSpotTarget, OutcomeUnknown, Rejected, Reply, StopForNow
+from ic_assets.hubspot.client.client import Declined, HubSpotClient, HubSpotTarget, OutcomeUnknown, Reply, StopForNow
 from ic_assets.hubspot.client.search import search_all
 from ic_assets_tests.raw_server import Answer, RawServer, raw_server, reply
 
@@ -98,7 +98,7 @@ def test_a_body_of_another_shape_says_nothing(body: bytes) -> None:
 
 
 def test_a_refusal_whose_words_cannot_be_read_is_a_refusal() -> None:
-    for status, error in (("400 Bad", Rejected), ("401 Who", Refused), ("403 No", Refused)):
+    for status, error in (("400 Bad", Declined), ("401 Who", Refused), ("403 No", Refused)):
         outcome, server, _ = ask(reply(b"junk", "Content-Encoding: gzip", status=status), repeatable=False, writes=True)
         assert isinstance(outcome, error)
         assert len(server.requests) == 1

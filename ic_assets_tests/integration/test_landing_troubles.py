@@ -15,9 +15,11 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from ic_assets.activities.engine.judging.rules import Verdict, judge, landing_rules
+from ic_assets.activities.engine.judging.rules import judge, landing_rules
+from ic_assets.activities.engine.judging.verdicts import Verdict
+from ic_assets.activities.engine.landing import drop_landing, first_look
 from ic_assets.activities.engine.reconciliation import matches
-from ic_assets.activities.engine.staging import drop_landing, rollback
+from ic_assets.activities.engine.staging import rollback
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import bring_up_to_date, land, opened, row, write_drop
@@ -168,7 +170,7 @@ class TestRefusals:
         path.write_text("Dear Sir,\n")
         for _ in range(2):
             with pytest.raises(DropRefused) as caught:
-                drop_landing.inspected(path)
+                first_look.inspected(path)
             with opened(database) as opened_database, opened_database.transaction() as connection:
                 drop_landing.record_refusal(connection, path, caught.value)
         (drop,) = fetched(database, "SELECT state, file_name, error_message FROM staging.ic_drop")

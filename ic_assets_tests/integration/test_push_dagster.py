@@ -19,7 +19,8 @@ from ic_assets.activities import keys
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core.failures import Unavailable
 from ic_assets.definitions import build_defs
-from ic_assets.resources.dagster_resources import HubSpotResource, PostgresResource
+from ic_assets.operations.hubspot_resource import HubSpotResource
+from ic_assets.resources.dagster_resources import PostgresResource
 from ic_assets_tests.drops import (
     HUBSPOT_COMPANY,
     HUBSPOT_CONTACT,

@@ -20,8 +20,9 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from ic_assets.activities.engine.derivatives import slice_derivatives
+from ic_assets.activities.engine.landing import drop_landing
 from ic_assets.activities.engine.reconciliation.matches import ENTITIES, reconcile
-from ic_assets.activities.engine.staging import classification, drop_landing, refill, slices, stages
+from ic_assets.activities.engine.staging import classification, refill, slices, stages
 from ic_assets.activities.engine.staging.slices import Window
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core import schema

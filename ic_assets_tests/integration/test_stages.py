@@ -254,7 +254,7 @@ def test_sixty_scattered_months_are_a_handful_of_runs() -> None:
 LANDING = """
 import sys
 from pathlib import Path
-from ic_assets.activities.engine.staging.drop_landing import land
+from ic_assets.activities.engine.landing.drop_landing import land
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 

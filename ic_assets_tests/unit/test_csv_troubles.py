@@ -24,8 +24,8 @@ from ic_assets.activities.engine.drop.csv_rows import FieldWarning, well_quoted
 from ic_assets.activities.engine.drop.drop_text import Words
 from ic_assets.activities.engine.reports.masked_values import mask_raw, mask_text
 from ic_assets.core.failures import DropRefused, Refused
+from ic_assets.core.masking import mask_addresses
 from ic_assets.core.settings import Settings
-from ic_assets.hubspot.client.client import masked
 from ic_assets_tests.unit.test_csv_drop import HEADERS, ROW, drop, load, refusal, text_of
 
 WHOLE = csv_records.MAX_RECORD_BYTES
@@ -336,7 +336,7 @@ HOSTILE = [
     "\u200b" * 100_000,
 ]
 PATTERNS: list[Callable[[str], object]] = [
-    masked,
+    mask_addresses,
     mask_text,
     mask_raw,
     values.read_integer,

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from ic_assets.core.masking import mask_addresses
 from ic_assets.core.rate_budget import Standing
 from ic_assets.hubspot.client.limits import OutOfPatience, Patience, next_midnight, rate_headers, retry_after
-from ic_assets.hubspot.client.replies import Reply, masked, parsed, problem
+from ic_assets.hubspot.client.replies import Reply, parsed, problem
 
 
 def headers(**values: str) -> httpx.Headers:
@@ -197,5 +198,5 @@ def test_errors_of_any_shape_are_read(errors: object) -> None:
 def test_masking_hostile_words_takes_no_time_and_leaves_no_address() -> None:
     text = "a" * 300_000 + " " + "a@" * 100_000 + "x " + "a.b@c-" * 50_000 + " ada.l@example.com"
     begun = datetime.now(UTC)
-    assert masked(text).endswith(" a…@e….com")
+    assert mask_addresses(text).endswith(" a…@e….com")
     assert (datetime.now(UTC) - begun).total_seconds() < 2

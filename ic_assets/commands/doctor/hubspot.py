@@ -15,7 +15,7 @@ from ic_assets.commands.doctor.database import CLOCK_SECONDS
 from ic_assets.commands.doctor.doctor import NOTE, OK, Found
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import HUBSPOT_URL, Settings
-from ic_assets.hubspot.client.client import HubSpotClient, HubSpotTarget, MissingScopes, Rejected, path
+from ic_assets.hubspot.client.client import Declined, HubSpotClient, HubSpotTarget, MissingScopes, path
 from ic_assets.hubspot.client.limits import rate_headers
 from ic_assets.hubspot.client.replies import as_text, parsed
 from ic_assets.hubspot.ledger.ledger import open_ledger
@@ -191,7 +191,7 @@ async def _lacking(up: Services, settings: Settings) -> dict[str, list[str]]:
                     await client.send("GET", url, operation="look", object_type=name)
                 except MissingScopes as refusal:
                     lacking[name] = refusal.scopes
-                except Rejected as refusal:
+                except Declined as refusal:
                     raise Refused(f"HubSpot refuses to list {name} ({refusal}); check IC_HUBSPOT_API") from refusal
         finally:
             await client.close()

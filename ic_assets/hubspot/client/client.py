@@ -32,17 +32,16 @@ from ic_assets.hubspot.client.limits import (
     retry_after,
 )
 from ic_assets.hubspot.client.replies import (
+    Declined,
     Json,
     MissingScopes,
     OutcomeUnknown,
     Problem,
-    Rejected,
     Reply,
     StopForNow,
     as_dict,
     as_list,
     as_text,
-    masked,
     objects,
     parsed,
     problem,
@@ -52,6 +51,7 @@ from ic_assets.resources.http import Bounds, UnreadableReply
 
 __all__ = [
     "MAX_INPUTS",
+    "Declined",
     "HubSpotClient",
     "HubSpotTarget",
     "Json",
@@ -59,13 +59,11 @@ __all__ = [
     "OutcomeUnknown",
     "Portal",
     "Problem",
-    "Rejected",
     "Reply",
     "RequestRecord",
     "StopForNow",
     "as_dict",
     "as_list",
-    "masked",
     "objects",
     "path",
     "problem",
@@ -225,7 +223,7 @@ class HubSpotClient:
         """Sends until HubSpot answers. ``repeatable`` False: never again once it may have been carried out.
         ``on_doubt`` is called when an attempt may be carried out later than the one that is answered.
 
-        Raises ``Rejected`` (4xx), ``OutcomeUnknown``, ``StopForNow``, ``Unavailable``, ``Refused`` (401, 403).
+        Raises ``Declined`` (4xx), ``OutcomeUnknown``, ``StopForNow``, ``Unavailable``, ``Refused`` (401, 403).
         """
         content = None if body is None else orjson.dumps(body)
         request = _Request(method, url, content, operation, object_type, inputs, repeatable, writes, search)
@@ -380,7 +378,7 @@ class HubSpotClient:
             raise MissingScopes(what)
         if status < 400:
             raise Unavailable(f"{self.target.base_url} redirects instead of answering; check HUBSPOT_BASE_URL")
-        raise Rejected(status, what)
+        raise Declined(status, what)
 
     async def _hear(self, told: RateHeaders) -> None:
         if told.nonsense and not self._has_told_nonsense:

@@ -5,7 +5,6 @@ Holds no HTTP. Everything in a reply is hostile until it is read here: shapes ar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +13,7 @@ from typing import Any
 import orjson
 
 from ic_assets.core.failures import Refused
+from ic_assets.core.masking import mask_addresses
 
 Json = dict[str, Any]
 
@@ -21,8 +21,6 @@ Json = dict[str, Any]
 # costs up to two hundred bytes once it is parsed, so that a body of brackets alone would take thirty times its size.
 _MOST_PARTS = 1_000_000
 _MOST_WORDS = 1000
-# Every token is looked at once: a match can only begin where a token does.
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)+")
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def problem(body: Any, *, correlation_id: str | None = None) -> Problem:
             f"association to a record that HubSpot does not have: {', '.join(context['INVALID_OBJECT_IDS'])} ({words})"
         )
     return Problem(
-        words=masked(words).replace("\x00", "")[:_MOST_WORDS],
+        words=mask_addresses(words).replace("\x00", "")[:_MOST_WORDS],
         category=as_text(body.get("category") or body.get("errorType")),
         correlation_id=as_text(body.get("correlationId")) or correlation_id,
         context=context,
@@ -72,12 +70,7 @@ def problem(body: Any, *, correlation_id: str | None = None) -> Problem:
     )
 
 
-def masked(text: str) -> str:
-    """``text`` without readable e-mail addresses."""
-    return _EMAIL.sub(lambda m: f"{m[0][0]}…@{m[0].rpartition('@')[2][:1]}….{m[0].rpartition('.')[2]}", text)
-
-
-class Rejected(Exception):
+class Declined(Exception):
     """HubSpot refused the request as a whole; nothing of it was written."""
 
     def __init__(self, status: int, what: Problem) -> None:

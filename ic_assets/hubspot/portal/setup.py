@@ -13,7 +13,7 @@ from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.facts.hubspot_properties import CALL_OUTCOMES
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused
-from ic_assets.hubspot.client.client import HubSpotClient, HubSpotTarget, Json, OutcomeUnknown, Rejected, objects, path
+from ic_assets.hubspot.client.client import Declined, HubSpotClient, HubSpotTarget, Json, OutcomeUnknown, objects, path
 from ic_assets.hubspot.ledger.ledger import Ledger, open_ledger
 
 GROUP = "ic_assets"
@@ -182,7 +182,7 @@ async def _create_property(client: HubSpotClient, state: TypeSetup, properties: 
                 object_type=state.object_type,
                 writes=True,
             )
-        except Rejected as refusal:
+        except Declined as refusal:
             if refusal.status == 409:  # another process was quicker
                 fresh, _ = await _examine(client, state.object_type)
                 state.is_there, state.is_unique = fresh.is_there, fresh.is_unique
@@ -213,7 +213,7 @@ async def _group(client: HubSpotClient, object_type: str, properties: list[Json]
             object_type=object_type,
             writes=True,
         )
-    except Rejected as refusal:
+    except Declined as refusal:
         if refusal.status != 409:
             raise Refused(f"HubSpot refuses a property group on {object_type}: {refusal.problem.words}") from refusal
     return GROUP
@@ -242,7 +242,7 @@ async def _probe(client: HubSpotClient, state: TypeSetup) -> bool:
             )
         except OutcomeUnknown:
             is_certain = False
-        except Rejected as refusal:
+        except Declined as refusal:
             state.is_enforced |= refusal.problem.is_conflict
             if not refusal.problem.is_conflict:
                 state.note = f"the probe was refused: {refusal.problem.words}"

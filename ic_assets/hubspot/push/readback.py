@@ -11,7 +11,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from ic_assets.core.failures import Unavailable
-from ic_assets.hubspot.client.client import HubSpotClient, HubSpotTarget, Rejected, StopForNow, path
+from ic_assets.hubspot.client.client import Declined, HubSpotClient, HubSpotTarget, StopForNow, path
 from ic_assets.hubspot.client.search import search_body
 from ic_assets.hubspot.ledger.ledger import Ledger, open_ledger
 from ic_assets.hubspot.push.run import enter_portal
@@ -124,7 +124,7 @@ async def _in_hubspot(client: HubSpotClient, object_type: str) -> int | None:
             object_type=object_type,
             search=True,
         )
-    except Rejected:
+    except Declined:
         return None
     total = reply.body.get("total")
     return total if isinstance(total, int) and 0 <= total < 2**53 else None

@@ -22,7 +22,7 @@ from ic_assets.core import locks
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.logs import log
 from ic_assets.core.sql import statement
-from ic_assets.hubspot.client.client import MAX_INPUTS, HubSpotClient, HubSpotTarget, Json, Rejected, StopForNow
+from ic_assets.hubspot.client.client import MAX_INPUTS, Declined, HubSpotClient, HubSpotTarget, Json, StopForNow
 from ic_assets.hubspot.ledger.ledger import Ledger, Outcome, Row, open_ledger, table_of
 from ic_assets.hubspot.portal.setup import SetupReport, TypeSetup, prepare
 from ic_assets.hubspot.push.result import PushOptions
@@ -126,7 +126,7 @@ async def _rollback(
                 await _Rollback(ledger, client, chosen, options, result, sleep).run()
             except (StopForNow, Unavailable) as reason:
                 result.stopped_reason = str(reason)
-            except Rejected as refusal:
+            except Declined as refusal:
                 raise Refused(f"HubSpot refused a request of the roll-back: {refusal.problem.words}") from refusal
             finally:
                 result.requests = client.requests
@@ -269,7 +269,7 @@ class _Rollback:
         try:
             if doomed:
                 await change.remove(doomed)
-        except (StopForNow, Refused, Rejected):
+        except (StopForNow, Refused, Declined):
             await self._give_back(state, chosen, change)
             raise
         outcomes = {outcome.row.key: outcome for outcome in change.outcomes}

@@ -21,11 +21,11 @@ from ic_assets.core.rate_budget import SEARCH_RPS, RateBudget
 from ic_assets.core.settings import Settings
 from ic_assets.hubspot.client.client import (
     MAX_INPUTS,
+    Declined,
     HubSpotClient,
     HubSpotTarget,
     Json,
     Portal,
-    Rejected,
     RequestRecord,
     StopForNow,
 )
@@ -101,7 +101,7 @@ async def _push(
             return await _Run(ledger, client, options, tally, judge, progress, sleep).run()
         except StopForNow as reason:  # before the run began
             raise Unavailable(f"nothing was sent: {reason}") from reason
-        except Rejected as refusal:
+        except Declined as refusal:
             what = refusal.problem
             raise Refused(
                 f"HubSpot refused a request ({refusal.status}: {what.words}, correlation id {what.correlation_id});"
@@ -285,7 +285,7 @@ class _Run:
                 worked = True
                 try:
                     await self._send(rows)
-                except (StopForNow, Refused, Rejected, psycopg.Error) as reason:
+                except (StopForNow, Refused, Declined, psycopg.Error) as reason:
                     # The other batches under way are settled before the run ends.
                     self._stopped = self._stopped or reason
                 self._tell()
@@ -302,7 +302,7 @@ class _Run:
     async def _send(self, rows: list[Row]) -> None:
         try:
             await self._prepare_types([rows[0].object_type])
-        except (StopForNow, Refused, Rejected):
+        except (StopForNow, Refused, Declined):
             # Not one of them was sent: nothing about them is unknown.
             await self.ledger.settle(rows[0].object_type, [Outcome(row, "pending") for row in rows])
             raise

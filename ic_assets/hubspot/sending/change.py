@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ic_assets.hubspot.client.client import Json, Problem, Rejected, Reply, as_dict, objects, path
+from ic_assets.hubspot.client.client import Declined, Json, Problem, Reply, as_dict, objects, path
 from ic_assets.hubspot.ledger.ledger import Outcome, Row
 from ic_assets.hubspot.portal.setup import spelled_for
 from ic_assets.hubspot.sending import edits, records
@@ -60,7 +60,7 @@ class Change(Batch):
         """The keys that HubSpot confirms. Others get their outcome here."""
         try:
             reply = await self.post("batch/update", list(inputs.values()))
-        except Rejected as refusal:
+        except Declined as refusal:
             if len(rows) == 1:
                 (row,) = rows.values()
                 self._update_refused(row, refusal.status, refusal.problem)
@@ -128,7 +128,7 @@ class Change(Batch):
             kind = records.type_id(self.state.object_type, target)
             try:
                 reply = await self._associations(target, "batch/read", [{"id": identifier} for identifier in by_id])
-            except Rejected as refusal:
+            except Declined as refusal:
                 if refusal.status == 404:
                     continue
                 raise
@@ -162,7 +162,7 @@ class Change(Batch):
         try:
             reply = await self._associations(target, operation, inputs, writes=True)
             problems = reply.errors
-        except Rejected as refusal:
+        except Declined as refusal:
             problems = [refusal.problem]
         if not problems:
             return
@@ -181,7 +181,7 @@ class Change(Batch):
     async def remove(self, rows: Sequence[Row]) -> None:
         try:
             await self.post("batch/archive", [{"id": str(row.hubspot_id)} for row in rows])
-        except Rejected as refusal:
+        except Declined as refusal:
             if len(rows) > 1:
                 for half in halves(rows):
                     await self.remove(half)

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from ic_assets.core.failures import Refused
-from ic_assets.hubspot.client.client import HubSpotClient, Json, OutcomeUnknown, Problem, Rejected, Reply
+from ic_assets.hubspot.client.client import Declined, HubSpotClient, Json, OutcomeUnknown, Problem, Reply
 from ic_assets.hubspot.ledger.ledger import Ledger, Outcome, Row
 from ic_assets.hubspot.portal.setup import TypeSetup, spelled_for
 from ic_assets.hubspot.sending import lookup, records
@@ -60,7 +60,7 @@ class Creation(Batch):
             reply = await self.post("batch/create", list(inputs.values()), repeatable=False)
         except OutcomeUnknown as error:
             self._unknown(sent.values(), Problem(str(error)))
-        except Rejected as refusal:
+        except Declined as refusal:
             await self._create_refused(list(sent.values()), refusal)
         else:
             await self._read_created(sent, reply)
@@ -95,7 +95,7 @@ class Creation(Batch):
         if again:
             await self.create(again)
 
-    async def _create_refused(self, rows: list[Row], refusal: Rejected) -> None:
+    async def _create_refused(self, rows: list[Row], refusal: Declined) -> None:
         """The whole request was refused, so none of it was written: what is there already is adopted, then halves are
         tried until the bad record stands alone with HubSpot's words."""
         self._check_set_up(refusal)
@@ -146,7 +146,7 @@ class Creation(Batch):
         named = {str(value) for value in (by_trace, by_property) if value}
         return named.pop() if len(named) == 1 else ""
 
-    def _check_set_up(self, refusal: Rejected) -> None:
+    def _check_set_up(self, refusal: Declined) -> None:
         """A property that went missing under the run would otherwise fail every single record."""
         name = self.client.target.id_property
         if "PROPERTY_DOESNT_EXIST" in refusal.problem.words and f'"{name}"' in refusal.problem.words:

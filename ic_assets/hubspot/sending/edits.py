@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ic_assets.hubspot.client.client import HubSpotClient, Rejected, as_dict, objects, path
+from ic_assets.hubspot.client.client import Declined, HubSpotClient, as_dict, objects, path
 from ic_assets.hubspot.ledger.ledger import Row
 from ic_assets.hubspot.portal.setup import OPTIONAL, SPELLINGS, TypeSetup
 from ic_assets.hubspot.sending import lookup, records
@@ -210,7 +210,7 @@ async def associations(
             object_type=source,
             inputs=len(ids),
         )
-    except Rejected as refusal:
+    except Declined as refusal:
         if refusal.status == 404 or (refusal.status == 400 and target not in TARGETS):
             return found  # none of them, or this portal has no such objects
         raise

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from ic_assets.hubspot.client.client import MAX_INPUTS, HubSpotClient, Json, Rejected, as_dict, path
+from ic_assets.hubspot.client.client import MAX_INPUTS, Declined, HubSpotClient, Json, as_dict, path
 from ic_assets.hubspot.client.search import search_all
 from ic_assets.hubspot.portal.setup import TypeSetup
 
@@ -70,7 +70,7 @@ async def standing(
             object_type=state.object_type,
             inputs=len(ids),
         )
-    except Rejected as refusal:
+    except Declined as refusal:
         if refusal.status == 404:  # none of them
             return {}
         raise
@@ -101,7 +101,7 @@ async def _by_property(
             object_type=state.object_type,
             inputs=len(keys),
         )
-    except Rejected as refusal:
+    except Declined as refusal:
         if refusal.status == 404:  # none of them
             return {}
         raise

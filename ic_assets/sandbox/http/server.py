@@ -26,7 +26,7 @@ from ic_assets.sandbox.http.limits import Limits
 from ic_assets.sandbox.hubspot.api import Sandbox
 from ic_assets.sandbox.hubspot.errors import ApiError
 from ic_assets.sandbox.hubspot.objects import OBJECT_TYPES, RECORD_TYPES
-from ic_assets.sandbox.hubspot.pages import page_routes
+from ic_assets.sandbox.hubspot.pages.pages import page_routes
 from ic_assets.sandbox.hubspot.portal import Modes, Portal
 from ic_assets.sandbox.hubspot.store import Store
 

@@ -1,5 +1,6 @@
--- What was done, the newest first: drops, pushes and roll-backs of pushes. records: loaded or sent; failed: rejected
--- rows, or records that HubSpot declined or whose outcome is unknown. Grain: one drop or push. Parameters: row_limit.
+-- What was done, the newest first: drops, pushes, roll-backs of either, and restores. records: loaded or sent, or the
+-- rows of staging that went; failed: rejected rows, or records that HubSpot declined or whose outcome is unknown.
+-- Grain: one drop, push, roll-back or restore. Parameters: row_limit.
 SELECT
     done.at::timestamp(0) AS at,
     done.kind,
@@ -41,6 +42,22 @@ FROM (
             coalesce(r.stopped_reason, '')
         FROM hubspot.push_run AS r
         ORDER BY r.push_id DESC
+        LIMIT %(row_limit)s
+    )
+    UNION ALL
+    (
+        SELECT
+            b.rolled_back_at,
+            CASE WHEN starts_with(b.scope, 'restore ') THEN 'restore' ELSE 'roll-back' END,
+            regexp_replace(b.scope, '^restore ', ''),
+            '',
+            '',
+            (SELECT coalesce(sum(t.count::bigint), 0)::bigint FROM jsonb_each_text(b.removed) AS t (name, count)),
+            0,
+            'done',
+            ''
+        FROM staging.ic_rollback AS b
+        ORDER BY b.id DESC
         LIMIT %(row_limit)s
     )
 ) AS done

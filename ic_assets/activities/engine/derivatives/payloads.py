@@ -2,30 +2,36 @@
 once. Nothing here talks to a database.
 
 A template is rendered once with an expression standing for each column of the type's staging view (alias ``v``)
-and for the body that Python rendered (alias ``b``). What it prints becomes one jsonb expression, and what HubSpot
-would refuse becomes another that names the reason.
+and for the body that Python rendered (alias ``b``); see `expressions`. What it prints becomes one jsonb expression, and
+what HubSpot would refuse becomes another that names the reason.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from psycopg import sql
 
 from ic_assets.activities.engine.derivatives import bodies
+from ic_assets.activities.engine.derivatives.expressions import (
+    ColumnKind,
+    Expression,
+    Kind,
+    Recorder,
+    literal,
+    of_column,
+    over_limit,
+)
 from ic_assets.activities.facts.activity_types import BY_NAME, ActivityType
 from ic_assets.activities.facts.derivative_contract import DERIVATIVE_COLUMNS
 from ic_assets.activities.facts.hubspot_properties import MAX_LENGTH, PROPERTIES, Property, PropertyType
 from ic_assets.core.failures import Refused
 from ic_assets.core.files import TEMPLATES_DIR
-from ic_assets.core.templates import JsonTemplate, TemplateFault
-
-ColumnKind = Literal["text", "number", "timestamp", "instant", "numbers"]
+from ic_assets.core.templates import JsonTemplate
 
 _KINDS: dict[str, ColumnKind] = {
     "text": "text",
@@ -78,7 +84,7 @@ def payload_sql(activity: ActivityType, *, templates: Path = TEMPLATES_DIR) -> P
     Raises ``Refused`` for a template that no row could be right with: a column or property that does not exist,
     a value of the wrong type or outside the property's options, a required property that is missing.
     """
-    columns = {name: _column(name, kind) for name, kind in COLUMNS[activity.name].items()}
+    columns = {name: of_column(name, kind) for name, kind in COLUMNS[activity.name].items()}
     return _compile(activity, columns, templates)
 
 
@@ -87,14 +93,14 @@ def part_sql(*, templates: Path = TEMPLATES_DIR) -> PayloadSql:
     ``<communication id>/<part>``. ``v`` has ``comm_communicationid``, ``activity_date``, the
     ``associated_*_id`` and the ``further_*_ids``, ``b`` has ``part`` and ``html``."""
     columns = {
-        name: _column(name, kind)
+        name: of_column(name, kind)
         for name, kind in COLUMNS["notes"].items()
         if all(name in each for each in COLUMNS.values())
     }
-    columns["comm_communicationid"] = _Expression(
+    columns["comm_communicationid"] = Expression(
         sql.SQL("v.comm_communicationid::text || '/' || b.part::text"), "number", sql.SQL("b.part")
     )
-    columns["note_body"] = _Expression(sql.SQL("b.html"), "html", sql.SQL("b.html"), _too_long(sql.SQL("b.html")))
+    columns["note_body"] = Expression(sql.SQL("b.html"), "html", sql.SQL("b.html"), over_limit(sql.SQL("b.html")))
     return _compile(BY_NAME["notes"], columns, templates)
 
 
@@ -108,11 +114,8 @@ def template_fingerprint(activity: ActivityType, *, templates: Path = TEMPLATES_
     return digest.hexdigest()[:16]
 
 
-# --- What a template prints -----------------------------------------------------------------------------------
-
-_Kind = Literal["text", "number", "numbers", "timestamp", "instant", "datetime", "html", "associations"]
 # What may be put into a property of a type. HTML takes nothing that was not made HTML.
-_FITS: dict[PropertyType, frozenset[_Kind]] = {
+_FITS: dict[PropertyType, frozenset[Kind]] = {
     "string": frozenset({"text", "number"}),
     "html": frozenset({"html"}),
     "number": frozenset({"number"}),
@@ -121,196 +124,15 @@ _FITS: dict[PropertyType, frozenset[_Kind]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class _Expression:
-    """What stands for one value of every row. ``text`` is the value as text; ``present`` is NULL exactly when the
-    value is, and cheaper; ``too_long`` is a condition; ``choices`` are the only values that it can have.
-
-    A template cannot look at it: ``if``, ``==``, ``~`` would decide once for all rows."""
-
-    text: sql.Composable
-    kind: _Kind
-    present: sql.Composable
-    too_long: sql.Composable | None = None
-    choices: frozenset[str] | None = None
-    name: str = ""
-
-    def _looked_at(self, *_: object) -> NoReturn:
-        raise TemplateFault(
-            f"{self.name} is a column of all rows: print it, alone or with a filter (mapped, html, utc)"
-        )
-
-    __bool__ = __str__ = __eq__ = __ne__ = __lt__ = __gt__ = __add__ = _looked_at
-    __hash__ = object.__hash__
-
-
 class _Document(NamedTuple):
     properties: dict[str, Any]
     associations: Any
     trace_id: Any
 
 
-def _literal(value: str | int) -> sql.Composable:
-    """A constant. psycopg would read a single percent sign as the start of a parameter."""
-    return sql.SQL(sql.Literal(value).as_string(None).replace("%", "%%"))
-
-
-def _column(name: str, kind: ColumnKind) -> _Expression:
-    column = sql.Identifier("v", name)
-    if kind == "numbers":
-        return _Expression(column, kind, column, name=name)
-    if kind == "text":
-        # An empty property would clear what HubSpot holds; absent is what is meant.
-        return _Expression(sql.SQL("nullif({}, '')").format(column), kind, column, _too_long(column), name=name)
-    return _Expression(sql.SQL("{}::text").format(column), kind, column, name=name)
-
-
-def _too_long(text: sql.Composable) -> sql.Composable:
-    # octet_length costs nothing even where the text is stored out of line.
-    return sql.SQL("(octet_length({text}) > {limit} AND length({text}) > {limit})").format(
-        text=text, limit=_literal(MAX_LENGTH)
-    )
-
-
-class _Recorder:
-    """The filters and functions of a template that is rendered for all rows. Each expression is printed as a mark
-    that is found again in the parsed JSON."""
-
-    _MARK = "\ue000{}\ue001"
-
-    def __init__(self, activity: ActivityType) -> None:
-        self._activity = activity
-        self._printed: list[_Expression] = []
-
-    def print_value(self, value: object) -> str:
-        if value is None or isinstance(value, str | int | float):
-            return json.dumps(value)
-        if not isinstance(value, _Expression):
-            raise TemplateFault(f"only columns and constants can be printed, not {value}")
-        self._printed.append(value)
-        return json.dumps(self._MARK.format(len(self._printed) - 1))
-
-    def found(self, value: object) -> object:
-        """The expression whose mark ``value`` is, or ``value``."""
-        if isinstance(value, str) and value.startswith("\ue000"):
-            return self._printed[int(value[1:-1])]
-        return value
-
-    def utc(self, value: object) -> _Expression:
-        if isinstance(value, _Expression) and value.kind == "instant":
-            column, instant = value, value.present
-        else:
-            column = _of_kind(value, "timestamp", "utc")
-            instant = sql.SQL("({} AT TIME ZONE %(source_timezone)s::text)").format(column.present)
-        text = sql.SQL("""to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')""").format(instant)
-        return replace(column, text=text, kind="datetime")
-
-    def unix_ms(self, value: object) -> _Expression:
-        column = _of_kind(value, "timestamp", "unix_ms")
-        text = sql.SQL(
-            "floor(extract(epoch FROM {} AT TIME ZONE %(source_timezone)s::text) * 1000)::bigint::text"
-        ).format(column.present)
-        return replace(column, text=text, kind="datetime")
-
-    def html(self, value: object) -> _Expression:
-        if isinstance(value, _Expression) and value.kind == "html":
-            return value
-        column = _of_kind(value, "text", "html")
-        rendered_here = (
-            sql.SQL("b.html IS NOT NULL")
-            if column.name == self._activity.body
-            # Another text of the same row (a meeting's internal notes) is shown like the body when it is the body.
-            else sql.SQL("b.html IS NOT NULL AND {} = {}").format(
-                column.present, sql.Identifier("v", self._activity.body)
-            )
-        )
-        text = sql.SQL("CASE WHEN {} THEN b.html ELSE {} END").format(rendered_here, bodies.escaped(column.present))
-        too_long = sql.SQL("(({may_be}) AND length({text}) > {limit})").format(
-            may_be=sql.SQL("b.html IS NOT NULL OR octet_length({}) > {}").format(
-                column.present, _literal(bodies.NEVER_TOO_LONG)
-            ),
-            text=text,
-            limit=_literal(MAX_LENGTH),
-        )
-        return replace(column, text=sql.SQL("nullif({}, '')").format(text), kind="html", too_long=too_long)
-
-    def plain(self, value: object) -> _Expression:
-        column = _of_kind(value, "text", "plain")
-        if column.name != self._activity.body:
-            raise TemplateFault(f"plain is for the body, {self._activity.body}")
-        text = sql.SQL("coalesce(b.text, {})").format(column.present)
-        return replace(column, text=sql.SQL("nullif({}, '')").format(text), too_long=_too_long(text))
-
-    def mapped(self, value: object, choices: Mapping[str, str], keep_others: bool = False) -> _Expression:
-        """What ``choices`` has for a value; where it has nothing the value itself, or none."""
-        column = _of_kind(value, "text", "mapped")
-        cases = sql.SQL(" ").join(
-            sql.SQL("WHEN {} THEN {}").format(_literal(source), _literal(target)) for source, target in choices.items()
-        )
-        if keep_others:
-            text = sql.SQL("CASE {} {} ELSE {} END").format(column.present, cases, column.text)
-            return replace(column, text=text)
-        text = sql.SQL("CASE {} {} END").format(column.present, cases)
-        return _Expression(text, "text", text, choices=frozenset(choices.values()), name=column.name)
-
-    def associations(
-        self, contact: object, company: object, deal: object, contacts: object, companies: object
-    ) -> _Expression:
-        # Written as text, since the ids are numbers: half the cost of building jsonb, and NULLs drop out.
-        opening = _literal('{"to":{"id":"')
-
-        def closing(type_id: int) -> str:
-            return '"},"types":' + json.dumps(_types(type_id), separators=(",", ":")) + "}"
-
-        items = [
-            sql.SQL("{} || {} || {}").format(
-                opening, _of_kind(record, "number", "associations").text, _literal(closing(type_id))
-            )
-            for record, type_id in _association_types(self._activity, contact, company, deal)
-        ]
-        items += [
-            sql.SQL("{} || array_to_string({}, {}) || {}").format(
-                opening,
-                _of_kind(records, "numbers", "associations").text,
-                _literal(closing(type_id) + ',{"to":{"id":"'),
-                _literal(closing(type_id)),
-            )
-            for records, type_id in ((contacts, self._activity.to_contact), (companies, self._activity.to_company))
-        ]
-        text = sql.SQL("concat_ws(',', {})").format(sql.SQL(", ").join(items))
-        return _Expression(text, "associations", text)
-
-    def email_headers(self, *, from_email: object, to_email: object) -> _Expression:
-        sender = _of_kind(from_email, "text", "email_headers")
-        recipient = _of_kind(to_email, "text", "email_headers")
-        text = sql.SQL(
-            # Several are joined by '; ', which no address holds. A message has one sender: the first.
-            """nullif('{{' || concat_ws(',', '"from":{{"email":' || to_json(split_part({}, '; ', 1)) || '}}',"""
-            """ '"to":[{{"email":' || replace(to_json({})::text, '; ', '"}},{{"email":"') || '}}]') || '}}', '{{}}')"""
-        ).format(sender.text, recipient.text)
-        return _Expression(text, "text", text, _too_long(text), name="email_headers")
-
-
-def _of_kind(value: object, kind: _Kind, use: str) -> _Expression:
-    if isinstance(value, _Expression) and value.kind == kind:
-        return value
-    given = f"{value.name} ({value.kind})" if isinstance(value, _Expression) else repr(value)
-    raise TemplateFault(f"{use} takes a {kind} column, not {given}")
-
-
-def _association_types(
-    activity: ActivityType, contact: object, company: object, deal: object
-) -> Sequence[tuple[object, int]]:
-    return ((contact, activity.to_contact), (company, activity.to_company), (deal, activity.to_deal))
-
-
-def _types(type_id: int) -> list[dict[str, object]]:
-    return [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id}]
-
-
-def _compile(activity: ActivityType, columns: Mapping[str, _Expression], templates: Path) -> PayloadSql:
-    recorder = _Recorder(activity)
-    id_property = _Expression(sql.SQL("%(id_property)s::text"), "text", sql.SQL("%(id_property)s::text"))
+def _compile(activity: ActivityType, columns: Mapping[str, Expression], templates: Path) -> PayloadSql:
+    recorder = Recorder(activity)
+    id_property = Expression(sql.SQL("%(id_property)s::text"), "text", sql.SQL("%(id_property)s::text"))
     template = JsonTemplate(
         activity.template,
         variables={"id_property", *columns},
@@ -328,11 +150,11 @@ def _compile(activity: ActivityType, columns: Mapping[str, _Expression], templat
     document = _document(activity, template.render({"id_property": id_property, **columns}))
     where = f"templates/{activity.template}"
     trace_id, associations = recorder.found(document.trace_id), recorder.found(document.associations)
-    if not (isinstance(trace_id, _Expression) and trace_id.kind == "number"):
+    if not (isinstance(trace_id, Expression) and trace_id.kind == "number"):
         raise Refused(
             f"{where}: objectWriteTraceId has to be {{{{ comm_communicationid }}}}, by which results are settled"
         )
-    if not (isinstance(associations, _Expression) and associations.kind == "associations"):
+    if not (isinstance(associations, Expression) and associations.kind == "associations"):
         raise Refused(
             f"{where}: associations has to be {{{{ associations(contact, company, deal, contacts, companies) }}}}"
         )
@@ -352,8 +174,8 @@ def _compile(activity: ActivityType, columns: Mapping[str, _Expression], templat
                 f"{where}: HubSpot's {activity.name} have no property {key!r}; they have"
                 f" {', '.join(name for name, each in specified.items() if not each.read_only)}"
             )
-        members.append(_member(_literal(json.dumps(key)), _checked(value, key, specified[key], where)))
-        if isinstance(value, _Expression):
+        members.append(_member(literal(json.dumps(key)), _checked(value, key, specified[key], where)))
+        if isinstance(value, Expression):
             reasons.extend(_reasons(value, key, specified[key]))
     if not has_id:
         raise Refused(f"{where}: {{{{ id_property }}}} is not set; without it a record cannot be found again")
@@ -378,8 +200,8 @@ def _member(name: sql.Composable, value: sql.Composable) -> sql.Composable:
     return sql.SQL("{} || ':' || to_json({}::text)").format(name, value)
 
 
-def _of_id(value: object, where: str) -> _Expression:
-    if isinstance(value, _Expression) and value.kind == "number":
+def _of_id(value: object, where: str) -> Expression:
+    if isinstance(value, Expression) and value.kind == "number":
         return value
     raise Refused(f"{where}: {{{{ id_property }}}} has to be {{{{ comm_communicationid }}}}")
 
@@ -391,8 +213,8 @@ def _checked(value: object, name: str, specified: Property, where: str) -> sql.C
     if isinstance(value, str):
         if specified.options and value not in specified.options:
             raise Refused(f"{where}: {name} is {value!r}, HubSpot takes {', '.join(specified.options)}")
-        return _literal(value)
-    if not isinstance(value, _Expression):
+        return literal(value)
+    if not isinstance(value, Expression):
         raise Refused(f"{where}: {name} is {json.dumps(value)}, HubSpot takes text: a column or a quoted constant")
     if value.kind not in _FITS[specified.type]:
         how = {"datetime": ", made by | utc or | unix_ms", "html": ", made by | html"}.get(specified.type, "")
@@ -404,27 +226,27 @@ def _checked(value: object, name: str, specified: Property, where: str) -> sql.C
     return value.text
 
 
-def _reasons(value: _Expression, name: str, specified: Property) -> list[sql.Composable]:
+def _reasons(value: Expression, name: str, specified: Property) -> list[sql.Composable]:
     """What may be wrong with the value of a row, as the branches of a CASE."""
     reasons: list[sql.Composable] = []
     if specified.required:
-        reasons.append(sql.SQL("WHEN {} IS NULL THEN {}").format(value.present, _literal(f"{name} is missing")))
+        reasons.append(sql.SQL("WHEN {} IS NULL THEN {}").format(value.present, literal(f"{name} is missing")))
     if specified.options and value.choices is None:
         reasons.append(
             sql.SQL("WHEN {value} NOT IN ({options}) THEN {opening} || left({value}, 40) || {rest}").format(
                 value=value.text,
-                options=sql.SQL(", ").join(map(_literal, specified.options)),
-                opening=_literal(f'{name} is "'),
-                rest=_literal(f'", HubSpot takes {", ".join(specified.options)}'),
+                options=sql.SQL(", ").join(map(literal, specified.options)),
+                opening=literal(f'{name} is "'),
+                rest=literal(f'", HubSpot takes {", ".join(specified.options)}'),
             )
         )
     elif value.too_long is not None:
         reasons.append(
             sql.SQL("WHEN {} THEN {} || to_char(length({}), 'FM999,999,999') || {}").format(
                 value.too_long,
-                _literal(f"{name} is "),
+                literal(f"{name} is "),
                 value.text,
-                _literal(f" characters, HubSpot takes {MAX_LENGTH:,}"),
+                literal(f" characters, HubSpot takes {MAX_LENGTH:,}"),
             )
         )
     return reasons

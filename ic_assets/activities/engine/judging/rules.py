@@ -3,192 +3,30 @@ reports all judge by. No Dagster here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import cache, partial
-from types import MappingProxyType
-from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from ic_assets.activities.engine.derivatives.payload_versions import version
 from ic_assets.activities.engine.drop.reasons import told
 from ic_assets.activities.engine.judging.figures import (
-    NOTHING_FRESH,
     OF_MASTER,
     OF_RESOLUTION,
-    Count,
     Fresh,
     Source,
     bring_up_to_date,
     looked_at,
     of_derivative,
-    total,
 )
+from ic_assets.activities.engine.judging.folds import absent_types, largest_type, most_implausible, summed, worst
+from ic_assets.activities.engine.judging.verdicts import Figure, Rule, Verdict
 from ic_assets.activities.engine.staging.slices import MASTER, RESOLVED
 from ic_assets.activities.engine.staging.unrecognised import least_recognised, most_frequent
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, ActivityType
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One checkpoint: a ``query`` that gives one row (failing, checked, sample), or a ``Figure`` that is counted by month.
-
-    ``on`` names what it judges: landing, master, resolved or an activity type; ``demand`` says what must hold.
-    ``allowed`` is the share of failing rows from which on it fails: 0 means none may, and any other bound is itself a
-    failure (the gates are strict) unless ``bound_passes``. ``sentence`` is filled with failing, checked, good and shares.
-    ``tell`` makes of a failure's sample what to do next, where that depends on it. ``in_force`` gives parameters that may
-    change between two judgements.
-    """
-
-    name: str
-    on: str
-    demand: str
-    query: sql.Composed | Figure
-    sentence: str
-    next_step: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    allowed: float = 0.0
-    bound_passes: bool = False
-    blocking: bool = True
-    gate: bool = False
-    tell: Callable[[Any], str] | None = None
-    in_force: Callable[[], Mapping[str, Any]] | None = None
-
-    def judge(
-        self,
-        connection: psycopg.Connection,
-        parameters: Mapping[str, Any] | None = None,
-        fresh: Mapping[str, Fresh] = MappingProxyType({}),
-    ) -> Verdict:
-        """The verdict on what is there, or by what was counted last: ``judge`` below counts first."""
-        if isinstance(self.query, Figure):
-            return Verdict(self, *self.query.read(connection, fresh.get(self.query.source.name, NOTHING_FRESH)))
-        now = self.in_force() if self.in_force else {}
-        row = connection.execute(self.query, {**self.parameters, **now, **(parameters or {})}).fetchone()
-        failing, checked, sample = row or (0, 0, None)
-        return Verdict(self, int(failing), int(checked), sample)
-
-
-# Failing, checked and a sample: JSON without personal data.
-_Found = tuple[int, int, list[Any] | None]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What a rule reads of a source's counts, folded to failing, checked and a sample. ``sample`` is a query for rows to
-    show when something fails."""
-
-    source: Source
-    name: str
-    fold: Callable[[Sequence[Count]], _Found]
-    ready: str | None = None
-    sample: sql.Composed | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-    def read(self, connection: psycopg.Connection, fresh: Fresh = NOTHING_FRESH) -> _Found:
-        failing, checked, sample = self.fold(total(connection, self.source, self.name, self.ready, fresh))
-        if failing and self.sample:
-            with connection.cursor(row_factory=dict_row) as cursor:
-                sample = [dict(row) for row in cursor.execute(self.sample, self.parameters)]
-        return failing, checked, sample
-
-
-_SHOWN = 20
-
-
-def _summed(item: str = "") -> Callable[[Sequence[Count]], _Found]:
-    """All items together; those that have a name are the sample, under ``item``."""
-
-    def fold(counts: Sequence[Count]) -> _Found:
-        named = [
-            {item: count.item, "communications": count.failing} for count in counts if count.item and count.failing
-        ]
-        return sum(c.failing for c in counts), sum(c.checked for c in counts), named[:_SHOWN] or None
-
-    return fold
-
-
-def _worst(counts: Sequence[Count]) -> _Found:
-    """The column that is missing most often."""
-    lacking = sorted((c.item, c.failing) for c in counts if c.failing)
-    return (
-        max((c.failing for c in counts), default=0),
-        max((c.checked for c in counts), default=0),
-        [{"column": column, "missing": missing} for column, missing in lacking] or None,
-    )
-
-
-def _largest_type(counts: Sequence[Count]) -> _Found:
-    types = [{"activity_type": c.item, "communications": c.checked} for c in counts]
-    return max((c.checked for c in counts), default=0), sum(c.checked for c in counts), types or None
-
-
-def _absent_types(counts: Sequence[Count]) -> _Found:
-    absent = sorted({activity.name for activity in ACTIVITY_TYPES} - {c.item for c in counts if c.checked})
-    return len(absent), len(ACTIVITY_TYPES), list(absent) or None
-
-
-def _most_implausible(counts: Sequence[Count]) -> _Found:
-    flaws = [{"flaw": count.item, "communications": count.failing} for count in counts if count.failing]
-    return (
-        max((count.failing for count in counts), default=0),
-        max((count.checked for count in counts), default=0),
-        flaws or None,
-    )
-
-
-@dataclass(frozen=True)
-class Verdict:
-    rule: Rule
-    failing: int
-    checked: int
-    sample: list[Any] | None
-
-    @property
-    def share(self) -> float:
-        """The failing share; 0 where there is nothing to judge, which passes."""
-        return self.failing / self.checked if self.checked else 0.0
-
-    @property
-    def passed(self) -> bool:
-        if self.failing == 0:
-            return True
-        allowed = self.rule.allowed
-        return self.share <= allowed if self.rule.bound_passes else self.share < allowed
-
-    @property
-    def figure(self) -> str:
-        """What was found, as a sentence."""
-        if not self.checked:
-            return "Nothing to judge yet."
-        text = self.rule.sentence.format(
-            failing=f"{self.failing:,}",
-            checked=f"{self.checked:,}",
-            good=f"{self.checked - self.failing:,}",
-            share=percent(self.failing, self.checked),
-            good_share=percent(self.checked - self.failing, self.checked),
-        )
-        return text if self.passed else f"{text} {self.next_step}"
-
-    @property
-    def next_step(self) -> str:
-        """What to do about a failure."""
-        return self.rule.tell(self.sample) if self.rule.tell and self.sample else self.rule.next_step
-
-
-def percentage(part: int, whole: int) -> float:
-    """Two decimals, but never rounded up to a bound that is not reached: 94.999 % is not shown as 95 %."""
-    return part * 10_000 // whole / 100
-
-
-def percent(part: int, whole: int) -> str:
-    return f"{percentage(part, whole):.2f} %"
-
 
 _LANDED = Source("landed", MASTER, statement("activities/figures/landed"))
 _MISSES = Source("misses", RESOLVED, statement("activities/figures/misses"))
@@ -225,7 +63,7 @@ def master_rules() -> list[Rule]:
             "required_fields_present",
             "master",
             "Every communication has an id, a type, a date and a creation date.",
-            Figure(OF_MASTER, "required_fields_present", _summed()),
+            Figure(OF_MASTER, "required_fields_present", summed()),
             "{good} of {checked} communications have an id, a type, a date and a creation date.",
             "A row was changed outside this project; run its months again.",
             gate=True,
@@ -234,7 +72,7 @@ def master_rules() -> list[Rule]:
             "every_landed_row_is_here",
             "master",
             "The master shows exactly the newest landed version of each communication.",
-            Figure(_LANDED, "landed", _summed(), "landing", statement("activities/checks/sample_landed")),
+            Figure(_LANDED, "landed", summed(), "landing", statement("activities/checks/sample_landed")),
             "{good} of {checked} communications stand as they landed.",
             "Materialize the master for the months that it concerns.",
             gate=True,
@@ -243,7 +81,7 @@ def master_rules() -> list[Rule]:
             "no_type_dominates",
             "master",
             "No activity type holds more than 90 % of the communications.",
-            Figure(OF_MASTER, "types", _largest_type),
+            Figure(OF_MASTER, "types", largest_type),
             "The largest activity type holds {share} of {checked} communications (at most 90 %).",
             "Look at the unrecognised types, and at sql/activities/classification.csv.",
             allowed=0.9,
@@ -254,7 +92,7 @@ def master_rules() -> list[Rule]:
             "every_type_occurs",
             "master",
             "Each of the seven activity types occurs.",
-            Figure(OF_MASTER, "types", _absent_types),
+            Figure(OF_MASTER, "types", absent_types),
             "{good} of {checked} activity types occur.",
             "Expected when the CRM had none of them; otherwise look at sql/activities/classification.csv.",
             blocking=False,
@@ -295,7 +133,7 @@ def resolution_rules() -> list[Rule]:
             Figure(
                 OF_RESOLUTION,
                 entity,
-                _summed(),
+                summed(),
                 RESOLVED,
                 statement("activities/checks/sample_references"),
                 {"entity_type": entity_type},
@@ -313,7 +151,7 @@ def resolution_rules() -> list[Rule]:
             "orphans",
             "resolved",
             "Less than 5 % of the communications lead to no HubSpot record.",
-            Figure(OF_RESOLUTION, "orphans", _summed("reason"), RESOLVED),
+            Figure(OF_RESOLUTION, "orphans", summed("reason"), RESOLVED),
             "{share} of {checked} communications lead to no HubSpot record (less than 5 % may).",
             "Add what is missing with `ic-assets reconcile contacts|companies|deals FILE`.",
             allowed=0.05,
@@ -323,7 +161,7 @@ def resolution_rules() -> list[Rule]:
             "every_miss_is_logged",
             "resolved",
             "Every reference that leads nowhere is in staging.reconciliation_log.",
-            Figure(_MISSES, "misses", _summed(), RESOLVED),
+            Figure(_MISSES, "misses", summed(), RESOLVED),
             "{good} of {checked} unresolved references are in staging.reconciliation_log.",
             "Materialize the resolution of these months again.",
             gate=True,
@@ -347,7 +185,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             Figure(
                 source,
                 "coverage",
-                _summed(),
+                summed(),
                 activity.name,
                 statement("activities/checks/sample_coverage", table=table),
                 of_type,
@@ -360,7 +198,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             "required_fields",
             activity.name,
             "Each required field is filled in more than 99 % of the rows.",
-            Figure(source, "required", _worst),
+            Figure(source, "required", worst),
             "{good_share} of {checked} rows have each required field (more than 99 % must).",
             "Look at these columns in the source.",
             allowed=0.01,
@@ -370,7 +208,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             "payloads_valid",
             activity.name,
             "HubSpot would take every payload.",
-            Figure(source, "payloads", _summed("reason")),
+            Figure(source, "payloads", summed("reason")),
             "{good} of {checked} payloads are ones that HubSpot takes.",
             f"The others are not pushed; staging.{activity.table} has the reason. Correct the source, drop it again.",
             blocking=False,
@@ -380,7 +218,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             activity.name,
             "No payload says what nobody would believe: an end before the start, a call of more than a day, a time before "
             "1970 or more than 24 months ahead, an address that is none.",
-            Figure(source, "plausible", _most_implausible),
+            Figure(source, "plausible", most_implausible),
             "{failing} of {checked} payloads say what nobody would believe, by their most frequent flaw.",
             "HubSpot takes them: look at these communications in the source before the push.",
             blocking=False,
@@ -405,7 +243,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
                 "end_is_not_before_start",
                 activity.name,
                 "No meeting ends before it begins.",
-                Figure(source, "order", _summed()),
+                Figure(source, "order", summed()),
                 "{good} of {checked} meetings end no earlier than they begin.",
                 "Materialize the meetings again.",
                 gate=True,

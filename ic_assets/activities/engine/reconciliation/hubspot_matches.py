@@ -25,7 +25,7 @@ from ic_assets.activities.engine.reconciliation.matches import (
 )
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.sql import statement
-from ic_assets.hubspot.client.client import HubSpotClient, HubSpotTarget, Json, Rejected, StopForNow, path
+from ic_assets.hubspot.client.client import Declined, HubSpotClient, HubSpotTarget, Json, StopForNow, path
 from ic_assets.hubspot.client.search import search_body
 from ic_assets.hubspot.ledger.ledger import open_ledger
 from ic_assets.hubspot.push.run import enter_portal
@@ -150,7 +150,7 @@ async def _list(
                     return listing
         except StopForNow as reason:
             raise Unavailable(f"nothing was changed: {reason}") from reason
-        except Rejected as refusal:
+        except Declined as refusal:
             raise Refused(f"HubSpot refused to list its {entity.name} ({refusal}); nothing was changed") from refusal
         finally:
             await client.close()
@@ -167,7 +167,7 @@ async def _know_property(client: HubSpotClient, listing: Listing) -> None:
             operation="properties",
             object_type=listing.entity,
         )
-    except Rejected as refusal:
+    except Declined as refusal:
         if refusal.status != 404:
             raise
         raise Refused(
@@ -186,7 +186,7 @@ async def _total(client: HubSpotClient, entity: str) -> int:
             object_type=entity,
             search=True,
         )
-    except Rejected:
+    except Declined:
         return 0
     total = reply.body.get("total")
     return total if isinstance(total, int) and 0 <= total < 2**53 else 0

@@ -11,7 +11,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ic_assets.activities.engine.judging.rules import Verdict, judge, percent, resolution_rules
+from ic_assets.activities.engine.judging.rules import judge, resolution_rules
+from ic_assets.activities.engine.judging.verdicts import Verdict, percent
 from ic_assets.activities.engine.reconciliation.matches import ENTITIES, Entity, known_columns
 from ic_assets.core.sql import statement
 

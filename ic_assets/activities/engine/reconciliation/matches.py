@@ -18,7 +18,8 @@ from ic_assets.activities.engine.drop.csv_records import DAMAGE, Records
 from ic_assets.activities.engine.drop.csv_rows import well_quoted
 from ic_assets.activities.engine.drop.drop_file import DropFile, refused
 from ic_assets.activities.engine.drop.values import is_missing, read_integer
-from ic_assets.activities.engine.judging.rules import Verdict, resolution_rules
+from ic_assets.activities.engine.judging.rules import resolution_rules
+from ic_assets.activities.engine.judging.verdicts import Verdict
 from ic_assets.activities.engine.staging.slices import mark_changed
 from ic_assets.core.months import month_key
 from ic_assets.core.sql import statement

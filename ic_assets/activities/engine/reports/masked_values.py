@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from ic_assets.hubspot.client.replies import masked
+from ic_assets.core.masking import mask_addresses
 
 # A word: letters and digits of any script. What stands between words stays.
 _WORD = re.compile(r"(\w)\w+")
@@ -28,7 +28,7 @@ _LONGEST_WORD = 40
 def mask_text(text: str) -> str:
     """Free text with each word cut to its first character, and addresses as in ``a…@e….com``."""
     result, end = [], 0
-    shown = masked(text)
+    shown = mask_addresses(text)
     for address in _SHORTENED_ADDRESS.finditer(shown):
         result += [_WORD.sub(r"\1…", shown[end : address.start()]), address[0]]
         end = address.end()
@@ -42,7 +42,7 @@ def mask_value(column: str, value: Any) -> Any:
         return value
     text = str(value)
     is_vocabulary = column in _VOCABULARY or column.endswith(_VOCABULARY_SUFFIXES)
-    return masked(text) if is_vocabulary and len(text) <= _LONGEST_WORD else mask_text(text)
+    return mask_addresses(text) if is_vocabulary and len(text) <= _LONGEST_WORD else mask_text(text)
 
 
 def mask_raw(text: str) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import pandas as pd
 import psycopg
 
-from ic_assets.activities.engine.judging.rules import Verdict, judge, percent, push_rules
+from ic_assets.activities.engine.judging.rules import judge, push_rules
+from ic_assets.activities.engine.judging.verdicts import Verdict, percent
 from ic_assets.activities.engine.reports.report import Report, Section, origin, read_frame
 from ic_assets.activities.engine.reports.report_pictures import measured_rows, stacked_rows
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES

@@ -9,7 +9,8 @@ import pandas as pd
 import psycopg
 
 from ic_assets.activities.engine.drop.reasons import HARMLESS
-from ic_assets.activities.engine.judging.rules import judge, percent
+from ic_assets.activities.engine.judging.rules import judge
+from ic_assets.activities.engine.judging.verdicts import percent
 from ic_assets.activities.engine.reconciliation.impact import impact
 from ic_assets.activities.engine.reports.frames import frame
 from ic_assets.activities.engine.reports.report import Report, Section, counted, origin, read_frame

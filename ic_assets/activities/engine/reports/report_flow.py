@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import psycopg
 
-from ic_assets.activities.engine.judging.rules import percent
+from ic_assets.activities.engine.judging.verdicts import percent
 from ic_assets.activities.engine.reports.report import Section, read_frame
 from ic_assets.activities.engine.reports.report_pictures import Link, Node, flow
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES

@@ -7,14 +7,14 @@ import pandas as pd
 import psycopg
 
 from ic_assets.activities.engine.drop.reasons import REJECTS, WARNINGS, advice
-from ic_assets.activities.engine.judging.rules import percent
+from ic_assets.activities.engine.judging.verdicts import percent
 from ic_assets.activities.engine.reconciliation.impact import Impact
 from ic_assets.activities.engine.reports.masked_values import mask_raw, shortened
 from ic_assets.activities.engine.reports.report import Section, counted, read_frame
 from ic_assets.activities.engine.reports.report_flow import Flow
 from ic_assets.activities.engine.staging.unrecognised import KINDS, unrecognised
 from ic_assets.activities.facts.contract import BY_NAME, COLUMNS
-from ic_assets.hubspot.client.replies import masked
+from ic_assets.core.masking import mask_addresses
 
 _GROUPS, _LINES, REFERENCES = 40, 8, 10
 
@@ -141,7 +141,7 @@ def references_section(weighed: Impact) -> Section:
             (
                 row.entity,
                 str(row.legacy_id),
-                shortened(masked(row.name), 60) if row.name else "",
+                shortened(mask_addresses(row.name), 60) if row.name else "",
                 row.why,
                 row.communications,
                 row.cumulative_resolved,

@@ -10,7 +10,7 @@ from datetime import date
 import pandas as pd
 
 from ic_assets.activities.engine.drop import reasons as drop_reasons
-from ic_assets.activities.engine.judging.rules import Verdict, percent
+from ic_assets.activities.engine.judging.verdicts import Verdict, percent
 from ic_assets.activities.engine.reconciliation.impact import Impact
 from ic_assets.activities.engine.reports.report import counted
 from ic_assets.activities.engine.reports.report_flow import FATES, Flow

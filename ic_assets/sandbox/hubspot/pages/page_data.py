@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from ic_assets.sandbox.hubspot import wording
 from ic_assets.sandbox.hubspot.calls import record_id
 from ic_assets.sandbox.hubspot.objects import ACTIVITY_TYPES, BY_SLUG, RECORD_TYPES, ObjectType
+from ic_assets.sandbox.hubspot.pages import wording
 from ic_assets.sandbox.hubspot.portal import Portal
 
 PAGE_SIZE = 50

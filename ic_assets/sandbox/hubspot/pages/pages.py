@@ -17,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from ic_assets.sandbox.hubspot import page_data, wording
 from ic_assets.sandbox.hubspot.calls import record_id
 from ic_assets.sandbox.hubspot.objects import ACTIVITY_TYPES, OBJECT_TYPES, RECORD_TYPES, ObjectType
-from ic_assets.sandbox.hubspot.page_data import ACTIVITY_SLUGS, CHANGES, FOUND_PER_TYPE, PAGE_SIZE, Link, Paging
-from ic_assets.sandbox.hubspot.page_templates import TEMPLATES
+from ic_assets.sandbox.hubspot.pages import page_data, wording
+from ic_assets.sandbox.hubspot.pages.page_data import ACTIVITY_SLUGS, CHANGES, FOUND_PER_TYPE, PAGE_SIZE, Link, Paging
+from ic_assets.sandbox.hubspot.pages.page_templates import TEMPLATES
 from ic_assets.sandbox.hubspot.portal import Portal
 
 _HEADERS = {

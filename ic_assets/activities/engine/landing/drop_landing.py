@@ -7,142 +7,43 @@ transaction leaves nothing behind.
 from __future__ import annotations
 
 import hashlib
-import tempfile
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import date, datetime
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import orjson
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ic_assets.activities.engine.drop import drop_folder
-from ic_assets.activities.engine.drop.csv_drop import DropReader, inspect, inspect_beside, raw_rows, read
+from ic_assets.activities.engine.drop.csv_drop import DropReader, raw_rows, read
 from ic_assets.activities.engine.drop.csv_rows import DropInfo, FieldWarning, Reject, Slashes
 from ic_assets.activities.engine.drop.drop_file import Identity
 from ic_assets.activities.engine.drop.drop_folder import file_name
-from ic_assets.activities.engine.drop.drop_text import read_as
 from ic_assets.activities.engine.drop.drop_trouble import Examples, trouble
+from ic_assets.activities.engine.landing.first_look import drop_key, inspected
+from ic_assets.activities.engine.landing.landed import Landed, Progress
+from ic_assets.activities.engine.landing.landing_fates import Fates, decide
+from ic_assets.activities.engine.landing.spool import Spool
 from ic_assets.activities.engine.staging import refill
-from ic_assets.activities.engine.staging.landing_fates import Fates, decide
 from ic_assets.activities.engine.staging.slices import mark_changed, wait_for_turn
 from ic_assets.activities.engine.staging.stages import analyze
 from ic_assets.activities.facts.contract import COLUMNS
 from ic_assets.core.failures import DropRefused
-from ic_assets.core.months import at_midnight, month_key, partitions_end, partitions_start
+from ic_assets.core.months import at_midnight, partitions_end, partitions_start
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import column_list, statement
 from ic_assets.resources.postgres import Database
 
-_SPOOL_BYTES = 8 * 1024 * 1024
-# Smaller drops are looked at in the time that a process takes to start.
-_BESIDE_FROM_BYTES = 32 * 1024 * 1024
 # COPY text that waits for the COPY of the plain rows to end.
 _TEXT_BYTES = 4 * 1024 * 1024
 _TABLE = "ic_communication_landing"
 # About as many rows as refill.REFILL_FROM_ROWS; how many there are is known only in the end.
 _REFILL_FROM_BYTES = 8_000_000
-
-
-@dataclass(frozen=True)
-class Landed:
-    """What became of the rows of one drop. ``months`` are the old and new months of what was inserted or updated
-    and the old ones of what the source deleted."""
-
-    drop_key: str
-    file_name: str
-    already_landed: bool = False
-    rows_in: int = 0
-    inserted: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    joined: int = 0
-    taken_out: int = 0
-    rejected: int = 0
-    rejected_by_reason: Mapping[str, int] = field(default_factory=dict)
-    field_warnings: int = 0
-    months: tuple[date, ...] = ()
-    missing_columns: tuple[str, ...] = ()
-    unknown_columns: tuple[str, ...] = ()
-    encoding: str | None = None
-    words: tuple[str, ...] = ()
-
-    @property
-    def read_as(self) -> str | None:
-        """The encoding, and words that show whether it is right; None for a drop of which nothing was read."""
-        return read_as(self.encoding, self.words) if self.encoding else None
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "drop": self.drop_key,
-            "file": self.file_name,
-            "already_landed": self.already_landed,
-            "rows_in": self.rows_in,
-            "inserted": self.inserted,
-            "updated": self.updated,
-            "unchanged": self.unchanged,
-            "joined": self.joined,
-            "taken_out": self.taken_out,
-            "rejected": self.rejected,
-            "rejected_by_reason": dict(self.rejected_by_reason),
-            "field_warnings": self.field_warnings,
-            "months": [month_key(month) for month in self.months],
-            "missing_columns": list(self.missing_columns),
-            "unknown_columns": list(self.unknown_columns),
-            "encoding": self.encoding,
-            "words": list(self.words),
-        }
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where the copy of a drop stands; ``bytes_total`` is its size after decompression."""
-
-    rows: int
-    bytes_read: int
-    bytes_total: int
-
-
-def drop_key(path: Path, content_sha256: str) -> str:
-    """``name@sha256[:8]``, the drop's partition key. Characters that a partition key may not hold become ``_``."""
-    name = "".join(character if character.isprintable() else "_" for character in path.name).replace("...", "_")
-    return f"{name}@{content_sha256[:8]}"
-
-
-def inspected(path: Path, encoding: str | None = None) -> DropInfo:
-    """``inspect``, once for a file that stays as it is: a command names the drop before its run lands it."""
-    try:
-        status = path.stat()
-    except OSError:
-        return inspect(path, encoding)
-    with _looking:
-        return _inspected(path, encoding, status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-def look_ahead(path: Path) -> None:
-    """Begins ``inspected``, for a command that has other things to get ready meanwhile."""
-
-    def look() -> None:
-        with suppress(Exception):  # the command finds the same
-            inspected(path, Settings.from_env().encoding)
-
-    threading.Thread(target=look, daemon=True).start()
-
-
-_looking = threading.Lock()
-
-
-@lru_cache(maxsize=8)
-def _inspected(path: Path, encoding: str | None, size: int, _mtime_ns: int, _inode: int) -> DropInfo:
-    return (inspect_beside(path, encoding) if size >= _BESIDE_FROM_BYTES else None) or inspect(path, encoding)
 
 
 def record_refusal(connection: psycopg.Connection, path: Path, refusal: DropRefused) -> None:
@@ -214,26 +115,6 @@ def _description(path: Path, info: DropInfo, key: str) -> dict[str, Any]:
     }
 
 
-class _Spool:
-    """Rows that wait for the connection to be free for their COPY, on disk once they are many."""
-
-    def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 - closed with its landing
-
-    def add(self, *row: Any) -> None:
-        self._file.write(orjson.dumps(row) + b"\n")
-
-    def rows(self) -> Iterator[list[Any]]:
-        self._file.seek(0)
-        return (orjson.loads(line) for line in self._file)
-
-    def copy_into(self, connection: psycopg.Connection, target: sql.Composable) -> None:
-        with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} FROM STDIN").format(target)) as copy:
-            for row in self.rows():
-                copy.write_row(row)
-        self._file.close()
-
-
 class _Landing:
     """The landing of one drop in one transaction."""
 
@@ -253,9 +134,9 @@ class _Landing:
         self.key = key
         self.progress = progress or (lambda _: None)
         self.drop_id = 0
-        self.rejects = _Spool()
-        self.warnings = _Spool()
-        self.deletions = _Spool()
+        self.rejects = Spool()
+        self.warnings = Spool()
+        self.deletions = Spool()
         self.reasons: Counter[str] = Counter()
         self.examples = Examples()
         self.slashes = Slashes()
@@ -423,7 +304,7 @@ class _Landing:
         late_rejects = statement(
             "activities/landing/late_rejects", among=sql.SQL(repeated if fates.repeated_only else "TRUE")
         )
-        spool = _Spool()
+        spool = Spool()
         late: list[tuple[int, str, int]] = []
         with self.connection.cursor(name="late_rejects") as cursor:
             cursor.execute(late_rejects, {"drop_id": self.drop_id})
