@@ -31,7 +31,7 @@ MODES = ("dry-run", "test", "production")
 POOL = "hubspot_api"
 # On runs that have had their approval: whose.
 _APPROVED = "ic_assets/approved_by"
-MODE_TAG = "mode"
+MODE_TAG = "push"
 """On the runs of a push, for the list of runs: dry-run, test or production."""
 
 # What a push may do. As it stands, nothing: it looks and says what it would do. Not a ``dg.Config``, whose text, numbers

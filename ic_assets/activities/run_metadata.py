@@ -23,7 +23,7 @@ from ic_assets.activities.partitions import months
 from ic_assets.core.months import month_key
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
-from ic_assets.resources.dagster_events import record
+from ic_assets.resources.dagster_events import record_outside_runs
 from ic_assets.resources.postgres import Database
 
 _SAMPLED_ROWS = 3
@@ -116,9 +116,8 @@ def record_other_months(context: dg.AssetExecutionContext, key: dg.AssetKey, but
     missing, and the months begin years before the data and end years after it. To be called before the run's own months are
     recorded: the UI shows the newest event first."""
     seen = {*map(month_key, but), *context.partition_keys, *context.instance.get_materialized_partitions(key)}
-    metadata: Mapping[str, Any] = {"run": why}
     others = [month for month in months.get_partition_keys() if month not in seen]
-    record(context, [dg.AssetMaterialization(key, partition=month, metadata=metadata) for month in others])
+    record_outside_runs(context.instance, key, others, {"run": why})
 
 
 def plot(counts: Mapping[date, int]) -> str:

@@ -12,7 +12,7 @@ from ic_assets.activities.engine.judging.approval import checked_name, orphans_b
 from ic_assets.activities.engine.judging.judgement import late_months, nothing_to_push, red_gates, refuse_on_red_gates
 from ic_assets.activities.engine.staging.slices import Window, next_month
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
-from ic_assets.activities.push import POOL
+from ic_assets.activities.push import MODE_TAG, POOL
 from ic_assets.activities.sensors import months_to_push
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
@@ -99,6 +99,7 @@ def run_push(
         assets=[keys.engagement(BY_NAME[name]) for name in types],
         config={"ops": {"hubspot_engagements": {"config": config}}},
         approved_by=approved_by,
+        tags={MODE_TAG: config["mode"]},
     )
     return next(outcome for outcome in outcomes if isinstance(outcome, PushResult))
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
@@ -97,9 +98,10 @@ class Session:
         title: str = "",
         file: Path | None = None,
         approved_by: str | None = None,
+        tags: Mapping[str, str] = MappingProxyType({}),
     ) -> tuple[RunOutcome, list[Any]]:
         """Runs a job on record. Returns how it ended and what its assets reported. With a ``title`` its steps are shown
-        as progress. ``file`` and ``approved_by`` are what a ``Reporter`` hands to the assets.
+        as progress. ``file`` and ``approved_by`` are what a ``Reporter`` hands to the assets; ``tags`` are for the UI.
 
         Raises ``Refused`` when an asset refused, and ``RuntimeError`` for a defect."""
         # The whole graph; commands that only need the services start in half the time without it.
@@ -119,7 +121,7 @@ class Session:
                 run_id=run_id,
                 partition_key=partition_key,
                 asset_selection=assets,
-                tags={PROCESS_TAG: process_name(), **(range_tags(window) if window else {})},
+                tags={**tags, **(range_tags(window) if window else {}), PROCESS_TAG: process_name()},
                 run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
             )

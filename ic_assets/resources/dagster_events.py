@@ -11,20 +11,25 @@ and each event of an asset in a millisecond of its own, by which the UI pages th
 
 from __future__ import annotations
 
+import logging
+import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dagster import (
     AssetExecutionContext,
+    AssetKey,
     AssetMaterialization,
     AssetObservation,
     DagsterEvent,
     DagsterEventType,
+    DagsterInstance,
     EventLogEntry,
 )
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
-from dagster._core.events import DagsterEventBatchMetadata
+from dagster._core.events import DagsterEventBatchMetadata, StepMaterializationData
+from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
 from dagster._core.scheduler.instigation import InstigatorTick, TickData
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster_postgres import PostgresEventLogStorage, PostgresScheduleStorage
@@ -163,6 +168,36 @@ def masked_error(error: SerializableErrorInfo) -> SerializableErrorInfo:
         cls_name=error.cls_name,
         cause=masked_error(error.cause) if error.cause else None,
         context=masked_error(error.context) if error.context else None,
+    )
+
+
+def record_outside_runs(
+    instance: DagsterInstance, key: AssetKey, partitions: Sequence[str], metadata: Mapping[str, Any]
+) -> None:
+    """Records partitions as materialized by no run, in one statement: through a run's log each would take three times as
+    long, and be a line that nobody reads. A log that is not ours takes them one by one, seconds for all: it is left alone."""
+    if not partitions or not isinstance(instance.event_log_storage, EventLog):
+        return
+    now = time.time()
+    instance.event_log_storage.store_event_batch(
+        [
+            EventLogEntry(  # type: ignore[no-untyped-call]
+                error_info=None,
+                user_message="",
+                level=logging.INFO,
+                run_id=RUNLESS_RUN_ID,
+                timestamp=now,
+                job_name=RUNLESS_JOB_NAME,
+                dagster_event=DagsterEvent(
+                    event_type_value=DagsterEventType.ASSET_MATERIALIZATION.value,
+                    job_name=RUNLESS_JOB_NAME,
+                    event_specific_data=StepMaterializationData(
+                        AssetMaterialization(key, partition=partition, metadata=metadata)
+                    ),
+                ),
+            )
+            for partition in partitions
+        ]
     )
 
 

@@ -86,8 +86,9 @@ telemetry:
 """
 
 
-# On runs in the process of a command: the name under which it is connected to Dagster's database.
-PROCESS_TAG = "ic_assets/process"
+# On runs in the process of a command: the name under which it is connected to Dagster's database. Its prefix keeps it out of
+# the UI, which shows three tags of a run and cuts this one off.
+PROCESS_TAG = ".dagster/ic_assets_process"
 
 
 # Named as in the project's own workspace.yaml and [tool.dg]: sensors remember what they saw under this name.

@@ -53,8 +53,8 @@ WARNINGS = {
 
 # What a column of each type wants, where its value could not be read.
 _READABLE = {
-    "bigint": "Export ids as plain digits, such as 12345; a spreadsheet writes separators and decimals into them.",
-    "timestamp": "Export dates as YYYY-MM-DD HH:MM:SS, or set `IC_DATE_ORDER` for dates with slashes.",
+    "bigint": "Correct it in the source; ids are plain digits, such as 12345.",
+    "timestamp": "Correct it in the source; dates are YYYY-MM-DD HH:MM:SS, those with slashes as `IC_DATE_ORDER` says.",
 }
 
 

@@ -9,7 +9,6 @@ from datetime import date
 
 import pandas as pd
 
-from ic_assets.activities.engine.drop import reasons as drop_reasons
 from ic_assets.activities.engine.judging.verdicts import Verdict, percent
 from ic_assets.activities.engine.reconciliation.impact import Impact
 from ic_assets.activities.engine.reports.report import counted
@@ -91,7 +90,7 @@ def steps(
             (
                 "warning",
                 f"{counted(unread, 'id')} cannot be read, and those rows lead to no record by that id ({columns}).",
-                f"{drop_reasons.advice('unreadable', 'person_id')} `ic-assets rejects --warnings` shows the values.",
+                "Correct them in the source; ids are plain digits, such as 12345. `ic-assets rejects --warnings` shows them.",
             )
         )
     if harmful := sum(troubles.rejected.values()):
