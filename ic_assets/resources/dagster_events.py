@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dagster import (
+    AssetCheckSeverity,
     AssetExecutionContext,
     AssetKey,
     AssetMaterialization,
@@ -39,6 +40,7 @@ from sqlalchemy import Connection
 from ic_assets.core.failures import Refused
 from ic_assets.core.masking import mask
 
+_CHECKS_FAILED = "DagsterAssetCheckFailedError"
 _IN_BULK = frozenset(
     {
         DagsterEventType.ASSET_MATERIALIZATION,
@@ -56,9 +58,15 @@ class EventLog(PostgresEventLogStorage):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._latest: dict[Any, float] = {}
+        self._failed: dict[str, list[str]] = {}
 
     def store_event(self, event: EventLogEntry) -> None:
-        super().store_event(masked(event))
+        happened = event.dagster_event
+        if happened and happened.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = happened.asset_check_evaluation_data
+            if not check.passed and check.blocking and check.severity == AssetCheckSeverity.ERROR:
+                self._failed.setdefault(event.run_id, []).append(check.description or check.check_name)
+        super().store_event(masked(event, self._failed.get(event.run_id, ())))
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         bulk = [self._dated(event) for event in events if event.get_dagster_event().event_type in _IN_BULK]
@@ -117,30 +125,31 @@ def _masked_tick(data: TickData) -> TickData:
     return data._replace(error=masked_error(data.error)) if data.error else data
 
 
-def masked(event: EventLogEntry) -> EventLogEntry:
-    """The event with its texts and errors as they may leave (``core/masking.py``)."""
+def masked(event: EventLogEntry, failed: Sequence[str] = ()) -> EventLogEntry:
+    """The event with its texts and errors as they may leave (``core/masking.py``). ``failed``: what the blocking checks of
+    its run found, in sentences, which say more than Dagster's error about them."""
     changes: dict[str, Any] = {"user_message": mask(event.user_message)} if event.user_message else {}
     if event.error_info:
-        changes["error_info"] = masked_error(event.error_info)
+        changes["error_info"] = masked_error(event.error_info, failed)
     if event.dagster_event:
-        changes["dagster_event"] = _masked_event(event.dagster_event)
+        changes["dagster_event"] = _masked_event(event.dagster_event, failed)
     return event._replace(**changes)
 
 
-def _masked_event(event: DagsterEvent) -> DagsterEvent:
+def _masked_event(event: DagsterEvent, failed: Sequence[str]) -> DagsterEvent:
     specific: Any = event.event_specific_data
     error = getattr(specific, "error", None)
     if isinstance(error, SerializableErrorInfo):
-        specific = specific._replace(error=masked_error(error))
+        specific = specific._replace(error=masked_error(error, failed))
     first = getattr(specific, "first_step_failure_event", None)  # of a failed run
     if isinstance(first, DagsterEvent):
-        specific = specific._replace(first_step_failure_event=_masked_event(first))
+        specific = specific._replace(first_step_failure_event=_masked_event(first, failed))
     return event._replace(event_specific_data=specific, message=mask(event.message) if event.message else event.message)
 
 
 def refusal_in(error: SerializableErrorInfo | None) -> SerializableErrorInfo | None:
-    """The error of the chain that is worded for people: ours, or the ``Failure`` of an asset."""
-    worded = {"Failure", *(kind.__name__ for kind in _family(Refused))}
+    """The error of the chain that is worded for people: ours, the ``Failure`` of an asset, or that its checks failed."""
+    worded = {"Failure", _CHECKS_FAILED, *(kind.__name__ for kind in _family(Refused))}
     while error is not None and error.cls_name not in worded:
         error = error.cause
     return error
@@ -159,9 +168,10 @@ def _family(kind: type[Exception]) -> Iterator[type[Exception]]:
         yield from _family(one)
 
 
-def masked_error(error: SerializableErrorInfo) -> SerializableErrorInfo:
+def masked_error(error: SerializableErrorInfo, failed: Sequence[str] = ()) -> SerializableErrorInfo:
     if refusal := refusal_in(error):
-        return SerializableErrorInfo(mask(sentence_of(refusal)), stack=[], cls_name=refusal.cls_name)
+        told = " ".join(failed) if failed and refusal.cls_name == _CHECKS_FAILED else sentence_of(refusal)
+        return SerializableErrorInfo(mask(told), stack=[], cls_name=refusal.cls_name)
     return SerializableErrorInfo(
         message=mask(error.message),
         stack=[mask(line) for line in error.stack],

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from pathlib import Path
 
 import psycopg
 
@@ -17,14 +18,14 @@ from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 
 
-def version(activity: ActivityType, settings: Settings) -> str:
+def version(activity: ActivityType, settings: Settings, *, templates: Path = TEMPLATES_DIR) -> str:
     """What the payloads of a type are made with now: it changes with a template, the code that compiles templates, the id
     property and the source time zone."""
     # Compiling takes 15 ms a type, and sensors ask every few seconds. Over-long bodies go on in notes.
-    files = [TEMPLATES_DIR / one.template for one in (activity, BY_NAME["notes"])]
+    files = [templates / one.template for one in (activity, BY_NAME["notes"])]
     text = "\n".join(
         [
-            _fingerprint(activity.name, tuple(file.stat().st_mtime_ns for file in files if file.exists())),
+            _fingerprint(activity.name, templates, tuple(file.stat().st_mtime_ns for file in files if file.exists())),
             settings.hubspot_id_property,
             settings.source_timezone,
         ]
@@ -33,8 +34,8 @@ def version(activity: ActivityType, settings: Settings) -> str:
 
 
 @lru_cache(maxsize=64)
-def _fingerprint(activity_type: str, _written: tuple[int, ...]) -> str:
-    return template_fingerprint(BY_NAME[activity_type])
+def _fingerprint(activity_type: str, templates: Path, _written: tuple[int, ...]) -> str:
+    return template_fingerprint(BY_NAME[activity_type], templates=templates)
 
 
 @dataclass(frozen=True)
