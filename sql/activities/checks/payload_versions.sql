@@ -3,7 +3,7 @@
 SELECT
     coalesce(
         sum(kept.checked - kept.failing)
-            FILTER (WHERE done.payload_version IS DISTINCT FROM %(payload_version)s::text),
+        FILTER (WHERE done.payload_version IS DISTINCT FROM %(payload_version)s::text),
         0
     )::bigint AS failing,
     coalesce(sum(kept.checked - kept.failing), 0)::bigint AS checked,
