@@ -7,7 +7,6 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -22,10 +21,11 @@ from ic_assets.activities.engine.staging.classification import (
     STATUSES,
 )
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.facts.dictionary import described, origins
+from ic_assets.activities.facts.dictionary import origins
 from ic_assets.activities.facts.lookups import lookups
 from ic_assets.core import schema
 from ic_assets.core.catalog import Catalog, Column, Table
+from ic_assets.core.dictionary import described
 from ic_assets.core.erd import graphml, mermaid, png
 from ic_assets.core.settings import Settings
 from ic_assets.resources.services import services
@@ -242,7 +242,7 @@ def _wrapped(words: list[str], width: int = 22) -> str:
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="docs-") as folder:
-        settings = replace(Settings.from_env(), home=Path(folder), postgres_url=None)
+        settings = Settings.from_env().model_copy(update={"home": Path(folder), "postgres_url": None})
         with services(settings) as up:
             schema.ensure(up.postgres_url)
             with psycopg.connect(up.postgres_url) as connection:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ic_assets.cli_ending import ended, ready_to_speak
+from ic_assets.cli_inbox import events_app
 from ic_assets.cli_looking import looking_app
 from ic_assets.cli_options import (
     App,
@@ -27,6 +28,7 @@ from ic_assets.cli_options import (
     show_version,
     split,
 )
+from ic_assets.cli_settings import settings_app
 
 app = App(
     no_args_is_help=True,
@@ -39,7 +41,9 @@ hubspot_app = App(no_args_is_help=True, help="What a HubSpot portal needs before
 rollback_app = App(no_args_is_help=True, help="Takes things back; each command asks before it destroys.")
 app.add_typer(hubspot_app, name="hubspot")
 app.add_typer(rollback_app, name="rollback")
+app.add_typer(settings_app, name="settings")
 app.add_typer(looking_app)
+app.add_typer(events_app)
 
 
 @app.callback()
@@ -335,6 +339,19 @@ def doctor(as_json: Json = False) -> None:
     from ic_assets.commands.doctor.doctor import doctor as run
 
     raise typer.Exit(run(as_json=as_json))
+
+
+@app.command()
+def receive(
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="IC_RECEIVE_PORT, 3100, by default; 0 for any free one.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="IC_RECEIVE_HOST, this machine alone, by default.")] = None,
+) -> None:
+    """Take webhooks (Chargebee, HubSpot, the site and others) into the inbox, until Ctrl-C."""
+    from ic_assets.commands.receive import receive as run
+
+    raise typer.Exit(run(host=host, port=port))
 
 
 @app.command()

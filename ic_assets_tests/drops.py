@@ -13,7 +13,10 @@ from ic_assets.activities.engine.derivatives import slice_derivatives
 from ic_assets.activities.engine.landing import drop_landing
 from ic_assets.activities.engine.landing.landed import Landed
 from ic_assets.activities.engine.staging import classification, slices, stages
+from ic_assets.activities.engine.staging.changed_settings import Changed, change
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
+from ic_assets.core import kept_settings
+from ic_assets.core.months import windows
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 
@@ -96,6 +99,12 @@ def opened(postgres_url: str) -> Iterator[Database]:
         database.close()
 
 
+def change_setting(postgres_url: str, name: str, value: str) -> Changed:
+    """As ``ic-assets settings set`` does it; the shell's own is left to the test."""
+    with opened(postgres_url) as database, database.transaction() as connection:
+        return change(connection, kept_settings.in_force(connection, Settings.from_env()), name, value)
+
+
 def land(postgres_url: str, path: Path) -> Landed:
     with opened(postgres_url) as database:
         return drop_landing.land(database, Settings.from_env(), path)
@@ -106,7 +115,7 @@ def bring_up_to_date(postgres_url: str) -> None:
     settings = Settings.from_env()
     with opened(postgres_url) as database, database.transaction() as connection:
         classification.sync_classification(connection)
-        for window in slices.windows(month for month, _, _ in slices.out_of_date(connection)):
+        for window in windows(month for month, _, _ in slices.out_of_date(connection)):
             stages.apply_master(connection, window, settings)
             stages.apply_resolution(connection, window, settings)
             for activity in ACTIVITY_TYPES:

@@ -13,7 +13,6 @@ from ic_assets.activities.engine.drop.drop_folder import File
 from ic_assets.activities.engine.landing.drop_landing import record_refusal
 from ic_assets.activities.engine.landing.first_look import drop_key, inspected
 from ic_assets.core.failures import DropRefused, Refused
-from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_resources import PostgresResource
 
 
@@ -27,7 +26,7 @@ class FileConfig(dg.Config):
 def look_into_file(context: dg.OpExecutionContext, config: FileConfig, postgres: PostgresResource) -> None:
     """Records the partition of a file, or why it cannot be loaded. Raises ``Refused`` when there is no such file,
     ``DropRefused`` for a file that cannot be loaded as a whole."""
-    settings = Settings.from_env()
+    settings = postgres.settings
     folder = settings.drop_dir
     file = drop_folder.named(folder, config.name)
     if file is None:

@@ -11,7 +11,7 @@ from ic_assets.activities.engine.landing.drop_landing import land, record_refusa
 from ic_assets.activities.engine.landing.first_look import drop_key, inspected
 from ic_assets.activities.engine.landing.landed import Landed
 from ic_assets.activities.metadata import code_version, described, landing_schema, table_metadata
-from ic_assets.activities.partitions import csv_drops, months
+from ic_assets.activities.partitions import csv_drops, months, require_months
 from ic_assets.activities.run_metadata import bar
 from ic_assets.core.failures import DropRefused, Refused
 from ic_assets.core.months import month_key
@@ -77,6 +77,7 @@ def ic_communication_landing(
     reporter: dg.ResourceParam[Reporter],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     settings = postgres.settings
+    require_months(settings)
     path = reporter.file or _in_drop_folder(settings.drop_dir, context.partition_key)
     try:
         info = inspected(path, settings.encoding)

@@ -3,18 +3,19 @@
 import dagster as dg
 
 from ic_assets.activities import keys
-from ic_assets.activities.engine.staging import classification, slices, stages
+from ic_assets.activities.engine.staging import classification, stages
 from ic_assets.activities.engine.staging.unrecognised import unrecognised
 from ic_assets.activities.metadata import code_version, described, master_schema, table_metadata
 from ic_assets.activities.partitions import months
 from ic_assets.activities.run_metadata import Sample, add_run_metadata, record_empty_months, sampled
+from ic_assets.core.months import Window
 from ic_assets.resources.dagster_resources import PostgresResource
 
 
-def window(context: dg.AssetExecutionContext) -> slices.Window:
+def window(context: dg.AssetExecutionContext) -> Window:
     """The months of the run: one partition or a range."""
     bounds = context.partition_time_window
-    return slices.Window(bounds.start.date(), bounds.end.date())
+    return Window(bounds.start.date(), bounds.end.date())
 
 
 _LISTED = 50

@@ -5,22 +5,26 @@ from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
+import psycopg
+from psycopg import sql
 
 from ic_assets.activities import keys
 from ic_assets.activities.checks import result as check_result
 from ic_assets.activities.checks import spec
-from ic_assets.activities.engine.judging.approval import Approval, payload_version
+from ic_assets.activities.engine.judging.approval import payload_version
 from ic_assets.activities.engine.judging.judgement import in_snapshot, judge
 from ic_assets.activities.engine.judging.rules import judge as judge_rules
 from ic_assets.activities.engine.judging.rules import push_rules
-from ic_assets.activities.engine.staging.slices import Window
-from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.activities.partitions import months
 from ic_assets.activities.run_metadata import record_other_months
 from ic_assets.core.failures import Refused, Unavailable
-from ic_assets.core.months import month_key
+from ic_assets.core.months import Window, month_key
+from ic_assets.core.sql import statement
+from ic_assets.hubspot.push.approval import Approval
 from ic_assets.hubspot.push.readback import read_back
-from ic_assets.hubspot.push.result import months_left, months_sent
+from ic_assets.hubspot.push.result import months_sent
 from ic_assets.hubspot.push.run import Progress, PushOptions, PushResult, push
 from ic_assets.operations.hubspot_resource import HubSpotResource
 from ic_assets.resources.backup import backup
@@ -110,6 +114,7 @@ def hubspot_engagements(
         postgres.database.postgres_url,
         postgres.settings,
         hubspot.target(),
+        OUTGOING,
         options,
         judge=in_the_plan,
         progress=_progress(context, reporter),
@@ -164,7 +169,7 @@ def _materialize(
     for key in sorted(context.selected_asset_keys):
         name = _TYPE_OF[key]
         with postgres.database.transaction() as connection:
-            open_months = months_left(connection, result.portal_id, name, _ALL_MONTHS)
+            open_months = _months_left(connection, result.portal_id, name, _ALL_MONTHS)
         left = open_months & set(window.months)
         record_other_months(context, key, sorted(open_months), "Nothing of this month is left to send.")
         figures = summary["by_type"].get(name, {})
@@ -182,6 +187,20 @@ def _materialize(
         done = [month_key(month) for month in window.months if month not in left]
         # Yielded and not logged: what is logged is lost when the step fails right after.
         yield from [dg.AssetMaterialization(key, partition=month, metadata=metadata) for month in done]
+
+
+def _months_left(connection: psycopg.Connection, portal_id: int, activity_type: str, window: Window) -> set[date]:
+    """Months of one activity type of which something is still to be sent to this portal."""
+    rows = connection.execute(
+        statement("activities/push/months_left", table=sql.Identifier("staging", BY_NAME[activity_type].table)),
+        {
+            "portal_id": portal_id,
+            "activity_type": activity_type,
+            "window_start": window.start,
+            "window_end": window.end,
+        },
+    )
+    return {row[0] for row in rows}
 
 
 def _observe(

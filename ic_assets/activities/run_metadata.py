@@ -18,9 +18,8 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.engine.reports.masked_values import mask_value, shortened
-from ic_assets.activities.engine.staging.slices import Window, next_month
 from ic_assets.activities.partitions import months
-from ic_assets.core.months import month_key
+from ic_assets.core.months import Window, month_key
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 from ic_assets.resources.dagster_events import record_outside_runs
@@ -125,7 +124,7 @@ def plot(counts: Mapping[date, int]) -> str:
     hides behind a link."""
     if not any(counts.values()):
         return "No rows in these months."
-    span = Window(min(counts), next_month(max(counts))).months
+    span = Window.of(min(counts), max(counts)).months
     each = -(-len(span) // _MOST_BARS)
     bars = [sum(counts.get(month, 0) for month in span[at : at + each]) for at in range(0, len(span), each)]
     step = min(_PLOT_WIDTH // len(bars), 40)

@@ -19,15 +19,14 @@ from ic_assets.activities.engine.judging.approval import require
 from ic_assets.activities.engine.judging.rules import PAYLOADS_ARE_CURRENT, judge
 from ic_assets.activities.engine.staging import classification, slices
 from ic_assets.activities.facts.activity_types import BY_NAME
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.activities.inspection import inspect_drop
 from ic_assets.activities.jobs import bring_months_up_to_date, land_drop, push_to_hubspot
 from ic_assets.activities.partitions import csv_drops
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused, Unavailable
-from ic_assets.core.months import month_key
-from ic_assets.core.settings import Settings
+from ic_assets.core.months import Window, month_key, windows
 from ic_assets.core.sql import statement
-from ic_assets.hubspot.push.scope import Scope
 from ic_assets.operations.attempts import Work
 from ic_assets.operations.hubspot_resource import HubSpotResource
 from ic_assets.operations.sensors import Turn, turn, unfinished
@@ -53,7 +52,7 @@ def csv_drop(context: dg.SensorEvaluationContext, postgres: PostgresResource) ->
     """The cursor holds what the last look at the folder saw, by name: a file is complete when two looks are equal. What is
     to be done is in the database."""
     before = json.loads(context.cursor or "{}")
-    found = drop_folder.listing(Settings.from_env().drop_dir)
+    found = drop_folder.listing(postgres.settings.drop_dir)
     cursor = json.dumps({file.name: file.state for file in found.files})
     unready = {
         file.name: why
@@ -175,7 +174,7 @@ def _months_sensor(name: str, causes: Sequence[str], description: str) -> dg.Sen
             bridge = 3 if len(due) == len(works) else 0
             requests = [
                 _request(connection, state, window, [due[month] for month in window.months if month in due])
-                for window in slices.windows(due, bridge)
+                for window in windows(due, bridge)
             ]
         if requests:
             return dg.SensorResult(run_requests=requests)
@@ -212,14 +211,12 @@ def _red_gates(connection: psycopg.Connection) -> list[str]:
     return [verdict.rule.name for verdict in wanted if not verdict.passed]
 
 
-def _request(
-    connection: psycopg.Connection, state: Turn, window: slices.Window, works: Sequence[Work]
-) -> dg.RunRequest:
+def _request(connection: psycopg.Connection, state: Turn, window: Window, works: Sequence[Work]) -> dg.RunRequest:
     run_key, tags = state.start(connection, works, f"{window.start}")
     return dg.RunRequest(run_key=run_key, tags={**range_tags(window), **tags})
 
 
-def range_tags(window: slices.Window) -> dict[str, str]:
+def range_tags(window: Window) -> dict[str, str]:
     """The tags that make one run of a range of months."""
     first, last = month_key(window.start), month_key(window.months[-1])
     return {
@@ -232,8 +229,8 @@ def range_tags(window: slices.Window) -> dict[str, str]:
 
 landed_months = _months_sensor(
     "landed_months",
-    ("landing", "classification"),
-    "Brings exactly the months that a drop or an edit of the classification touched to the derivatives.",
+    ("landing", "classification", "setting"),
+    "Brings exactly the months that a drop, an edit of the classification or a changed setting touched to the derivatives.",
 )
 reconciled_months = _months_sensor(
     "reconciled_months",
@@ -284,7 +281,7 @@ def nightly_push(
             return dg.SkipReason("Nothing to push.")
         try:
             # The run looks again, at what stands by then.
-            require(connection, hubspot.portal_id(), Scope(), Settings.from_env(), None)
+            require(connection, hubspot.portal_id(), OUTGOING.scope(), postgres.settings, None)
         except Unavailable:
             raise
         except Refused as refused:
@@ -293,10 +290,10 @@ def nightly_push(
     return dg.RunRequest(tags=range_tags(waiting), run_config={"ops": {"hubspot_engagements": {"config": config}}})
 
 
-def months_to_push(connection: psycopg.Connection) -> slices.Window | None:
+def months_to_push(connection: psycopg.Connection) -> Window | None:
     """From the first to the last month with something that HubSpot has not got; all months when it has everything."""
     first, last = connection.execute(statement("activities/push/months_to_push")).fetchone() or (None, None)
-    return None if first is None else slices.Window(first, slices.next_month(last))
+    return None if first is None else Window.of(first, last)
 
 
 SCHEDULES = [nightly_push]

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from ic_assets.activities.facts.dictionary import described
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import out
+from ic_assets.core.dictionary import described
 from ic_assets.core.erd import draw
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings

@@ -12,11 +12,11 @@ from ic_assets.activities.engine.landing.drop_landing import record_refusal
 from ic_assets.activities.engine.landing.first_look import drop_key, inspected
 from ic_assets.activities.engine.landing.landed import Landed
 from ic_assets.activities.engine.staging import classification, slices
-from ic_assets.activities.partitions import csv_drops
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core import locks
 from ic_assets.core.failures import DropRefused, Refused
+from ic_assets.core.months import Window, require_known, windows
 from ic_assets.core.session import connect as session_of
 
 _COUNTS = ("rows_in", "inserted", "updated", "unchanged", "joined", "rejected", "field_warnings")
@@ -48,6 +48,7 @@ def load(
     those whose payloads other templates made. Without a file it does the latter. Returns the exit code: 1 when a blocking
     check failed. Raises ``Refused``."""
     with session(quiet=quiet or as_json) as work:
+        require_known(months, work.settings.partitions_start)
         drops, brought, failed, refusal = load_files(work, files, months, renew=renew)
         with work.database.transaction() as connection:
             summary = _summary(connection, drops, failed)
@@ -99,6 +100,8 @@ def _landed_before(drops: Sequence[Landed]) -> str:
 
 def _land(work: Session, file: Path) -> tuple[Landed, list[str]]:
     """What became of the file, and the blocking checks that failed."""
+    from ic_assets.activities.partitions import csv_drops  # with the months that the database keeps
+
     try:
         key = drop_key(file, inspected(file, work.settings.encoding).content_sha256)
     except DropRefused as refusal:
@@ -111,7 +114,10 @@ def _land(work: Session, file: Path) -> tuple[Landed, list[str]]:
     if landed.already_landed:
         say(f"{file.name}: the same content has landed before as {landed.drop_key}; nothing is loaded again.")
     if landed.words or landed.encoding not in (None, "utf-8"):
-        say(f"{file.name}: read as {landed.read_as}; if that is wrong, set IC_ENCODING and load it again.")
+        say(
+            f"{file.name}: read as {landed.read_as}; if that is wrong, `ic-assets settings set IC_ENCODING NAME` and load it "
+            "again."
+        )
     if landed.missing_columns:
         missing = ", ".join(landed.missing_columns)
         say(
@@ -133,13 +139,13 @@ def bring_up_to_date(work: Session, months: tuple[date, date] | None = None, *, 
         if renew and (older := older_payloads(connection, work.settings)):
             waiting |= set(older.months)
     if months:
-        waiting |= set(slices.Window(months[0], slices.next_month(months[1])).months)
-    windows = slices.windows(waiting)
+        waiting |= set(Window.of(*months).months)
+    parts = windows(waiting)
     failed: list[str] = []
-    for number, window in enumerate(windows, 1):
+    for number, window in enumerate(parts, 1):
         first, last = f"{window.start:%Y-%m}", f"{window.months[-1]:%Y-%m}"
         span = f"month {first}" if first == last else f"months {first} to {last}"
-        turn = f" ({number} of {len(windows)})" if len(windows) > 1 else ""
+        turn = f" ({number} of {len(parts)})" if len(parts) > 1 else ""
         outcome, _ = work.run("bring_months_up_to_date", window=window, title=f"{span}{turn}")
         failed = outcome.failed_checks or failed
     with work.database.transaction() as connection:

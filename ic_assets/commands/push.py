@@ -10,16 +10,15 @@ from ic_assets.activities.engine.derivatives.payload_versions import older_paylo
 from ic_assets.activities.engine.judging.approval import approve as record_approval
 from ic_assets.activities.engine.judging.approval import checked_name, orphans_by_reason
 from ic_assets.activities.engine.judging.judgement import late_months, nothing_to_push, red_gates, refuse_on_red_gates
-from ic_assets.activities.engine.staging.slices import Window, next_month
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
-from ic_assets.activities.push import MODE_TAG, POOL
-from ic_assets.activities.sensors import months_to_push
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.commands.runs import Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.failures import Refused
+from ic_assets.core.months import Window, require_known
 from ic_assets.hubspot.portal.setup import setup
 from ic_assets.hubspot.push.run import PushResult
-from ic_assets.hubspot.push.scope import Scope, scope_of
+from ic_assets.hubspot.push.scope import Scope
 from ic_assets.operations.hubspot_resource import HubSpotResource, seed_local_hubspot
 
 _REASONS = 10
@@ -61,7 +60,7 @@ def push(
             },
             approved_by=approved_by,
         )
-        in_the_way = _in_the_way(work, scope_of(types or tuple(BY_NAME), months)) if mode == "dry-run" else []
+        in_the_way = _in_the_way(work, OUTGOING.scope(types or None, months)) if mode == "dry-run" else []
     if as_json:
         in_json = {"in_the_way": in_the_way} if mode == "dry-run" else {}
         emit_json({"mode": mode, **result.to_json(), "stopped_reason": result.stopped_reason, **in_json})
@@ -80,12 +79,17 @@ def run_push(
     config: dict[str, Any],
     approved_by: str | None = None,
 ) -> PushResult:
+    # Here: the months are those that the database keeps.
+    from ic_assets.activities.push import MODE_TAG, POOL
+    from ic_assets.activities.sensors import months_to_push
+
+    require_known(months, work.settings.partitions_start)
     if config["mode"] != "dry-run":
         # The run looks again; refusing here leaves no failed run behind.
         with work.database.transaction() as connection:
             refuse_on_red_gates(connection)
     if months:
-        window: Window | None = Window(months[0], next_month(months[1]))
+        window: Window | None = Window.of(*months)
     else:
         with work.database.transaction() as connection:
             window = months_to_push(connection)
@@ -184,7 +188,7 @@ def approve(
 ) -> int:
     """Records ahead of a push that somebody let exactly this data go to the portal. Raises ``Refused``."""
     by = checked_name(by)
-    scope = scope_of(types or tuple(BY_NAME), months, include_orphans=include_orphans, overwrite_edits=overwrite_edits)
+    scope = OUTGOING.scope(types or None, months, include_orphans=include_orphans, overwrite_edits=overwrite_edits)
     with session(hubspot=True, quiet=True) as work:
         portal_id = HubSpotResource().portal_id()
         with work.database.transaction() as connection:
@@ -217,7 +221,7 @@ def hubspot_setup(*, as_json: bool) -> int:
     with session(hubspot=True, quiet=True) as work:
         if work.services.hubspot_is_local:
             seed_local_hubspot(work.database, work.services)
-        report = setup(work.database.postgres_url, HubSpotResource().target())
+        report = setup(work.database.postgres_url, HubSpotResource().target(), OUTGOING)
     if as_json:
         emit_json(report.to_json())
     else:

@@ -62,15 +62,13 @@ def reconcile_from_hubspot(name: str, property_name: str | None, *, dry: bool, a
     if not _PROPERTY.fullmatch(property_name):
         raise Refused(f"--property {property_name!r} is not a HubSpot property name: small letters, digits and _")
     with session(hubspot=True, quiet=quiet or as_json) as work:
-        with progress_bars(work.quiet) as display:
+        with progress_bars(work.quiet) as show:
             listing = hubspot_matches.list_matches(
                 work.database.postgres_url,
                 HubSpotResource().target(),
                 entity,
                 property_name,
-                progress=lambda done, total: (
-                    display.show(f"{entity.name} of HubSpot", done, total, "") if display else None
-                ),
+                progress=lambda done, total: show(f"{entity.name} of HubSpot", done, total, "") if show else None,
             )
         found, version, waiting = work.database.repeated(
             "reconciliation",

@@ -8,12 +8,12 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from ic_assets.activities.engine.staging import rollback as engine
-from ic_assets.activities.engine.staging.slices import Window, next_month
-from ic_assets.activities.facts.activity_types import BY_NAME
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.commands.runs import session
 from ic_assets.commands.terminal import agreed, counted, emit_json, err, out, say, table
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused
+from ic_assets.core.months import Window
 from ic_assets.hubspot.push import rollback as push_rollback
 from ic_assets.hubspot.push.rollback import RollbackResult, RollbackSelection
 from ic_assets.operations.hubspot_resource import HubSpotResource
@@ -22,7 +22,7 @@ from ic_assets.operations.hubspot_resource import HubSpotResource
 def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool, as_json: bool = False) -> int:
     """Shows what would go, asks, and removes it. Raises ``Refused`` when the answer is no, and for the schema while
     records stand in HubSpot."""
-    window = Window(months[0], next_month(months[1])) if months else None
+    window = Window.of(*months) if months else None
     with session(quiet=True) as work:
         with work.database.transaction() as connection:
             standing = engine.records_in_hubspot(connection)
@@ -70,10 +70,10 @@ def rollback_push(
     HubSpot refused some or the roll-back stopped early. Raises ``Refused`` for bad arguments, without a scope, and when
     the answer is no."""
     what = _scope(run_id, types, months, ids, everything)
-    selection = RollbackSelection(run_id, types or tuple(BY_NAME), months, _numbers(ids))
+    selection = RollbackSelection(run_id, types or None, months, _numbers(ids))
     with session(hubspot=True, quiet=True) as work:
         target = HubSpotResource().target()
-        found = push_rollback.rollback(work.database.postgres_url, target, selection, dry_run=True)
+        found = push_rollback.rollback(work.database.postgres_url, target, OUTGOING, selection, dry_run=True)
         if found.stopped_reason:
             raise Refused(f"nothing was rolled back: {found.stopped_reason}")
         if not as_json:
@@ -81,7 +81,7 @@ def rollback_push(
         if found.archived + found.already_gone + found.taken_over:
             if not yes and not agreed(f"Roll back in portal {found.portal_id}: {what}?"):
                 raise Refused("nothing was rolled back; add --yes to roll back without being asked")
-            found = push_rollback.rollback(work.database.postgres_url, target, selection, dry_run=False)
+            found = push_rollback.rollback(work.database.postgres_url, target, OUTGOING, selection, dry_run=False)
             if not as_json:
                 _show(found)
     if as_json:

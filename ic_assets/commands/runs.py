@@ -12,10 +12,10 @@ from typing import Any
 
 import dagster as dg
 
-from ic_assets.activities.engine.staging.slices import Window
 from ic_assets.commands.terminal import Display, Show, progress_bars, say
-from ic_assets.core import schema
+from ic_assets.core import kept_settings, schema
 from ic_assets.core.failures import Refused
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_home import PROCESS_TAG, dagster_home, fail_abandoned_runs
 from ic_assets.resources.dagster_resources import Reporter
@@ -56,7 +56,7 @@ class TerminalReporter(Reporter):
 
     def progress(self, what: str, done: int, total: int, note: str = "", unit: str = "") -> None:
         if self._display:
-            self._display.show(what, done, total, note, unit)
+            self._display(what, done, total, note, unit)
 
     def waits(self, what_for: str) -> None:
         if self._display:
@@ -114,7 +114,7 @@ class Session:
             definition = build_defs({"reporter": reporter}).resolve_job_def(job)
             run_id = str(uuid.uuid4())
             if display and title:
-                steps = _steps(display.show, title, len(definition.graph.node_dict))
+                steps = _steps(display, title, len(definition.graph.node_dict))
                 self.instance.add_event_listener(run_id, steps)
             result = definition.execute_in_process(
                 instance=self.instance,
@@ -204,6 +204,7 @@ def session(*, hubspot: bool = False, quiet: bool = False) -> Iterator[Session]:
         dagster_home(settings)
         fail_abandoned_runs(settings)
         schema.ensure(up.postgres_url)
+        settings = kept_settings.settings_for(up.postgres_url, settings)
         database = Database(up.postgres_url, settings)
         try:
             with dg.DagsterInstance.get() as instance:

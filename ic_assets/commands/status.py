@@ -17,6 +17,7 @@ from ic_assets.commands.terminal import because, counted, emit_json, out, table
 from ic_assets.core import rules_data
 from ic_assets.core.schema import NothingYet
 from ic_assets.core.settings import Settings
+from ic_assets.inbox.upkeep import sources as inbox_sources
 
 _LISTED, _SHOWN = 200, 10
 _EMPTY: dict[str, Any] = {
@@ -43,6 +44,7 @@ _EMPTY: dict[str, Any] = {
     "trouble": None,
     "portal_id": None,
     "hubspot": {},
+    "inbox": [],
 }
 # Whose encoding is shown: the newest.
 _MOST_DROPS = 5
@@ -125,6 +127,7 @@ def _found(connection: psycopg.Connection) -> dict[str, Any]:
         "trouble": None if loads.passed else loads.next_step,
         "portal_id": portal[0] if portal else None,
         "hubspot": dict(ledger),
+        "inbox": [one.to_json() for one in inbox_sources(connection)],
     }
 
 
@@ -144,6 +147,7 @@ def _show(found: dict[str, Any]) -> None:
     )
     _show_not_done(found)
     if not found["drops_landed"]:
+        _show_inbox(found)
         out.print(found["next"])
         return
     waiting = found["months_out_of_date"]
@@ -172,7 +176,18 @@ def _show(found: dict[str, Any]) -> None:
         )
     else:
         out.print("HubSpot: nothing was pushed yet.")
+    _show_inbox(found)
     out.print(f"Next: {found['next']}")
+
+
+def _show_inbox(found: dict[str, Any]) -> None:
+    """A line for each source of events with something that is not done."""
+    for one in found["inbox"]:
+        parts = [
+            f"{one[name]:,} {name.replace('_', ' ')}" for name in ("new", "set_aside", "unknown_topic") if one[name]
+        ]
+        if parts:
+            out.print(f"Inbox, {one['source']}: {', '.join(parts)}.", markup=False)
 
 
 def _show_mapping(found: dict[str, Any]) -> None:

@@ -60,6 +60,7 @@ _CAUSES = {
     "landing": "a drop touched them",
     "reconciliation": "the reconciliation that they refer to changed",
     "classification": "the mapping of a value in them changed",
+    "setting": "a setting that shapes them was changed",
 }
 
 
@@ -101,10 +102,13 @@ class Show(Protocol):
 
 @dataclass(frozen=True)
 class Display:
-    """``show`` draws how far the work is; ``say`` writes a line at once, above what is drawn."""
+    """Called, it draws how far the work is; ``say`` writes a line at once, above what is drawn."""
 
     show: Show
     say: Callable[[str], None]
+
+    def __call__(self, what: str, done: int, total: int, note: str = "", unit: str = "") -> None:
+        self.show(what, done, total, note, unit)
 
 
 @contextmanager

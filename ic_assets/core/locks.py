@@ -11,6 +11,8 @@ SCHEMA = 0x1CA55E75
 """One upgrade of the schema at a time: two commands started together would both find an empty database."""
 LOAD = 0x1CA55E79
 """Held, shared, by `ic-assets load` while it works: it brings its months up to date itself, and the sensors wait."""
+REPLAY = 0x1CA55E7A
+"""One replay at a time builds tables in the schema ic_replay."""
 
 DAGSTER_TABLES = 0x1CA55E7D
 """In Dagster's own database or schema: who makes its tables, and in a database of the user's the schema for them."""
@@ -28,5 +30,7 @@ RULES = 0x1CA55E7
 """The hash of a rule file's name: who reads it and brings it to the database."""
 FIGURES = 0x1CA55E8
 """The hash of the source's name: who counts it."""
+INBOX = 0x1CA55E9
+"""The hash of a flow's name: who takes its events out of the inbox, or puts its tables anew."""
 MONTH = 0x1CA55F0
 """The month's number: one stage writes it. MONTH + 1 + n is the same for the n-th activity type alone."""

@@ -21,6 +21,19 @@ from ic_assets.core.failures import Refused
 MASK = "…"
 # The whole value is the secret.
 _SECRETS = ("HUBSPOT_TOKEN", "IC_ALERT_WEBHOOK_URL", "IC_SANDBOX_TOKEN", "PGPASSWORD")
+# Each word of the list is one: they are rotated. Of ``user:password`` the password alone.
+SECRET_LISTS = (
+    "IC_CHARGEBEE_BASIC_AUTH",
+    "IC_CHARGEBEE_WEBHOOK_SECRETS",
+    "IC_HUBSPOT_CLIENT_SECRET",
+    "IC_JIRA_WEBHOOK_SECRET",
+    "IC_SITE_WEBHOOK_SECRETS",
+    "IC_FORMS_WEBHOOK_SECRETS",
+    "IC_MOBILE_WEBHOOK_SECRETS",
+    "IC_CALLS_WEBHOOK_SECRETS",
+    "IC_PRODUCT_WEBHOOK_SECRETS",
+    "IC_SITE_WRITE_KEYS",
+)
 # Addresses with a password in them.
 _ADDRESSES = ("IC_POSTGRES_URL", "IC_CELERY_BROKER", "IC_HTTPS_PROXY", "HUBSPOT_BASE_URL")
 # Shorter ones may be words of any sentence.
@@ -67,10 +80,18 @@ def mask_json(value: Any) -> Any:
 def _known() -> Iterator[str]:
     """The secrets of this process's environment, longest first, as written and as meant."""
     found = {os.environ.get(name, "").strip() for name in _SECRETS}
+    for name in SECRET_LISTS:
+        for word in words_of(name, os.environ.get(name, "")):
+            found |= {word, word.partition(":")[2]}
     for name in _ADDRESSES:
         password = _password(os.environ.get(name, ""))
         found |= {password, unquote(password)}
     yield from sorted((secret for secret in found if len(secret) >= _SHORTEST), key=len, reverse=True)
+
+
+def words_of(name: str, value: str) -> list[str]:
+    """The secrets of one of ``SECRET_LISTS``: separated by blanks, or by commas where no password can hold one."""
+    return (value if name == "IC_CHARGEBEE_BASIC_AUTH" else value.replace(",", " ")).split()
 
 
 def _password(url: str) -> str:

@@ -1,9 +1,13 @@
-"""The range of months that the project knows: the partitions of its assets and the bounds of ``comm_datetime``."""
+"""Months, for all flows: the half-open window of whole months, and the range that the project knows (the partitions of its
+assets, the bounds of ``comm_datetime``)."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from ic_assets.core.failures import Refused
 
@@ -11,9 +15,63 @@ DEFAULT_START = "2000-01-01"
 MONTHS_AHEAD = 24
 
 
+@dataclass(frozen=True)
+class Window:
+    """Whole months, ``start`` included and ``end`` excluded, both first days of a month."""
+
+    start: date
+    end: date
+
+    @classmethod
+    def of(cls, first: date, last: date) -> Window:
+        """As people say it: the first and the last month, both included, by any of their days."""
+        return cls(first.replace(day=1), next_month(last))
+
+    @property
+    def months(self) -> list[date]:
+        months, month = [], self.start
+        while month < self.end:
+            months.append(month)
+            month = next_month(month)
+        return months
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "window_start": datetime(self.start.year, self.start.month, 1),  # noqa: DTZ001 - legacy local time
+            "window_end": datetime(self.end.year, self.end.month, 1),  # noqa: DTZ001
+        }
+
+
+def next_month(day: date) -> date:
+    """The first day of the month after that of ``day``."""
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+
+
+def windows(months: Iterable[date], bridge: int = 3) -> list[Window]:
+    """Months as few windows: gaps of up to ``bridge`` months are bridged, since a run costs more than a month that
+    turns out to be up to date."""
+    result: list[Window] = []
+    for month in sorted(set(months)):
+        if result and _distance(result[-1].end, month) <= bridge:
+            result[-1] = Window.of(result[-1].start, month)
+        else:
+            result.append(Window.of(month, month))
+    return result
+
+
+def _distance(earlier: date, later: date) -> int:
+    return (later.year - earlier.year) * 12 + later.month - earlier.month
+
+
 def partitions_start() -> date:
     """``IC_PARTITIONS_START`` as the first day of its month. Raises ``Refused`` when it is no date."""
-    text = os.environ.get("IC_PARTITIONS_START", "").strip() or DEFAULT_START
+    return checked_start(os.environ.get("IC_PARTITIONS_START", "").strip())
+
+
+def checked_start(text: str) -> date:
+    """The first day of the month of an ISO date, by default the first that there is. Raises ``Refused``."""
+    text = text or DEFAULT_START
     try:
         return date.fromisoformat(text).replace(day=1)
     except ValueError as error:
@@ -42,7 +100,8 @@ def month_key(month: date) -> str:
 def parse_months(text: str) -> tuple[date, date]:
     """``A:B`` as the first days of the months A and B, both included; ``A`` alone is one month.
 
-    Raises ``Refused``, also for months outside the range that the project knows."""
+    Raises ``Refused``, also for months after the last that the project knows, and before the first where the shell says
+    which that is: ``require_known`` knows what the database keeps."""
     first, _, last = text.partition(":")
     try:
         start = _month(first)
@@ -51,14 +110,20 @@ def parse_months(text: str) -> tuple[date, date]:
         raise Refused(f"--months {text!r} is not a range of months; write 2019-03 or 2019-03:2019-08") from error
     if end < start:
         raise Refused(f"--months {text!r} ends before it begins; write the earlier month first")
-    known, after = partitions_start(), partitions_end()
-    if start < known or end >= after:
-        final = after - timedelta(days=1)
-        raise Refused(
-            f"--months {text!r} reaches beyond the months that are kept, {known:%Y-%m} to {final:%Y-%m}; choose among them "
-            "(IC_PARTITIONS_START sets the first)"
-        )
+    if os.environ.get("IC_PARTITIONS_START", "").strip() or end >= partitions_end():
+        require_known((start, end), partitions_start())
     return start, end
+
+
+def require_known(months: tuple[date, date] | None, first: date) -> None:
+    """Raises ``Refused`` for months, both included, that reach beyond those from ``first`` to the last that there is."""
+    after = partitions_end()
+    if months and (months[0] < first or months[1] >= after):
+        text = f"{months[0]:%Y-%m}" if months[0] == months[1] else f"{months[0]:%Y-%m}:{months[1]:%Y-%m}"
+        raise Refused(
+            f"--months {text!r} reaches beyond the months that are kept, {first:%Y-%m} to {after - timedelta(days=1):%Y-%m}; "
+            "choose among them (IC_PARTITIONS_START sets the first)"
+        )
 
 
 def _month(text: str) -> date:

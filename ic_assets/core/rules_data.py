@@ -1,5 +1,6 @@
 """CSV rules that people edit: read with refusals that name file, line and column, and applied to the database once, by
-their digest, under a lock. Holds no rule itself and writes no table but its own record of what was applied.
+their digest, under a lock. Holds no rule itself and writes no table but its own record of what was applied, and the
+mirrors that flows declare.
 
 Who applies a file reads it under the lock, afresh, so that two processes cannot overwrite each other: nothing that
 writes to the database may keep a file's rows from an earlier look. Who only reads them (docs, checks) calls ``load``.
@@ -13,21 +14,24 @@ import io
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import psycopg
+from psycopg import sql
 
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused
 from ic_assets.core.files import SQL_DIR
 from ic_assets.core.logs import log
-from ic_assets.core.settings import home_folder
-from ic_assets.core.sql import statement
+from ic_assets.core.settings import rules_folder
+from ic_assets.core.sql import column_list, statement
 
 Row = TypeVar("Row")
 
 FOLDER = SQL_DIR
+_YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 # Rules are read by people; a drop put here by mistake is not read whole.
 _MOST_BYTES = 4_000_000
 
@@ -45,6 +49,46 @@ class Line:
     def refused(self, column: str, why: str) -> Refused:
         """``file, line 4, column comm_type: why``, to be raised."""
         return Refused(f"{self.where}, column {column}: {why}")
+
+    def one_of(self, column: str, allowed: Sequence[str]) -> str:
+        """The value, which has to be one of ``allowed``. Raises ``Refused``, as all of these do."""
+        if self[column] not in allowed:
+            raise self.refused(column, f"{self[column]!r} is not one of {', '.join(allowed)}")
+        return self[column]
+
+    def filled(self, column: str) -> str:
+        """The value, which must not be empty."""
+        if not self[column]:
+            raise self.refused(column, "empty; write a value")
+        return self[column]
+
+    def number(self, column: str, least: Decimal | int | None = None, most: Decimal | int | None = None) -> Decimal:
+        """A plain decimal number between two bounds, both of them allowed."""
+        try:
+            value = Decimal(self[column])
+        except InvalidOperation:
+            value = Decimal("NaN")
+        if not value.is_finite():
+            raise self.refused(column, f"{self[column]!r} is no number")
+        if least is not None and value < least:
+            raise self.refused(column, f"{self[column]} is below {least}")
+        if most is not None and value > most:
+            raise self.refused(column, f"{self[column]} is above {most}")
+        return value
+
+    def integer(self, column: str, least: int | None = None, most: int | None = None) -> int:
+        """A whole number between two bounds."""
+        value = self.number(column, least, most)
+        if value != int(value):
+            raise self.refused(column, f"{self[column]!r} is no whole number")
+        return int(value)
+
+    def truth(self, column: str) -> bool:
+        """yes, true or 1; no, false or 0; in any case."""
+        said = self[column].casefold()
+        if said not in (*_YES, *_NO):
+            raise self.refused(column, f"{self[column]!r} is neither yes nor no")
+        return said in _YES
 
 
 @dataclass(frozen=True)
@@ -64,16 +108,19 @@ class Rules(Generic[Row]):
 
 @dataclass(frozen=True)
 class RuleFile(Generic[Row]):
-    """A CSV file under ``sql/``, in UTF-8, with a header; one of the same name in ``$IC_HOME`` goes before it.
+    """A CSV file ``<flow>/<name>.csv`` under ``sql/``, in UTF-8, with a header; one of a company's own goes before it
+    (``settings.rules_folder``).
 
     ``parse`` makes a row of a line, or raises ``line.refused(column, why)``. ``key`` is what no two rows may share; a
-    tuple beside the columns that make it, ``key_columns``, which the refusal names."""
+    tuple beside the columns that make it, ``key_columns``, which the refusal names. ``together`` judges what no line
+    shows by itself: it is given all lines with their rows, and raises likewise."""
 
     name: str
     columns: tuple[str, ...]
     parse: Callable[[Line], Row]
     key: Callable[[Row], Hashable]
     key_columns: tuple[str, ...]
+    together: Callable[[Sequence[tuple[Line, Row]]], None] = lambda _: None
 
     @property
     def packaged(self) -> Path:
@@ -81,7 +128,8 @@ class RuleFile(Generic[Row]):
 
     @property
     def own(self) -> Path:
-        return home_folder() / self.packaged.name
+        flow, _, name = self.name.rpartition("/")
+        return rules_folder(flow) / name
 
     @property
     def path(self) -> Path:
@@ -103,7 +151,7 @@ class RuleFile(Generic[Row]):
         if len(content) > _MOST_BYTES:
             raise Refused(f"{path.name}: larger than {_MOST_BYTES:,} bytes; this is no file of rules")
         seen: dict[Hashable, str] = {}
-        rows = []
+        lines: list[tuple[Line, Row]] = []
         for line in self._lines(path.name, content):
             row = self.parse(line)
             if earlier := seen.get(self.key(row)):
@@ -112,7 +160,9 @@ class RuleFile(Generic[Row]):
                     " and ".join(self.key_columns), f"{said} stands twice ({earlier} too); give each one line"
                 )
             seen[self.key(row)] = line.where.rpartition(", ")[2]
-            rows.append(row)
+            lines.append((line, row))
+        self.together(lines)
+        rows = [row for _, row in lines]
         when = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=modified // 1000)
         return Rules(tuple(rows), hashlib.sha256(content).hexdigest(), when, path == self.own)
 
@@ -169,6 +219,55 @@ def apply(connection: psycopg.Connection, file: RuleFile[Row], write: Callable[[
     )
     log.info("rule_file_applied", file=file.name, digest=rules.digest[:8], rows=len(rules.rows))
     return True
+
+
+@dataclass(frozen=True)
+class Mirror(Generic[Row]):
+    """A table that holds a file's rows: its columns in the order of a row's values, the first ``keys`` of them its key.
+
+    ``affected`` is told the keys that were added, changed or gone, in the transaction that did it: there a flow marks as
+    out of date what rests on them."""
+
+    file: RuleFile[Row]
+    table: str
+    columns: tuple[str, ...]
+    keys: int
+    affected: Callable[[psycopg.Connection, Sequence[tuple[Any, ...]]], None] = lambda _, __: None
+
+    def sync(self, connection: psycopg.Connection) -> list[tuple[Any, ...]]:
+        """Brings the table in line with the file, once for each state of it, as ``apply`` does. Returns the keys that
+        changed, none where nothing stood before. Give it a transaction of its own."""
+        changed: list[tuple[Any, ...]] = []
+        apply(connection, self.file, lambda rows: changed.extend(self._write(connection, rows)))
+        return changed
+
+    def _write(self, connection: psycopg.Connection, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+        table, columns = sql.Identifier(*self.table.split(".")), column_list(self.columns)
+        found = connection.execute(sql.SQL("SELECT {} FROM {}").format(columns, table)).fetchall()
+        standing = {row[: self.keys]: row for row in found}
+        wanted = {tuple(row[: self.keys]): tuple(row) for row in rows}
+        changed = sorted(key for key in standing.keys() | wanted.keys() if standing.get(key) != wanted.get(key))
+        if not changed:
+            return []
+        with connection.cursor() as cursor:
+            key_is = sql.SQL(" AND ").join(
+                sql.SQL("{} = %s").format(sql.Identifier(name)) for name in self.columns[: self.keys]
+            )
+            cursor.executemany(
+                sql.SQL("DELETE FROM {} WHERE {}").format(table, key_is), [k for k in changed if k in standing]
+            )
+            places = sql.SQL(", ").join([sql.Placeholder()] * len(self.columns))
+            cursor.executemany(
+                sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(table, columns, places),
+                [wanted[key] for key in changed if key in wanted],
+            )
+        # A few lines: the planner takes a table that it knows nothing of for a thousand.
+        connection.execute(sql.SQL("ANALYZE {}").format(table))
+        if not standing:
+            # Nothing rested on it before.
+            return []
+        self.affected(connection, changed)
+        return changed
 
 
 def problem(connection: psycopg.Connection, file: RuleFile[Row]) -> str | None:

@@ -113,6 +113,11 @@ def defined(*texts: str) -> str:
     return "\n".join(found[name] for name in sorted(found))
 
 
+def made_in(schema: str) -> list[str]:
+    """The statements that make the views and functions of a schema, in their order."""
+    return [text for name, text in _definitions().items() if name.partition(".")[0] == schema]
+
+
 def _definitions() -> dict[str, str]:
     """The statements that make the views and functions, by the name of what they make; overloads together."""
     result: dict[str, str] = {}

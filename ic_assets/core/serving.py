@@ -7,6 +7,7 @@ half-sent requests would hold their connections for ever. Knows no routes and no
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -41,13 +42,17 @@ class ServerLimits:
     connections: int = 512
 
 
-def configuration(app: ASGIApp, limits: ServerLimits, **more: Any) -> uvicorn.Config:
-    """uvicorn's settings to serve ``app`` within the limits. HTTP/1.1 alone: no web sockets."""
+def configuration(
+    app: ASGIApp, limits: ServerLimits, *, around: Callable[[ASGIApp], ASGIApp] = lambda inner: inner, **more: Any
+) -> uvicorn.Config:
+    """uvicorn's settings to serve ``app`` within the limits. HTTP/1.1 alone: no web sockets. No header of a proxy is
+    believed: whoever is told to believe one reads it. ``around`` puts something outside of the bounds on bodies."""
     protocol = type("_Protocol", (_BoundedProtocol,), {"limits": limits, "everyone": {}})
     return uvicorn.Config(
-        _BoundedBodies(app, limits),
+        around(_BoundedBodies(app, limits)),
         http=protocol,
         ws="none",
+        proxy_headers=False,
         h11_max_incomplete_event_size=limits.head_bytes,
         timeout_keep_alive=limits.idle_seconds,
         server_header=False,
@@ -101,6 +106,11 @@ class _BoundedProtocol(H11Protocol):
         if self._leaving is not None:
             self._leaving.cancel()
             self._leaving = None
+
+    def send_400_response(self, msg: str) -> None:
+        # What is no HTTP, or has a head without an end, never becomes a request.
+        _tell(400, "no HTTP, or a head that is too long")
+        super().send_400_response(msg)
 
     @property
     def is_waiting(self) -> bool:
@@ -192,6 +202,17 @@ class _BoundedBodies:
             self._held -= length
 
 
+def tell_refusal(scope: Scope, status: int, why: str) -> None:
+    """The one log line of a refused request, without anything that it held, and what else the server does of one: an
+    application that names its requests puts ``told`` into the scope, a function of status and reason."""
+    told: Callable[[int, str], None] = scope.get("told") or _tell
+    told(status, why)
+
+
+def _tell(status: int, why: str) -> None:
+    log.info("request_refused", status=status, why=why)
+
+
 async def _refuse(status: int, why: str, scope: Scope, receive: Receive, send: Send) -> None:
     async def send_late(message: Message) -> None:
         if message["type"] == "http.response.body":
@@ -203,5 +224,5 @@ async def _refuse(status: int, why: str, scope: Scope, receive: Receive, send: S
             message = {"type": "http.response.body", "body": b""}
         await send(message)
 
-    log.info("request_refused", status=status, why=why)
+    tell_refusal(scope, status, why)
     await PlainTextResponse(f"{why}\n", status, {"Connection": "close"})(scope, receive, send_late)

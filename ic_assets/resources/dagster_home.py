@@ -7,7 +7,6 @@ no password, and every Dagster tool that has DAGSTER_HOME set works while the se
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import signal
@@ -116,7 +115,7 @@ class Storage(DagsterPostgresStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Storage:
-        settings = dataclasses.replace(Settings.from_env(), home=Path(config_value["home"]))
+        settings = Settings.from_env().model_copy(update={"home": Path(config_value["home"])})
         found = running(settings)
         if found is None:
             raise NotUp("Dagster's database is not up: start `ic-assets up`, or set IC_POSTGRES_URL")

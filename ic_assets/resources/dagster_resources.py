@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import PrivateAttr
 
-from ic_assets.core import schema
+from ic_assets.core import kept_settings, schema
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
@@ -44,7 +44,7 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 raise Unavailable("PostgreSQL is not up: start `ic-assets up`, or set IC_POSTGRES_URL")
             url = services.postgres_url
         schema.ensure(url)
-        self._database = Database(url, settings)
+        self._database = Database(url, kept_settings.settings_for(url, settings))
         try:
             yield self
         finally:

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +72,7 @@ class Machine:
         return str(line)
 
     def query(self, query: str, home: Path | None = None) -> list[tuple[Any, ...]]:
-        settings = replace(Settings.from_env(), home=home or self.home)
+        settings = Settings.from_env().model_copy(update={"home": home or self.home})
         with services(settings) as up, psycopg.connect(up.postgres_url) as connection:
             return connection.execute(query.encode()).fetchall()
 
@@ -89,7 +88,9 @@ def empty_machine() -> Iterator[Machine]:
 @pytest.fixture(scope="module")
 def machine(empty_machine: Machine) -> Iterator[Machine]:
     """With its servers up for all of the module's commands, which saves a start and a stop each, and two rows loaded."""
-    settings = replace(Settings.from_env(), home=empty_machine.home, drop_dir=empty_machine.home / "drop")
+    settings = Settings.from_env().model_copy(
+        update={"home": empty_machine.home, "drop_dir": empty_machine.home / "drop"}
+    )
     with services(settings, hubspot=True):
         contacts = empty_machine.folder / "contacts.csv"
         contacts.write_text(f"legacy_id,hubspot_id\n{CONTACT},{HUBSPOT_CONTACT}\n", encoding="utf-8")
@@ -226,7 +227,7 @@ def test_a_red_gate_ends_a_load_with_1_and_says_which_and_what_to_do(machine: Ma
     other = Machine(machine.folder / "red")
     other.folder.mkdir()
     drop = write_drop(other.folder / "red.csv", [row(1), row(2, Person_Id=777)])
-    with services(replace(Settings.from_env(), home=other.home)):
+    with services(Settings.from_env().model_copy(update={"home": other.home})):
         done = other.run("load", str(drop), "--json")
         assert done.returncode == 1
         assert "ic-assets reconcile contacts FILE" in done.stderr
@@ -311,7 +312,7 @@ def test_a_push_is_a_dry_run_by_default_and_a_test_push_writes(machine: Machine)
     ]
     written = machine.json("push", "--types", "calls", "--months", "2019-03", "--mode", "test")
     assert (written["mode"], written["created"], written["unknown"]) == ("test", 1, 0)
-    assert machine.query("SELECT communication_id FROM hubspot.push_ledger WHERE state = 'pushed'") == [(1,)]
+    assert machine.query("SELECT record_key FROM hubspot.push_ledger WHERE state = 'pushed'") == [("1",)]
     assert "stand in HubSpot" in machine.refusal("rollback", "schema", "--yes")
 
 
@@ -319,7 +320,7 @@ def test_a_push_is_rolled_back_in_hubspot_after_a_look_and_an_answer(machine: Ma
     """Of the call and the email that stand by then, only what is named."""
     pushed = machine.json("push", "--types", "emails", "--months", "2019-04", "--mode", "test")
     assert pushed["created"] == 1
-    standing = "SELECT object_type, state FROM hubspot.push_ledger WHERE communication_id IN (1, 2) ORDER BY 1"
+    standing = "SELECT object_type, state FROM hubspot.push_ledger WHERE record_key IN ('1', '2') ORDER BY 1"
     run = str(machine.query("SELECT max(push_id) FROM hubspot.push_run WHERE mode = 'test'")[0][0])
     line = machine.refusal("rollback", "push", "--run", run, answer="n\n")
     assert "nothing was rolled back" in line
@@ -353,7 +354,7 @@ def test_rolling_back_the_master_asks_and_then_the_same_file_loads_again(machine
 
 
 def test_the_demo_adds_up_can_be_repeated_and_never_leaves_this_machine(empty_machine: Machine) -> None:
-    settings = replace(Settings.from_env(), home=empty_machine.home / "demo")
+    settings = Settings.from_env().model_copy(update={"home": empty_machine.home / "demo"})
     lines = sum(1 for _ in sample_rows())
     with services(settings, hubspot=True):
         text = empty_machine.done("demo", "--no-ui", **JUNK)

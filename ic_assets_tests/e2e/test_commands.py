@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ def place() -> Iterator[tuple[Machine, Services]]:
     # Not tmp_path: PostgreSQL's socket may lie below, and a socket's path has 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="commands-"))
     machine = Machine(folder)
-    with services(replace(Settings.from_env(), home=machine.home), hubspot=True) as up:
+    with services(Settings.from_env().model_copy(update={"home": machine.home}), hubspot=True) as up:
         contacts = folder / "contacts.csv"
         contacts.write_text(f"legacy_id,hubspot_id\n{CONTACT},{HUBSPOT_CONTACT}\n", encoding="utf-8")
         machine.done("reconcile", "contacts", str(contacts))
@@ -159,7 +158,7 @@ def test_doctor_finds_a_push_that_died_a_run_that_died_and_a_drop_folder_that_is
     with psycopg.connect(up.postgres_url) as connection:
         connection.execute("INSERT INTO hubspot.portal (portal_id, base_url) VALUES (1, 'http://portal.test')")
         connection.execute(
-            "INSERT INTO hubspot.push_ledger (portal_id, communication_id, object_type, activity_type, activity_month,"
+            "INSERT INTO hubspot.push_ledger (portal_id, record_key, object_type, activity_type, activity_month,"
             " state, action, worker) VALUES (1, 1, 'calls', 'calls', '2019-03-01', 'in_flight', 'create', 999)"
         )
     with psycopg.connect(up.dagster_postgres_url) as connection:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -59,18 +59,24 @@ PLACEHOLDERS = {
 _SERVES = "serves until Ctrl-C; e2e/test_ui.py starts it"
 _NAME = "its name in a sentence: it wants arguments, or serves"
 _YOURS = "needs a PostgreSQL server of your own; integration/test_services.py has one"
+_KEPT = "changes what the pages rest on; integration/test_settings.py runs it"
 _CLUSTER = "needs a cluster, and a registry to build from"
 _MACHINES = "needs a broker and more machines; e2e/test_celery.py has both"
 NOT_RUN = {
     "IC_HOME=.ic_assets/demo .venv/bin/ic-assets up": _SERVES,
     "ic-assets psql": "reads the terminal; e2e/test_commands.py runs it",
     "ic-assets up": _SERVES,
+    "ic-assets receive": "serves until Ctrl-C; integration/test_receiver.py starts it",
+    "export IC_CHARGEBEE_BASIC_AUTH='chargebee:PASSWORD'": "for the receiver, which is not started",
     "ic-assets up --port 3001": _SERVES,
     "ic-assets up --link": "wants a UI that is up; e2e/test_ui.py runs it",
     "dg dev": _SERVES,
     "dagster dev": _NAME,
     "dagster dev -w workspace.yaml": _SERVES,
     "ic-assets demo": "e2e/test_cli.py runs it",
+    "ic-assets settings set": _NAME,
+    "ic-assets settings set IC_PARTITIONS_START 1995-01-01": _KEPT,
+    "ic-assets settings set IC_OWN_EMAIL sales@example.com": _KEPT,
     "ic-assets reconcile": _NAME,
     "ic-assets approve": _NAME,
     "ic-assets trace": _NAME,
@@ -211,7 +217,7 @@ class Reader:
         return [PLACEHOLDERS[word].format(**values) if word in PLACEHOLDERS else word for word in command.words]
 
     def query(self, query: str) -> list[tuple[object, ...]]:
-        settings = replace(Settings.from_env(), home=self.folder / "home")
+        settings = Settings.from_env().model_copy(update={"home": self.folder / "home"})
         with services(settings) as up, psycopg.connect(up.postgres_url) as connection:
             return connection.execute(query.encode()).fetchall()
 
@@ -240,7 +246,7 @@ def reader() -> Iterator[Reader]:
         cut(file, folder / file.name, ("2019", "2020"))
     (folder / "missing.csv").write_text("legacy_id,hubspot_id\n999999,9999990001\n", encoding="utf-8")
     home = folder / "home"
-    settings = replace(Settings.from_env(), home=home, drop_dir=home / "drop")
+    settings = Settings.from_env().model_copy(update={"home": home, "drop_dir": home / "drop"})
     with (
         services(settings, hubspot=True),
         subprocess.Popen(

@@ -17,7 +17,7 @@ from ic_assets.activities.engine.judging import approval
 from ic_assets.activities.engine.landing.first_look import drop_key
 from ic_assets.activities.engine.reconciliation import matches
 from ic_assets.activities.engine.staging import classification
-from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.commands.runs import _raise as raise_for
 from ic_assets.core import locks, rules_data
 from ic_assets.core.failures import Refused
@@ -390,7 +390,7 @@ def test_the_night_push_asks_for_the_months_that_hubspot_has_not_got_once_somebo
     requests, why = tick()
     assert requests == []
     assert "run `ic-assets approve --by NAME`" in str(why)
-    everything = approval.Scope([activity.name for activity in ACTIVITY_TYPES], None, include_orphans=False)
+    everything = OUTGOING.scope()
     with psycopg.connect(graph.postgres_url) as connection:
         approval.approve(connection, 7, "Ada", everything)
     (request,) = tick()[0]

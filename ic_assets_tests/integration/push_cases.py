@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.core.settings import Settings
 from ic_assets.hubspot.client.client import HubSpotTarget
 from ic_assets.hubspot.push.run import PushOptions, PushResult, push
@@ -290,7 +291,7 @@ def run(database: str, hub: HubSpot, *, mode: str = "production", **options: Any
     rps = options.pop("rps", 200.0)
     api = options.pop("api", "v3")
     options.setdefault("recheck_seconds", 0.3)
-    return push(database, settings, target(hub, rps=rps, api=api), PushOptions(mode=mode, **options))
+    return push(database, settings, target(hub, rps=rps, api=api), OUTGOING, PushOptions(mode=mode, **options))
 
 
 def assert_stands(hub: HubSpot, activities: Iterable[Activity]) -> None:
@@ -325,7 +326,7 @@ def assert_ledger_agrees(database: str, hub: HubSpot) -> None:
     standing = {key: int(records[0][0]) for key, records in hub.contents().items()}
     with psycopg.connect(database) as connection:
         rows = connection.execute(
-            "SELECT object_type, communication_id, part, hubspot_id FROM hubspot.push_ledger WHERE state = 'pushed'"
+            "SELECT object_type, record_key, part, hubspot_id FROM hubspot.push_ledger WHERE state = 'pushed'"
         ).fetchall()
         derivatives = {
             (name, str(row[0])): row[1]
@@ -336,6 +337,6 @@ def assert_ledger_agrees(database: str, hub: HubSpot) -> None:
                 " WHERE d.api_push_status = 'pushed'"
             )
         }
-    ledger = {(r[0], f"{r[1]}/{r[2]}" if r[2] > 1 else str(r[1])): r[3] for r in rows}
+    ledger = {(r[0], f"{r[1]}/{r[2]}" if r[2] > 1 else r[1]): r[3] for r in rows}
     assert ledger == standing
     assert derivatives == {key: value for key, value in ledger.items() if "/" not in key[1]}

@@ -18,14 +18,15 @@ from ic_assets.activities.engine.judging.approval import (
     payload_version,
     require,
 )
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
-from ic_assets.hubspot.push.scope import Scope, scope_of
+from ic_assets.hubspot.push.scope import Scope
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import CONTACTS, NAMES, Activity, HubSpot
 
 SETTINGS = Settings(home=Path(), postgres_url=None, drop_dir=Path())
-EVERYTHING = Scope()
+EVERYTHING = OUTGOING.scope()
 WITH_ORPHANS = replace(EVERYTHING, include_orphans=True)
 PORTAL = 4711
 ROWS = [
@@ -103,7 +104,7 @@ def test_two_payloads_that_change_places_are_not_what_was_approved(database: str
 
 def test_only_what_the_scope_holds_counts(database: str) -> None:
     cases.stage(database, ROWS)
-    march = scope_of(NAMES, (date(2019, 3, 1), date(2019, 3, 1))).months
+    march = OUTGOING.scope(NAMES, (date(2019, 3, 1), date(2019, 3, 1))).months
     scopes = [EVERYTHING, WITH_ORPHANS, replace(EVERYTHING, months=march), replace(EVERYTHING, types=("calls",))]
     before = [digest(database, scope) for scope in scopes]
     assert len(set(before)) == 4

@@ -58,7 +58,7 @@ def test_what_was_damaged_after_the_dump_comes_back_row_by_row(
         dump = backup(database, tmp_path / "backups")
         with psycopg.connect(database) as connection:
             connection.execute("DELETE FROM staging.ic_communication_master")
-            connection.execute("DELETE FROM hubspot.push_ledger WHERE communication_id > 30")
+            connection.execute("DELETE FROM hubspot.push_ledger WHERE record_key::bigint > 30")
             connection.execute("UPDATE hubspot.push_ledger SET hubspot_id = hubspot_id + 1")
         assert contents(database) != before
 

@@ -161,7 +161,7 @@ def test_rows_of_both_kinds_alternate_in_a_drop_of_any_size(
 def test_a_year_that_is_taken_in_part_is_left_to_who_judges_dates(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drop_landing, "partitions_start", lambda: date(2018, 7, 1))
+    monkeypatch.setenv("IC_PARTITIONS_START", "2018-07-01")
     monkeypatch.setattr(drop_landing, "partitions_end", lambda: date(2020, 3, 1))
     dates = ("2018-06-30", "2018-07-01", "2018-12-31", "2019-01-01", "2019-12-31 23:59:59", "2020-02-29", "2020-03-01")
     path = drop_of(tmp_path, [{"Comm_DateTime": moment} for moment in dates])

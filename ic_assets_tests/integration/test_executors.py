@@ -22,8 +22,8 @@ from dagster_k8s import K8sRunLauncher
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import UserDefinedDagsterK8sConfig
 
-from ic_assets.activities.engine.judging.approval import Scope, approve
-from ic_assets.activities.engine.staging.slices import Window
+from ic_assets.activities.engine.judging.approval import approve
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Execution
 from ic_assets.definitions import build_defs
@@ -69,7 +69,7 @@ def test_a_missing_package_is_refused_with_the_command_that_installs_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(Refused, match=re.escape(f"pip install --constraint constraints.txt '.[{extra}]'")):
-        executor(Execution(name, BROKER))
+        executor(Execution(executor=name, celery_broker=BROKER))
 
 
 @pytest.mark.parametrize(("name", "distributed"), [("in_process", "in_process"), ("celery", "celery"), ("k8s", "k8s")])
@@ -99,7 +99,7 @@ def test_neither_package_is_imported_unless_it_is_chosen() -> None:
 
 @pytest.mark.parametrize("broker", [BROKER, "amqp://guest:guest@broker.example.com//"])
 def test_dagsters_celery_executor_takes_our_settings_and_hands_a_dead_workers_step_out_again(broker: str) -> None:
-    config = celery_config(Execution("celery", broker, 90.0))
+    config = celery_config(Execution(executor="celery", celery_broker=broker, celery_takeover_seconds=90.0))
     found = validate_config(celery_executor.config_schema.config_type, config)
     assert found.success, found.errors
     assert config["config_source"]["task_acks_late"] is True
@@ -148,7 +148,7 @@ def test_a_push_that_no_command_started_gives_no_approval_and_uses_the_one_on_re
     bring_up_to_date(database)
     monkeypatch.setenv("IC_POSTGRES_URL", database)
     job = build_defs({"postgres": PostgresResource.at(database)}).resolve_job_def("push_to_hubspot")
-    march = Scope(months=Window(date(2019, 3, 1), date(2019, 4, 1)))
+    march = OUTGOING.scope(months=(date(2019, 3, 1), date(2019, 3, 1)))
 
     def push(config: dict[str, Any], instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
         return job.execute_in_process(

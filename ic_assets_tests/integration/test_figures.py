@@ -19,9 +19,9 @@ from ic_assets.activities.engine.judging import figures
 from ic_assets.activities.engine.judging.figures import Source
 from ic_assets.activities.engine.judging.rules import judge
 from ic_assets.activities.engine.staging import classification, refill, rollback, stages
-from ic_assets.activities.engine.staging.slices import Window
 from ic_assets.activities.engine.staging.stages import Written
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 

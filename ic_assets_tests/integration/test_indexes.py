@@ -16,6 +16,7 @@ from ic_assets_tests.drops import bring_up_to_date, land, reconcile_everything, 
 
 VALUES = {
     "id": "7",
+    "key": "'7'",
     "since": "timestamp '2019-03-01'",
     "until": "timestamp '2019-04-01'",
     "type": "'calls'",

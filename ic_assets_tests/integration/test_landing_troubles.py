@@ -22,7 +22,7 @@ from ic_assets.activities.engine.reconciliation import matches
 from ic_assets.activities.engine.staging import rollback
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.settings import Settings
-from ic_assets_tests.drops import bring_up_to_date, land, opened, row, write_drop
+from ic_assets_tests.drops import bring_up_to_date, change_setting, land, opened, row, write_drop
 
 NEWER = "2021-01-01 00:00:00"
 
@@ -152,10 +152,12 @@ class TestDropsThatLoadNothing:
         path = write_drop(tmp_path / "zeros.csv", [row(1, Comm_CaseId=0)])
         first = land(database, path)
         assert land(database, path).already_landed
+        change_setting(database, "IC_ZERO_IDS", "keep")
         monkeypatch.setenv("IC_ZERO_IDS", "keep")
         second = land(database, path)
         assert (second.drop_key, second.updated) == (f"{first.drop_key}.2", 1)
         assert land(database, path).already_landed
+        change_setting(database, "IC_ZERO_IDS", "missing")
         monkeypatch.delenv("IC_ZERO_IDS")
         assert land(database, path).already_landed
         found = fetched(database, "SELECT drop_key, reading FROM staging.ic_drop ORDER BY drop_id")

@@ -20,9 +20,10 @@ from psycopg.rows import dict_row
 from ic_assets.activities.engine.staging import classification, slices
 from ic_assets.activities.engine.staging.mapping import Mapping
 from ic_assets.activities.engine.staging.unrecognised import unrecognised
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.core import rules_data
 from ic_assets.core.failures import Refused
-from ic_assets.hubspot.portal.setup import TypeSetup, spelled_for
+from ic_assets.hubspot.portal.spellings import Options, spelled_for
 from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 
 # Number: type, action, status, values of the row; activity type, expected columns of the derivative's row.
@@ -286,7 +287,8 @@ def test_classify_shows_each_combination_with_what_it_would_become_and_makes_not
 
 def test_the_outcome_of_a_call_is_the_portals_own_by_its_label() -> None:
     connected, own = "f240bbac-87c9-4f6e-bf70-924b57d47db7", "11111111-aaaa"
-    portal = TypeSetup("calls", options={"hs_call_disposition": frozenset({connected, own, "22222222-bbbb"})})
+    calls = OUTGOING.of("calls")
+    portal = Options({"hs_call_disposition": frozenset({connected, own, "22222222-bbbb"})})
     portal.labels["hs_call_disposition"] = {"reached": connected, "not interested": own, "busy": "22222222-bbbb"}
     sent = {
         connected: connected,
@@ -295,9 +297,9 @@ def test_the_outcome_of_a_call_is_the_portals_own_by_its_label() -> None:
         "No such outcome": None,
     }
     for value, expected in sent.items():
-        properties, fault = spelled_for(portal, {"hs_call_disposition": value})
+        properties, fault = spelled_for(calls, portal, {"hs_call_disposition": value})
         assert (properties.get("hs_call_disposition"), fault) == (expected, None), value
     # A portal that lists none: HubSpot's own ids stand, a label is no id.
-    unknown = TypeSetup("calls")
-    assert spelled_for(unknown, {"hs_call_disposition": connected})[0] == {"hs_call_disposition": connected}
-    assert spelled_for(unknown, {"hs_call_disposition": "Not interested"}) == ({}, None)
+    unknown = Options()
+    assert spelled_for(calls, unknown, {"hs_call_disposition": connected})[0] == {"hs_call_disposition": connected}
+    assert spelled_for(calls, unknown, {"hs_call_disposition": "Not interested"}) == ({}, None)

@@ -11,6 +11,7 @@ from datetime import date
 import psycopg
 import pytest
 
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.core.failures import Refused
 from ic_assets.hubspot.portal.setup import setup
 from ic_assets.hubspot.push.rollback import RollbackSelection, rollback
@@ -133,7 +134,7 @@ def test_one_bad_record_costs_only_itself_and_keeps_hubspots_words(database: str
     assert "CONTACT=123456789" in reason
     with psycopg.connect(database) as connection:
         row = connection.execute(
-            "SELECT state, error_category FROM hubspot.push_ledger WHERE communication_id = %s", (bad.id,)
+            "SELECT state, error_category FROM hubspot.push_ledger WHERE record_key = %s::text", (bad.id,)
         ).fetchone()
         derivative = connection.execute(
             "SELECT api_push_status, error_message FROM staging.ic_calls WHERE api_push_status <> 'pushed'"
@@ -160,7 +161,7 @@ def test_an_association_to_a_missing_record_is_left_out_only_where_that_is_confi
     cases.assert_stands(hub, [*activities[:6], left, *activities[7:]])
     with psycopg.connect(database) as connection:
         dropped = connection.execute(
-            "SELECT communication_id, pushed -> 'dropped' FROM hubspot.push_ledger WHERE pushed ? 'dropped'"
+            "SELECT record_key::bigint, pushed -> 'dropped' FROM hubspot.push_ledger WHERE pushed ? 'dropped'"
         ).fetchall()
     assert dropped == [(lost.id, [["contacts", "123456789", cases.TO_CONTACT["calls"]]])]
     assert cases.run(database, hub, missing_association="drop").requests == 1
@@ -188,7 +189,7 @@ def test_an_update_to_a_missing_record_keeps_the_rest_of_the_change(database: st
 def test_a_lost_answer_about_a_record_without_its_association_leaves_no_doubt(database: str, hub: HubSpot) -> None:
     one = Activity(1, "calls", contact="123456789", company=cases.COMPANY)
     cases.stage(database, [one])
-    setup(database, cases.target(hub))
+    setup(database, cases.target(hub), OUTGOING)
     hub.chaos(script=[{"match": "POST .*/calls/batch/create", "fault": "lost_reply", "skip": 1}])
     result = cases.run(database, hub, missing_association="drop")
     assert (result.rejected, result.unknown) == (0, 0)
@@ -266,9 +267,6 @@ def test_a_dry_run_writes_nothing_and_its_figures_are_those_of_the_push(database
 
 
 def test_derivatives_that_were_made_anew_take_their_push_columns_back(database: str, hub: HubSpot) -> None:
-    from ic_assets.core.sql import statement
-    from ic_assets.hubspot.ledger.ledger import table_of
-
     activities = cases.some(6, ["calls"])
     cases.stage(database, activities)
     cases.run(database, hub)
@@ -281,7 +279,7 @@ def test_derivatives_that_were_made_anew_take_their_push_columns_back(database: 
     cases.stage(database, [changed, *activities[1:]])
     with psycopg.connect(database) as connection:
         connection.execute(
-            statement("activities/push/adopt_from_ledger", table=table_of("calls")),
+            OUTGOING.of("calls").adopt(),
             {"object_type": "calls", "window_start": date(2019, 3, 1), "window_end": date(2019, 4, 1)},
         )
         after = connection.execute(
@@ -356,7 +354,7 @@ def test_a_meeting_of_several_people_stands_at_each_and_follows_a_change_of_them
     assert cases.run(database, hub).sent == 0
 
     # All of them are ours: nothing is held back.
-    undone = rollback(database, cases.target(hub), RollbackSelection(), dry_run=False)
+    undone = rollback(database, cases.target(hub), OUTGOING, RollbackSelection(), dry_run=False)
     assert (undone.archived, undone.held_back) == (4, 0)
     assert hub.contents() == {}
 

@@ -17,12 +17,12 @@ import pytest
 
 from ic_assets.activities.engine.judging.approval import Approval, approve, checked_name, payload_version
 from ic_assets.activities.engine.judging.judgement import in_snapshot, judge
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.hubspot.portal.setup import setup
 from ic_assets.hubspot.push.run import PushOptions, PushResult, push
-from ic_assets.hubspot.push.scope import Scope, scope_of
 from ic_assets.resources.postgres import Database
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import Activity, HubSpot
@@ -44,13 +44,13 @@ def hub(served: HubSpot) -> HubSpot:
 
 def judged(database: str, hub: HubSpot, judge: object, **options: object) -> PushResult:
     chosen = PushOptions(**{"mode": "production", "recheck_seconds": 0.3, **options})  # type: ignore[arg-type]
-    return push(database, SETTINGS, cases.target(hub), chosen, judge=judge)  # type: ignore[arg-type]
+    return push(database, SETTINGS, cases.target(hub), OUTGOING, chosen, judge=judge)  # type: ignore[arg-type]
 
 
 def states(database: str) -> dict[tuple[str, int, int], tuple[str, str | None]]:
     with psycopg.connect(database) as connection:
         rows = connection.execute(
-            "SELECT object_type, communication_id, part, state, action FROM hubspot.push_ledger"
+            "SELECT object_type, record_key::bigint, part, state, action FROM hubspot.push_ledger"
         ).fetchall()
     return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
 
@@ -97,7 +97,7 @@ def test_an_approval_counts_only_for_the_data_of_the_plans_own_snapshot(
     cases.stage(database, [Activity(1, "calls"), Activity(2, "notes")])
     tested = cases.run(database, hub, mode="test", limit=1, payload_version=payload_version(SETTINGS))
     with psycopg.connect(database) as connection:
-        approve(connection, tested.portal_id, " Ada Lovelace ", Scope())
+        approve(connection, tested.portal_id, " Ada Lovelace ", OUTGOING.scope())
     cases.stage(database, [Activity(2, "notes", text="unapproved")])
     one = Database(database, SETTINGS)
     options = PushOptions(mode="production")
@@ -157,7 +157,7 @@ def test_a_worker_that_lost_its_lock_stops_and_no_record_stands_twice(database: 
     activities = cases.some(600, ["calls", "notes"])
     with cases.hubspot(tmp_path, unique_on_activities="refused") as plain:
         cases.stage(database, activities)
-        setup(database, cases.target(plain))
+        setup(database, cases.target(plain), OUTGOING)
         plain.chaos(latency=100)
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(cases.run, database, plain, rps=2.0, recheck_seconds=0.3)
@@ -238,7 +238,12 @@ def test_an_update_of_ours_that_was_never_confirmed_is_nobodys_edit(database: st
         return None
 
     stopped = push(
-        database, SETTINGS, cases.target(hub), PushOptions(mode="production", recheck_seconds=0.2), sleep=no_sleep
+        database,
+        SETTINGS,
+        cases.target(hub),
+        OUTGOING,
+        PushOptions(mode="production", recheck_seconds=0.2),
+        sleep=no_sleep,
     )
     assert stopped.stopped_reason
     hub.chaos()
@@ -249,7 +254,7 @@ def test_an_update_of_ours_that_was_never_confirmed_is_nobodys_edit(database: st
 def test_the_scope_of_an_approval_says_whether_edits_may_be_overwritten(database: str) -> None:
     cases.stage(database, [Activity(1, "calls")])
     march = (date(2019, 3, 1), date(2019, 3, 1))
-    plain, bold = (scope_of(["calls"], march, overwrite_edits=bold) for bold in (False, True))
+    plain, bold = (OUTGOING.scope(["calls"], march, overwrite_edits=bold) for bold in (False, True))
     with psycopg.connect(database) as connection:
         approve(connection, 1, "Ada Lovelace", plain)
         approve(connection, 2, "Ada Lovelace", bold)
@@ -276,7 +281,7 @@ def test_the_lock_is_asked_for_before_each_request_and_costs_no_place_in_the_bud
     database: str, hub: HubSpot
 ) -> None:
     cases.stage(database, cases.some(700, ["calls"]))
-    setup(database, cases.target(hub))
+    setup(database, cases.target(hub), OUTGOING)
     asked = threading.Event()
     from ic_assets.hubspot.ledger.ledger import Ledger
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.hubspot.portal.setup import setup
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import Activity, HubSpot
@@ -48,7 +49,7 @@ def test_whatever_an_answer_is_worth_each_activity_stands_once(
 ) -> None:
     activities = cases.some(140)
     cases.stage(database, activities)
-    setup(database, cases.target(hub))
+    setup(database, cases.target(hub), OUTGOING)
     script = [
         {"match": f"POST .*/{name}/batch/create", "fault": fault, "times": 1}
         for name, fault in zip(cases.NAMES, faults, strict=True)
@@ -68,7 +69,7 @@ def test_a_create_that_was_never_carried_out_is_sent_again_after_the_pause_and_n
 ) -> None:
     activities = cases.some(20, ["calls"])
     cases.stage(database, activities)
-    setup(database, cases.target(hub))
+    setup(database, cases.target(hub), OUTGOING)
     hub.chaos(script=[{"match": "POST .*/calls/batch/create", "fault": "http_504", "times": 1}])
     assert cases.run(database, hub, recheck_seconds=1.0).created == 20
     creations_at = [r["at"] for r in hub.requests() if r["path"].endswith("calls/batch/create")][-2:]
@@ -101,12 +102,13 @@ def test_lost_answers_to_updates_and_removals_leave_what_was_wanted(database: st
 PUSH = """
 import json, sys
 from pathlib import Path
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.hubspot.push.run import PushOptions, push
 from ic_assets.core.settings import Settings
 from ic_assets.hubspot.client.client import HubSpotTarget
 url, base, token = sys.argv[1:4]
 result = push(url, Settings(home=Path(), postgres_url=None, drop_dir=Path()), HubSpotTarget(base, token, rps=20.0),
-              PushOptions(mode="production", recheck_seconds=0.5))
+              OUTGOING, PushOptions(mode="production", recheck_seconds=0.5))
 print(json.dumps(result.to_json()))
 """
 
@@ -120,7 +122,7 @@ def start_push(database: str, hub: HubSpot) -> subprocess.Popen[bytes]:
 def test_a_killed_push_is_taken_over_and_ends_with_each_activity_once(database: str, hub: HubSpot) -> None:
     activities = cases.some(1600)
     cases.stage(database, activities)
-    setup(database, cases.target(hub))
+    setup(database, cases.target(hub), OUTGOING)
     hub.chaos(seed=3, latency=60, jitter=60, lost_reply=0.1, index_lag=100)
     for _ in range(2):
         process = start_push(database, hub)
@@ -145,7 +147,7 @@ def test_a_killed_push_is_taken_over_and_ends_with_each_activity_once(database: 
 def test_two_pushes_at_once_share_the_rows_and_the_budget(database: str, hub: HubSpot) -> None:
     activities = cases.some(1500)
     cases.stage(database, activities)
-    setup(database, cases.target(hub))
+    setup(database, cases.target(hub), OUTGOING)
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda _: cases.run(database, hub, rps=20.0), range(2)))
     assert sum(result.created for result in results) == 1500
@@ -162,7 +164,7 @@ def test_two_pushes_at_once_share_the_rows_and_the_budget(database: str, hub: Hu
 def test_a_push_leaves_the_claims_of_a_live_one_alone(database: str, hub: HubSpot) -> None:
     activities = cases.some(70)
     cases.stage(database, activities)
-    setup(database, cases.target(hub))
+    setup(database, cases.target(hub), OUTGOING)
     hub.chaos(latency=400)
     before = len(hub.requests())
     with ThreadPoolExecutor(2) as pool:
@@ -183,7 +185,7 @@ def test_a_push_leaves_the_claims_of_a_live_one_alone(database: str, hub: HubSpo
 
 
 def test_setup_says_what_the_portal_enforces_and_leaves_no_probe_behind(database: str, hub: HubSpot) -> None:
-    report = setup(database, cases.target(hub))
+    report = setup(database, cases.target(hub), OUTGOING)
     assert all(one.was_created for one in report.types.values())
     if all(one.is_unique for one in report.types.values()):
         assert all(one.is_enforced for one in report.types.values())
@@ -193,7 +195,7 @@ def test_setup_says_what_the_portal_enforces_and_leaves_no_probe_behind(database
         assert "no unique property" in report.guarantee
     assert hub.contents() == {}
     before = len(hub.requests())
-    again = setup(database, cases.target(hub))
+    again = setup(database, cases.target(hub), OUTGOING)
     assert not any(one.was_created for one in again.types.values())
     assert [one.is_enforced for one in again.types.values()] == [one.is_enforced for one in report.types.values()]
     assert len(hub.requests()) - before == 1 + 7
@@ -204,11 +206,11 @@ def test_a_record_that_the_ledger_does_not_know_is_adopted_not_doubled(database:
     cases.stage(database, activities)
     cases.run(database, hub)
     with psycopg.connect(database) as connection:  # as after restoring an older database
-        connection.execute("DELETE FROM hubspot.push_ledger WHERE communication_id > 5")
+        connection.execute("DELETE FROM hubspot.push_ledger WHERE record_key::bigint > 5")
     corrected = [replace(one, text="corrected", contact=cases.CONTACTS[9]) for one in activities[5:]]
     cases.stage(database, corrected)
     known = hub.contents()
-    if not all(one.is_unique for one in setup(database, cases.target(hub)).types.values()):
+    if not all(one.is_unique for one in setup(database, cases.target(hub), OUTGOING).types.values()):
         pytest.skip("without a unique property nothing tells us before the create: the stated remaining guarantee")
     result = cases.run(database, hub, mode="dry-run")
     assert (result.conflicts, result.created) == (5, 0)

@@ -12,6 +12,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.hubspot.portal.setup import setup
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import Activity, HubSpot
@@ -49,7 +50,7 @@ def _die(database: str, action: str, communication_id: int = 1) -> None:
     with psycopg.connect(database) as connection:
         connection.execute(
             "UPDATE hubspot.push_ledger SET state = 'in_flight', worker = 999, claimed_at = now() - interval '1 hour',"
-            f" action = %s, {_AS_CLAIMED[action]} WHERE communication_id = %s",
+            f" action = %s, {_AS_CLAIMED[action]} WHERE record_key = %s::text",
             (action, communication_id),
         )
 
@@ -146,7 +147,7 @@ def test_a_removal_that_came_through_late_is_made_good_by_the_same_run(database:
 
 
 def test_the_request_that_asks_for_the_portal_draws_on_the_budget(database: str, hub: HubSpot) -> None:
-    setup(database, cases.target(hub))
+    setup(database, cases.target(hub), OUTGOING)
     before = len(hub.requests())
     with ThreadPoolExecutor(3) as pool:  # nothing is staged: each asks just that
         list(pool.map(lambda _: cases.run(database, hub, rps=2.0), range(3)))
@@ -158,7 +159,7 @@ def test_the_request_that_asks_for_the_portal_draws_on_the_budget(database: str,
 def test_searches_draw_on_the_budget_as_well(database: str, plain: HubSpot) -> None:
     plain.reset()
     cases.stage(database, cases.some(6, ["calls", "notes"]))
-    setup(database, cases.target(plain))
+    setup(database, cases.target(plain), OUTGOING)
     before = len(plain.requests())
     plain.chaos(script=[{"match": "POST .*batch/create", "fault": "lost_reply", "times": 2}])
     assert cases.run(database, plain, rps=4.0).created == 6
@@ -172,7 +173,7 @@ def test_searches_draw_on_the_budget_as_well(database: str, plain: HubSpot) -> N
 def test_an_empty_answer_to_a_look_up_does_not_say_that_nothing_is_there(database: str, plain: HubSpot) -> None:
     plain.reset()
     cases.stage(database, [Activity(1, "calls")])
-    setup(database, cases.target(plain))
+    setup(database, cases.target(plain), OUTGOING)
     plain.chaos(
         script=[
             {"match": "POST .*calls/batch/create", "fault": "lost_reply"},
@@ -186,17 +187,17 @@ def test_an_empty_answer_to_a_look_up_does_not_say_that_nothing_is_there(databas
 def test_setup_leaves_no_probe_behind_where_answers_were_lost(database: str, hub: HubSpot) -> None:
     for fault in ("lost_reply", "empty", "http_500_after"):
         hub.chaos(script=[{"match": "POST .*batch/create", "fault": fault, "times": 14}])
-        setup(database, cases.target(hub))
+        setup(database, cases.target(hub), OUTGOING)
         hub.chaos()
         assert hub.contents() == {}, fault
-    assert setup(database, cases.target(hub)).guarantee.startswith("exactly once")
+    assert setup(database, cases.target(hub), OUTGOING).guarantee.startswith("exactly once")
 
 
 def test_setups_that_run_at_once_probe_each_type_once(database: str, hub: HubSpot) -> None:
     """They would archive each other's probes, and take the portal for one that allows doubles."""
     hub.chaos(latency=30)
     with ThreadPoolExecutor(3) as pool:
-        reports = list(pool.map(lambda _: setup(database, cases.target(hub)), range(3)))
+        reports = list(pool.map(lambda _: setup(database, cases.target(hub), OUTGOING), range(3)))
     assert all(one.is_enforced for report in reports for one in report.types.values())
     assert sum(1 for r in hub.requests() if r["path"].endswith("batch/create")) == 2 * len(cases.NAMES)
 
@@ -204,7 +205,7 @@ def test_setups_that_run_at_once_probe_each_type_once(database: str, hub: HubSpo
 def test_a_row_that_is_corrected_while_its_refusal_is_under_way_is_pushed_next(database: str, hub: HubSpot) -> None:
     """Otherwise the refusal would mark the corrected row as one without a valid payload, which no push takes up."""
     cases.stage(database, [Activity(1, "calls", contact="123456789")])
-    setup(database, cases.target(hub))
+    setup(database, cases.target(hub), OUTGOING)
     hub.chaos(latency=600)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(cases.run, database, hub)

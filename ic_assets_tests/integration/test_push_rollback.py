@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.commands.doctor.database import pushes
 from ic_assets.commands.rollback import rollback_push
 from ic_assets.core.failures import Refused
@@ -40,7 +41,7 @@ def hub(served: HubSpot) -> HubSpot:
 
 def take_back(database: str, hub: HubSpot, *, dry_run: bool = False, **selection: object) -> RollbackResult:
     chosen = RollbackSelection(**selection)  # type: ignore[arg-type]
-    return rollback(database, cases.target(hub), chosen, dry_run=dry_run, recheck_seconds=0.3)
+    return rollback(database, cases.target(hub), OUTGOING, chosen, dry_run=dry_run, recheck_seconds=0.3)
 
 
 def test_a_run_is_taken_back_without_what_others_created_and_a_push_restores_it(database: str, hub: HubSpot) -> None:
@@ -133,7 +134,7 @@ def test_what_hubspot_associated_by_itself_is_nobodys_work(database: str, tmp_pa
         assert result.held_back_by_reason == {"associated with companies by someone else": 1}
         with psycopg.connect(database) as connection:
             kept = connection.execute(
-                "SELECT before -> 'associations' FROM hubspot.push_rollback_record WHERE communication_id = 1"
+                "SELECT before -> 'associations' FROM hubspot.push_rollback_record WHERE record_key = '1'"
             ).fetchone()
         assert kept == ([["companies", "7001"], ["companies", "7002"], ["contacts", CONTACTS[1]]],)
 
@@ -141,6 +142,7 @@ def test_what_hubspot_associated_by_itself_is_nobodys_work(database: str, tmp_pa
 ROLLBACK = """
 import sys
 import time
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.hubspot.push.rollback import RollbackSelection, rollback
 from ic_assets.hubspot.client.client import HubSpotTarget
 from ic_assets_tests.soak.worker import die_at
@@ -148,7 +150,7 @@ point = int(sys.argv[4])
 if point:
     die_at(point)
 target = HubSpotTarget(sys.argv[2], sys.argv[3], rps=float(sys.argv[5]))
-rollback(sys.argv[1], target, RollbackSelection(), dry_run=False, recheck_seconds=0.3)
+rollback(sys.argv[1], target, OUTGOING, RollbackSelection(), dry_run=False, recheck_seconds=0.3)
 """
 
 
@@ -198,7 +200,7 @@ def test_a_killed_roll_back_that_is_run_again_takes_back_what_its_forerunner_had
     assert hub.contents() == {}
     with psycopg.connect(database) as connection:
         recorded = connection.execute(
-            "SELECT outcome, count(DISTINCT communication_id) FROM hubspot.push_rollback_record"
+            "SELECT outcome, count(DISTINCT record_key) FROM hubspot.push_rollback_record"
             " WHERE outcome <> 'failed' GROUP BY outcome"
         ).fetchall()
         before = connection.execute(
@@ -240,7 +242,13 @@ def test_hubspot_away_in_the_middle_of_a_batch_leaves_nothing_uncounted(database
         return None
 
     stopped = rollback(
-        database, cases.target(hub), RollbackSelection(), dry_run=False, recheck_seconds=0.3, sleep=no_sleep
+        database,
+        cases.target(hub),
+        OUTGOING,
+        RollbackSelection(),
+        dry_run=False,
+        recheck_seconds=0.3,
+        sleep=no_sleep,
     )
     assert "did not take a request" in (stopped.stopped_reason or "")
     assert stopped.archived == 100

@@ -23,10 +23,10 @@ from ic_assets.activities.engine.derivatives import slice_derivatives
 from ic_assets.activities.engine.landing import drop_landing
 from ic_assets.activities.engine.reconciliation.matches import ENTITIES, reconcile
 from ic_assets.activities.engine.staging import classification, refill, slices, stages
-from ic_assets.activities.engine.staging.slices import Window
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core import schema
 from ic_assets.core.failures import Unavailable
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets.resources import postgres
 from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
@@ -180,7 +180,8 @@ from contextlib import contextmanager
 from datetime import date
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine.derivatives import slice_derivatives
-from ic_assets.activities.engine.staging import refill, slices, stages
+from ic_assets.activities.engine.staging import refill, stages
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 
@@ -202,7 +203,7 @@ if sys.argv[2] == "none":
     slice_derivatives._settle_derivative = killed_between
 settings = Settings.from_env()
 database = Database(sys.argv[1], settings)
-window = slices.Window(date(2000, 1, 1), date(2030, 1, 1))
+window = Window(date(2000, 1, 1), date(2030, 1, 1))
 with database.transaction() as connection:
     stages.apply_master(connection, window, settings, database)
 list(slice_derivatives.apply_derivatives(database, ACTIVITY_TYPES, window, settings))
@@ -356,7 +357,7 @@ import signal, sys
 from datetime import date
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.engine.derivatives import slice_derivatives
-from ic_assets.activities.engine.staging import slices
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets.resources.postgres import Database
 
@@ -370,7 +371,7 @@ def slow(connection, activity, *arguments):
 
 slice_derivatives.apply_derivative = slow
 settings = Settings.from_env()
-window = slices.Window(date(2000, 1, 1), date(2030, 1, 1))
+window = Window(date(2000, 1, 1), date(2030, 1, 1))
 list(slice_derivatives.apply_derivatives(Database(sys.argv[1], settings), ACTIVITY_TYPES, window, settings))
 """
 

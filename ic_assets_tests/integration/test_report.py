@@ -172,7 +172,7 @@ def in_hubspot(connection: psycopg.Connection, states: dict[int, tuple[str, str,
     connection.execute("INSERT INTO hubspot.portal (portal_id, base_url, last_pushed_at) VALUES (42, 'x', now())")
     for communication, (kind, state, hubspot_id) in states.items():
         connection.execute(
-            "INSERT INTO hubspot.push_ledger (portal_id, communication_id, object_type, activity_type, activity_month,"
+            "INSERT INTO hubspot.push_ledger (portal_id, record_key, object_type, activity_type, activity_month,"
             " state, hubspot_id) VALUES (42, %s, %s, %s, '2019-03-01', %s, %s)",
             (communication, kind, kind, state, hubspot_id),
         )

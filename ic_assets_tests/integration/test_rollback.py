@@ -18,10 +18,11 @@ from ic_assets.activities.engine.judging.rules import judge
 from ic_assets.activities.engine.landing import drop_landing
 from ic_assets.activities.engine.staging import classification, refill, stages
 from ic_assets.activities.engine.staging.rollback import counts, records_in_hubspot, refuse_schema, rollback
-from ic_assets.activities.engine.staging.slices import Window, out_of_date
+from ic_assets.activities.engine.staging.slices import out_of_date
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core import locks, schema
 from ic_assets.core.failures import Refused
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 
@@ -46,7 +47,7 @@ def drop(database: str, tmp_path: Path) -> Path:
     bring_up_to_date(database)
     with psycopg.connect(database) as connection:
         connection.execute(
-            "INSERT INTO hubspot.push_ledger (portal_id, communication_id, object_type, activity_type, activity_month,"
+            "INSERT INTO hubspot.push_ledger (portal_id, record_key, object_type, activity_type, activity_month,"
             " state, action, hubspot_id) VALUES (1, 1, 'calls', 'calls', '2019-03-01', 'pushed', NULL, 11),"
             " (1, 2, 'calls', 'calls', '2019-03-01', 'pending', 'create', NULL),"
             " (1, 3, 'notes', 'notes', '2019-03-01', 'removed', NULL, 13)"
@@ -150,11 +151,11 @@ def test_the_master_is_emptied_with_all_that_drops_brought_and_the_same_file_loa
 
 @pytest.mark.parametrize("scope", ["activities", "resolution", "master"])
 def test_the_ledger_of_what_stands_in_hubspot_survives(database: str, drop: Path, scope: str) -> None:
-    before = query(database, "SELECT * FROM hubspot.push_ledger ORDER BY communication_id")
+    before = query(database, "SELECT * FROM hubspot.push_ledger ORDER BY record_key")
     with psycopg.connect(database) as connection:
         assert records_in_hubspot(connection) == 1, "neither the pending nor the removed one"
     roll_back(database, scope)
-    assert query(database, "SELECT * FROM hubspot.push_ledger ORDER BY communication_id") == before
+    assert query(database, "SELECT * FROM hubspot.push_ledger ORDER BY record_key") == before
 
 
 def waits_for(postgres_url: str, key: int, is_done: Callable[[], bool]) -> bool:

@@ -12,6 +12,7 @@ from psycopg import sql
 from ic_assets.activities.engine.judging.rules import gates, judge, resolution_rules
 from ic_assets.activities.engine.judging.verdicts import Rule, Verdict
 from ic_assets.activities.engine.staging import slices, stages
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import bring_up_to_date, land, reconcile_everything, row, write_drop
 
@@ -261,7 +262,7 @@ def test_months_that_are_not_resolved_yet_are_not_judged(loaded: str, connection
         " FROM generate_series(1, 20) AS n"
     )
     assert {rule for on, rule in failed(connection) if on == "resolved"} == set()
-    may = slices.Window(date(2019, 5, 1), date(2019, 6, 1))
+    may = Window(date(2019, 5, 1), date(2019, 6, 1))
     slices.mark_changed(connection, may.months, "landing")
     stages.apply_resolution(connection, may, Settings.from_env())
     assert {rule for on, rule in failed(connection) if on == "resolved"} == {"contacts_resolved", "orphans"}

@@ -26,12 +26,16 @@ from ic_assets.core.failures import Refused
 
 VIEWS = [
     "v_ic_activities_summary",
+    "v_ic_calls_outgoing",
     "v_ic_calls_staging",
     "v_ic_communications_staging",
     "v_ic_derivative_coverage",
     "v_ic_emails_staging",
     "v_ic_meetings_staging",
+    "v_ic_notes_outgoing",
     "v_ic_notes_staging",
+    "v_ic_outgoing_deleted",
+    "v_ic_outgoing_source",
     "v_ic_postal_mail_staging",
     "v_ic_push_status",
     "v_ic_tasks_staging",
@@ -50,15 +54,16 @@ def empty_database(superuser_url: str, postgres_url: str) -> Iterator[str]:
 
 
 def objects(postgres_url: str) -> set[str]:
-    """Everything in our two schemas: relations, functions and constraints, by name."""
+    """Everything in our schemas: relations, functions and constraints, by name."""
     with psycopg.connect(postgres_url) as connection:
         rows = connection.execute(
             "SELECT 'relation ' || oid::regclass FROM pg_class"
-            " WHERE relnamespace::regnamespace::text IN ('staging', 'hubspot') AND relkind <> 't'"
+            " WHERE relnamespace::regnamespace::text IN ('staging', 'hubspot', 'inbox', 'ic_replay', 'crm')"
+            " AND relkind <> 't'"
             " UNION ALL SELECT 'function ' || oid::regprocedure FROM pg_proc"
-            " WHERE pronamespace::regnamespace::text IN ('staging', 'hubspot')"
+            " WHERE pronamespace::regnamespace::text IN ('staging', 'hubspot', 'inbox', 'ic_replay', 'crm')"
             " UNION ALL SELECT 'constraint ' || conname FROM pg_constraint"
-            " WHERE connamespace::regnamespace::text IN ('staging', 'hubspot')"
+            " WHERE connamespace::regnamespace::text IN ('staging', 'hubspot', 'inbox', 'ic_replay', 'crm')"
         ).fetchall()
     return {row[0] for row in rows}
 
@@ -219,16 +224,57 @@ def test_a_view_of_somebody_else_in_the_way_is_named_in_one_line_and_nothing_is_
     assert schema.is_current(empty_database)
 
 
+LEDGERS = ("push_ledger", "push_plan", "push_preview", "push_rollback_record")
+
+
+def test_the_ledger_keeps_what_it_holds_when_its_key_becomes_text_and_a_number_again(empty_database: str) -> None:
+    upgrade_to(empty_database, "0025")
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("INSERT INTO hubspot.portal (portal_id, base_url) VALUES (1, 'x')")
+        connection.execute(
+            "INSERT INTO hubspot.push_ledger (portal_id, communication_id, object_type, part, activity_type, activity_month,"
+            " state, action) SELECT 1, id, 'calls', 1, 'calls', '2019-03-01', 'pending', 'create'"
+            " FROM unnest(ARRAY[9, 10, 9007199254740993]) AS id"
+        )
+        connection.execute(
+            "INSERT INTO hubspot.push_plan VALUES (1, 'calls', 9, 1, 'calls', '2019-03-01', false, NULL)"
+        )
+        connection.execute("INSERT INTO hubspot.push_preview VALUES (1, 9, 'calls', 1, 'create')")
+        connection.execute(
+            "INSERT INTO hubspot.push_rollback_record (push_id, portal_id, communication_id, object_type, part, hubspot_id,"
+            " outcome, before, recorded_at) VALUES (1, 1, 9, 'calls', 1, 7, 'archived', '{}', now())"
+        )
+        before = {name: rows_of(connection, name, "communication_id") for name in LEDGERS}
+    schema.ensure(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        keys = connection.execute("SELECT record_key FROM hubspot.push_ledger ORDER BY record_key").fetchall()
+        assert keys == [("10",), ("9",), ("9007199254740993",)]  # as bytes, whatever the database's collation
+        assert {name: rows_of(connection, name, "record_key") for name in LEDGERS} == {
+            name: [[str(key), rest] for key, rest in rows] for name, rows in before.items()
+        }
+    with schema._locked(empty_database) as connection:
+        schema._drop_repeatable(schema._driver(connection))
+        command.downgrade(schema._config(connection), "0025")
+    with psycopg.connect(empty_database) as connection:
+        assert {name: rows_of(connection, name, "communication_id") for name in LEDGERS} == before
+
+
+def rows_of(connection: psycopg.Connection, table: str, key: str) -> list[list[object]]:
+    """The key of each row, and the rest of it."""
+    found = connection.execute(
+        f"SELECT {key}, to_jsonb(t) - '{key}' FROM hubspot.{table} AS t ORDER BY {key}::bigint".encode()
+    )
+    return [list(row) for row in found.fetchall()]
+
+
 def test_a_downgrade_leaves_nothing_of_ours_and_the_schema_can_be_made_again(empty_database: str) -> None:
     schema.upgrade(empty_database)
     before = objects(empty_database)
     schema.downgrade(empty_database)
     assert objects(empty_database) == set()
     with psycopg.connect(empty_database) as connection:
-        assert connection.execute("SELECT to_regnamespace('staging'), to_regnamespace('hubspot')").fetchone() == (
-            None,
-            None,
-        )
+        left = "SELECT nspname FROM pg_namespace WHERE nspname IN ('staging', 'hubspot', 'crm')"
+        assert connection.execute(left).fetchall() == []
     schema.upgrade(empty_database)
     assert objects(empty_database) == before
 

@@ -21,10 +21,10 @@ from tenacity import wait_none
 from ic_assets.activities.engine.derivatives import slice_derivatives
 from ic_assets.activities.engine.landing import drop_landing
 from ic_assets.activities.engine.staging import classification, stages
-from ic_assets.activities.engine.staging.slices import Window
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core import schema, session
 from ic_assets.core.failures import Unavailable
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets.resources import postgres
 from ic_assets.resources.postgres import Database, connected

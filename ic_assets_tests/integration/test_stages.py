@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from ic_assets.activities.engine.derivatives import slice_derivatives
 from ic_assets.activities.engine.staging import classification, slices, stages
-from ic_assets.activities.engine.staging.slices import Window, windows
 from ic_assets.activities.facts.activity_types import BY_NAME
+from ic_assets.core.months import Window, windows
 from ic_assets.core.settings import Settings
 from ic_assets_tests.drops import HEADER, bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 
@@ -191,10 +191,10 @@ def test_the_reference_time_of_a_run_decides_and_is_on_record(
 ) -> None:
     """A planned meeting without a status: it lies ahead at one reference time and behind at the other."""
     meeting = row(1, "2019-03-15 12:00", "Meeting", Comm_Status="")
+    monkeypatch.setenv("IC_SOURCE_TIMEZONE", "Europe/Berlin")  # noon there is eleven in UTC
     land(staging, write_drop(tmp_path / "a.csv", [meeting]))
     for reference, outcome in (("2019-03-15T10:59:59Z", "SCHEDULED"), ("2019-03-15T11:00:00Z", "COMPLETED")):
         monkeypatch.setenv("IC_REFERENCE_TIME", reference)
-        monkeypatch.setenv("IC_SOURCE_TIMEZONE", "Europe/Berlin")  # noon there is eleven in UTC
         with psycopg.connect(staging) as connection:
             slices.mark_changed(connection, [date(2019, 3, 1)], "landing")
         bring_up_to_date(staging)

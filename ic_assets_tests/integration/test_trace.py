@@ -88,7 +88,7 @@ def pushed(database: str, communication: int, kind: str, state: str, **columns: 
         names = "".join(f", {name}" for name in columns)
         values = ", %s" * len(columns)
         connection.execute(
-            "INSERT INTO hubspot.push_ledger (portal_id, communication_id, object_type, activity_type, activity_month,"
+            "INSERT INTO hubspot.push_ledger (portal_id, record_key, object_type, activity_type, activity_month,"
             f" state{names}) VALUES (42, %s, %s, %s, '2019-03-01', %s{values})".encode(),
             (communication, kind, kind, state, *columns.values()),
         )

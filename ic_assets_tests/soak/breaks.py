@@ -15,7 +15,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCHEDULES = 600
 """A break that goes unnoticed for this long counts as unnoticed."""
-_ENGINE = "ic_assets/activities/engine"
+_HUBSPOT = "ic_assets/hubspot"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ BREAKS: dict[str, Break] = {
         "the results of a create are matched by their position, not by trace id",
         (
             (
-                f"{_ENGINE}/push_create.py",
+                f"{_HUBSPOT}/sending/create.py",
                 "for result in reply.results:\n            key, identifier = self._key_of(result),",
                 "for key, result in zip(sent, reply.results):\n            identifier =",
             ),
@@ -41,22 +41,22 @@ BREAKS: dict[str, Break] = {
         "a create of unknown outcome is sent again without a look at HubSpot",
         (
             (
-                f"{_ENGINE}/push_worker.py",
+                f"{_HUBSPOT}/sending/sender.py",
                 "found = await find_rows(self._client, self._ledger, state, [row.key for row in creates])",
                 "found: dict[str, int] = {}",
             ),
-            (f"{_ENGINE}/push_worker.py", "elif is_first_look or not row.is_settled:", "elif False:"),
+            (f"{_HUBSPOT}/sending/sender.py", "elif is_first_look or not row.is_settled:", "elif False:"),
         ),
     ),
     "commit-after-sending": Break(
         "what a dead worker had claimed counts as not sent, as if the intent were committed after sending",
-        (("sql/activities/push/take_over.sql", "state = 'unknown',", "state = 'pending',"),),
+        (("sql/hubspot/ledger/take_over.sql", "state = 'unknown',", "state = 'pending',"),),
     ),
     "take-live": Break(
         "claims are taken over from workers that are still alive",
         (
             (
-                f"{_ENGINE}/ledger.py",
+                f"{_HUBSPOT}/ledger/ledger.py",
                 "if not _only(await cursor.fetchone()):\n                    continue  # it lives",
                 "await cursor.fetchone()",
             ),
@@ -65,9 +65,9 @@ BREAKS: dict[str, Break] = {
     "overtaken": Break(
         "a newer change is sent while an older one may still come through",
         (
-            (f"{_ENGINE}/push_change.py", "if row.is_in_doubt:", "if False:"),
+            (f"{_HUBSPOT}/sending/change.py", "if row.is_in_doubt:", "if False:"),
             (
-                f"{_ENGINE}/push_worker.py",
+                f"{_HUBSPOT}/sending/sender.py",
                 '"pending" if row.is_settled or self._takes_back else "unknown" for row in rows',
                 '"pending" for row in rows',
             ),
@@ -77,7 +77,7 @@ BREAKS: dict[str, Break] = {
         "every process has a rate budget of its own",
         (
             (
-                f"{_ENGINE}/push.py",
+                f"{_HUBSPOT}/push/run.py",
                 "RateBudget(connection, portal_id,",
                 "RateBudget(connection, portal_id + __import__('os').getpid(),",
             ),

@@ -128,7 +128,7 @@ def taken_back(portal: Portal, database: str, answer: dict[str, Any]) -> Iterato
         yield f"ROLL-BACK: its counts do not add up: {answer}"
     with psycopg.connect(database) as connection:
         left = connection.execute(
-            "SELECT l.object_type, l.communication_id, l.state FROM hubspot.push_ledger AS l"
+            "SELECT l.object_type, l.record_key, l.state FROM hubspot.push_ledger AS l"
             " WHERE l.state IN ('in_flight', 'unknown')"
         ).fetchall()
         unrecorded = connection.execute(
@@ -167,16 +167,16 @@ def _ledger(
     schedule: Schedule, portal: Portal, connection: psycopg.Connection[Any], final: dict[str, Any]
 ) -> Iterator[str]:
     rows = connection.execute(
-        "SELECT object_type, communication_id, part, state, action, hubspot_id, pushed_hash = desired_hash"
+        "SELECT object_type, record_key, part, state, action, hubspot_id, pushed_hash = desired_hash"
         " FROM hubspot.push_ledger"
     ).fetchall()
     live_ids = {identifier for records in portal.live.values() for identifier, _ in records}
     pushed: set[tuple[Key, int]] = set()
     failed = 0
     staged = schedule.final()
-    for object_type, communication_id, part, state, action, hubspot_id, is_current in rows:
-        key = (object_type, f"{communication_id}/{part}" if part > 1 else str(communication_id))
-        row = staged[communication_id]
+    for object_type, record_key, part, state, action, hubspot_id, is_current in rows:
+        key = (object_type, f"{record_key}/{part}" if part > 1 else record_key)
+        row = staged[int(record_key)]
         if state == "pushed":
             pushed.add((key, hubspot_id))
             if not is_current:

@@ -21,9 +21,8 @@ from typing import Any
 
 import psycopg
 
-from ic_assets.core.sql import statement
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.hubspot.client.client import HubSpotTarget
-from ic_assets.hubspot.ledger.ledger import table_of
 from ic_assets.hubspot.portal.setup import setup
 from ic_assets.hubspot.push.run import PushOptions
 from ic_assets.sandbox.process import RunningSandbox, running
@@ -77,7 +76,7 @@ class Lane:
         self._reset(hub)
         outcome = Outcome(schedule, [])
         if schedule.is_slow:  # the budget is to be spent on records, and setup on its own does not draw on it
-            setup(self.database, self._target(schedule, hub))
+            setup(self.database, self._target(schedule, hub), OUTGOING)
             hub.forget_requests()
         self._stage(schedule.rows)
         answers: list[dict[str, Any]] = []
@@ -201,10 +200,10 @@ class Lane:
             try:
                 cases.stage(self.database, rows)
                 with self._connection.transaction():
-                    for name in NAMES:
+                    for one in OUTGOING.types:
                         self._connection.execute(
-                            statement("activities/push/adopt_from_ledger", table=table_of(name)),
-                            {"object_type": name, "window_start": date.min, "window_end": date.max},
+                            one.adopt(),
+                            {"object_type": one.object_type, "window_start": date.min, "window_end": date.max},
                         )
             except psycopg.errors.DeadlockDetected:  # with a push that settles the same rows: the stage starts over
                 continue
@@ -236,9 +235,9 @@ class Lane:
         """The ledger's rows that the violations name, and the requests that touched their types."""
         ids = {word.rstrip(":,").partition("/")[0] for line in found for word in line.split()[1:3]}
         rows = self._connection.execute(
-            "SELECT object_type, communication_id, part, state, action, hubspot_id, revision, attempts, push_id,"
+            "SELECT object_type, record_key, part, state, action, hubspot_id, revision, attempts, push_id,"
             " created_push_id, last_error, updated_at::text FROM hubspot.push_ledger"
-            " WHERE communication_id::text = ANY(%s) ORDER BY 2, 1, 3",
+            " WHERE record_key = ANY(%s) ORDER BY 2, 1, 3",
             (list(ids),),
         ).fetchall()
         yield from (f"ledger {row}" for row in rows)

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.hubspot.client.client import HubSpotTarget
@@ -91,7 +92,7 @@ def push_once(database: str, target: HubSpotTarget, options: PushOptions) -> dic
     push_module.SEARCH_RPS = target.rps  # type: ignore[attr-defined]
     settings = Settings(home=Path(), postgres_url=None, drop_dir=Path())
     try:
-        result = push(database, settings, target, options, sleep=_short_sleep)
+        result = push(database, settings, target, OUTGOING, options, sleep=_short_sleep)
     except Unavailable as refusal:
         return {"unavailable": str(refusal)}
     except Exception:  # noqa: BLE001 - whatever a worker dies of is a finding
@@ -109,7 +110,13 @@ def take_back_once(database: str, target: HubSpotTarget, recheck_seconds: float)
     push_module.SEARCH_RPS = target.rps  # type: ignore[attr-defined]
     try:
         result = rollback(
-            database, target, RollbackSelection(), dry_run=False, recheck_seconds=recheck_seconds, sleep=_short_sleep
+            database,
+            target,
+            OUTGOING,
+            RollbackSelection(),
+            dry_run=False,
+            recheck_seconds=recheck_seconds,
+            sleep=_short_sleep,
         )
     except Unavailable as refusal:
         return {"unavailable": str(refusal)}

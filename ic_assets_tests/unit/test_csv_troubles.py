@@ -23,6 +23,7 @@ from ic_assets.activities.engine.drop.csv_records import RecordEnd
 from ic_assets.activities.engine.drop.csv_rows import FieldWarning, well_quoted
 from ic_assets.activities.engine.drop.drop_text import Words
 from ic_assets.activities.engine.reports.masked_values import mask_raw, mask_text
+from ic_assets.core import input_file
 from ic_assets.core.failures import DropRefused, Refused
 from ic_assets.core.masking import mask_addresses
 from ic_assets.core.settings import Settings
@@ -308,7 +309,7 @@ class TestFilesThatAreNone:
     def test_gzip_that_unpacks_to_what_no_export_does_is_refused_early(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(drop_file, "_RATIO_FROM_BYTES", 1 << 20)
+        monkeypatch.setattr(input_file, "_RATIO_FROM_BYTES", 1 << 20)
         packed = gzip.compress(text_of({}).encode() + b"\n" * (1 << 26), 1, mtime=0)
         path = drop(tmp_path, packed, "drop.csv.gz")
         message = refusal(path)

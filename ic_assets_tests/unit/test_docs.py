@@ -15,6 +15,7 @@ import pytest
 import typer
 
 from ic_assets.cli import app
+from ic_assets.core import masking
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -96,9 +97,10 @@ def test_the_configuration_table_names_every_variable_that_is_read_and_no_other(
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = readme.partition("\n## Configuration\n")[2].partition("\n## ")[0]
     listed = set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE))
-    core = [ROOT / "ic_assets" / "core" / name for name in ("settings.py", "months.py")]
+    core = [ROOT / "ic_assets" / "core" / name for name in ("settings.py", "months.py", "receiving.py")]
     read = {name for file in core for name in SETTING.findall(file.read_text(encoding="utf-8"))}
-    assert "IC_PARTITIONS_START" in read
+    read |= set(masking.SECRET_LISTS)
+    assert {"IC_PARTITIONS_START", "IC_RECEIVE_PORT"} <= read
     assert read <= listed
     source = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "ic_assets").rglob("*.py"))
     assert {name for name in listed if f'"{name}"' not in source} == set()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.hubspot.sending.records import Link, content, named_links, pushed_links, without
@@ -16,6 +17,7 @@ def link_to(identifier: str, type_id: int) -> dict[str, Any]:
     return {"to": {"id": identifier}, "types": [kind]}
 
 
+CALLS = OUTGOING.of("calls")
 # A call of one contact, one company and one deal; the contact and the deal have the same number.
 PAYLOAD = {
     "properties": {"hs_call_title": "T"},
@@ -36,15 +38,15 @@ CONTACT, COMPANY, DEAL = Link("contacts", "12", 194), Link("companies", "34", 18
     ],
 )
 def test_a_missing_record_is_found_by_kind_and_whole_number(missing: list[str], found: set[Link]) -> None:
-    assert named_links(PAYLOAD, missing) == found
+    assert named_links(CALLS, PAYLOAD, missing) == found
 
 
 def test_what_is_left_out_is_not_sent_and_not_counted_as_standing() -> None:
     assert without(PAYLOAD, {CONTACT}) == PAYLOAD["associations"][1:]  # type: ignore[index]
-    kept = content(PAYLOAD, {CONTACT})
+    kept = content(CALLS, PAYLOAD, {CONTACT})
     assert pushed_links(kept) == {COMPANY, DEAL}
     assert kept["dropped"] == [["contacts", "12", 194]]
-    assert "dropped" not in content(PAYLOAD)
+    assert "dropped" not in content(CALLS, PAYLOAD)
 
 
 def test_a_missing_association_fails_unless_it_is_said_to_be_dropped(monkeypatch: pytest.MonkeyPatch) -> None:

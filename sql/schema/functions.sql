@@ -74,3 +74,72 @@ RETURN (
         ORDER BY lower(one.address), one.place
     ) AS given
 );
+
+-- Whether some portal declined just this payload of a record, and it was not removed since.
+CREATE OR REPLACE FUNCTION hubspot.ic_was_declined(p_record_key text, p_object_type text, p_payload jsonb)
+RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (
+    SELECT 1
+    FROM hubspot.portal AS p
+    INNER JOIN hubspot.push_ledger AS l ON l.portal_id = p.portal_id
+    WHERE
+        l.record_key = p_record_key -- noqa: RF03
+        AND l.object_type = p_object_type -- noqa: RF03
+        AND l.part = 1
+        AND l.state <> 'removed'
+        AND l.desired_hash = md5(p_payload::text)::uuid -- noqa: RF03
+);
+
+-- A body as canonical JSON: keys in byte order, no blanks, UTF-8, numbers as jsonb holds them. Of several contents of
+-- one event id the one that is greatest in this form, bytewise, stands, so that the order of arrival decides nothing.
+CREATE OR REPLACE FUNCTION inbox.canonical(p_value jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+BEGIN
+    CASE jsonb_typeof(p_value)
+        WHEN 'object' THEN
+            RETURN '{' || coalesce((
+                SELECT
+                    string_agg(
+                        to_json(one.key)::text || ':' || inbox.canonical(one.value), ',' ORDER BY one.key COLLATE "C"
+                    )
+                FROM jsonb_each(p_value) AS one
+            ), '') || '}';
+        WHEN 'array' THEN
+            RETURN '[' || coalesce((
+                SELECT string_agg(inbox.canonical(one.value), ',' ORDER BY one.place)
+                FROM jsonb_array_elements(p_value) WITH ORDINALITY AS one (value, place)
+            ), '') || ']';
+        ELSE
+            RETURN p_value::text;
+    END CASE;
+END $$;
+
+-- How the change log and a person's edits write a value: times as ISO 8601 in UTC with milliseconds, with microseconds
+-- where there are any; numbers without trailing zeros; the members of a list joined by ';'.
+CREATE OR REPLACE FUNCTION crm.canonical(p_value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN p_value;
+
+CREATE OR REPLACE FUNCTION crm.canonical(p_value numeric) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN trim_scale(p_value)::text;
+
+CREATE OR REPLACE FUNCTION crm.canonical(p_value boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN p_value::text;
+
+CREATE OR REPLACE FUNCTION crm.canonical(p_value text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN array_to_string(p_value, ';');
+
+CREATE OR REPLACE FUNCTION crm.canonical(p_value timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN to_char(
+    p_value AT TIME ZONE 'UTC',
+    CASE
+        WHEN date_trunc('milliseconds', p_value) = p_value THEN 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+        ELSE 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+    END
+);

@@ -165,7 +165,8 @@ SELECT
     m.hubspot_deal_id AS associated_deal_id,
     m.comm_communicationid
 FROM staging.v_ic_communication_normalised AS m
--- What is not plainly an address was read before, all of it (activities/engine/derivatives/addresses.py); what was not is one.
+-- What is not plainly an address was read before, all of it (activities/engine/derivatives/addresses.py); what was not
+-- is one.
 LEFT JOIN staging.ic_address_text AS typed ON typed.written = md5(m.comm_email_clean)::uuid
 CROSS JOIN
     LATERAL (
@@ -333,46 +334,67 @@ FROM
 LEFT JOIN staging.ic_communication_master AS m ON m.derived_activity_type = activity.activity_type
 GROUP BY activity.activity_type;
 
+-- Every row of the seven derivative tables with what decides whether it may be sent. Grain: one derivative row.
+CREATE OR REPLACE VIEW staging.v_ic_derivative AS
+SELECT
+    'calls' AS activity_type,
+    ic_communication_master_id,
+    activity_date,
+    api_push_status,
+    hubspot_api_payload
+FROM staging.ic_calls
+UNION ALL
+SELECT
+    'emails' AS activity_type,
+    ic_communication_master_id,
+    activity_date,
+    api_push_status,
+    hubspot_api_payload
+FROM staging.ic_emails
+UNION ALL
+SELECT
+    'meetings' AS activity_type,
+    ic_communication_master_id,
+    activity_date,
+    api_push_status,
+    hubspot_api_payload
+FROM staging.ic_meetings
+UNION ALL
+SELECT
+    'notes' AS activity_type,
+    ic_communication_master_id,
+    activity_date,
+    api_push_status,
+    hubspot_api_payload
+FROM staging.ic_notes
+UNION ALL
+SELECT
+    'tasks' AS activity_type,
+    ic_communication_master_id,
+    activity_date,
+    api_push_status,
+    hubspot_api_payload
+FROM staging.ic_tasks
+UNION ALL
+SELECT
+    'communications' AS activity_type,
+    ic_communication_master_id,
+    activity_date,
+    api_push_status,
+    hubspot_api_payload
+FROM staging.ic_communications
+UNION ALL
+SELECT
+    'postal_mail' AS activity_type,
+    ic_communication_master_id,
+    activity_date,
+    api_push_status,
+    hubspot_api_payload
+FROM staging.ic_postal_mail;
+
 -- Every derivative row beside its master row. A full join on both the row and the type: a master row without its
 -- derivative is missing, a derivative whose master row has another type is extra.
 CREATE OR REPLACE VIEW staging.v_ic_derivative_coverage AS
-WITH derivative AS (
-    SELECT
-        'calls' AS activity_type,
-        ic_communication_master_id
-    FROM staging.ic_calls
-    UNION ALL
-    SELECT
-        'emails' AS activity_type,
-        ic_communication_master_id
-    FROM staging.ic_emails
-    UNION ALL
-    SELECT
-        'meetings' AS activity_type,
-        ic_communication_master_id
-    FROM staging.ic_meetings
-    UNION ALL
-    SELECT
-        'notes' AS activity_type,
-        ic_communication_master_id
-    FROM staging.ic_notes
-    UNION ALL
-    SELECT
-        'tasks' AS activity_type,
-        ic_communication_master_id
-    FROM staging.ic_tasks
-    UNION ALL
-    SELECT
-        'communications' AS activity_type,
-        ic_communication_master_id
-    FROM staging.ic_communications
-    UNION ALL
-    SELECT
-        'postal_mail' AS activity_type,
-        ic_communication_master_id
-    FROM staging.ic_postal_mail
-)
-
 SELECT
     coalesce(m.derived_activity_type, d.activity_type) AS activity_type,
     count(m.id) AS master_count,
@@ -380,9 +402,176 @@ SELECT
     count(*) FILTER (WHERE d.ic_communication_master_id IS NULL) AS missing_count,
     count(*) FILTER (WHERE m.id IS NULL) AS extra_count
 FROM staging.ic_communication_master AS m
-FULL JOIN derivative AS d
+FULL JOIN staging.v_ic_derivative AS d
     ON d.ic_communication_master_id = m.id AND d.activity_type = m.derived_activity_type
 GROUP BY coalesce(m.derived_activity_type, d.activity_type);
+
+-- What shall stand in HubSpot, a view for each of its object types; ic_assets/hubspot/ledger/outgoing.py says what the
+-- ledger makes of it. Grain: one record. activity_type: the type of the communication, which differs for the notes that
+-- continue an over-long body (part from 2). A derivative that failed on this side has no valid payload and is left out;
+-- one that shows as failed since some portal declined it has, and is not: whether it is failed in the portal that is
+-- pushed to, the ledger says.
+CREATE OR REPLACE VIEW staging.v_ic_calls_outgoing AS
+SELECT
+    m.comm_communicationid::text COLLATE "C" AS record_key,
+    1 AS part,
+    'calls' AS activity_type,
+    d.activity_date,
+    d.hubspot_api_payload AS payload,
+    m.is_orphaned AS is_held
+FROM staging.ic_calls AS d
+INNER JOIN staging.ic_communication_master AS m ON m.id = d.ic_communication_master_id
+WHERE
+    m.derived_activity_type = 'calls'
+    AND d.hubspot_api_payload IS NOT NULL
+    AND (
+        d.api_push_status <> 'failed'
+        OR hubspot.ic_was_declined(m.comm_communicationid::text, 'calls', d.hubspot_api_payload)
+    );
+
+CREATE OR REPLACE VIEW staging.v_ic_emails_outgoing AS
+SELECT
+    m.comm_communicationid::text COLLATE "C" AS record_key,
+    1 AS part,
+    'emails' AS activity_type,
+    d.activity_date,
+    d.hubspot_api_payload AS payload,
+    m.is_orphaned AS is_held
+FROM staging.ic_emails AS d
+INNER JOIN staging.ic_communication_master AS m ON m.id = d.ic_communication_master_id
+WHERE
+    m.derived_activity_type = 'emails'
+    AND d.hubspot_api_payload IS NOT NULL
+    AND (
+        d.api_push_status <> 'failed'
+        OR hubspot.ic_was_declined(m.comm_communicationid::text, 'emails', d.hubspot_api_payload)
+    );
+
+CREATE OR REPLACE VIEW staging.v_ic_meetings_outgoing AS
+SELECT
+    m.comm_communicationid::text COLLATE "C" AS record_key,
+    1 AS part,
+    'meetings' AS activity_type,
+    d.activity_date,
+    d.hubspot_api_payload AS payload,
+    m.is_orphaned AS is_held
+FROM staging.ic_meetings AS d
+INNER JOIN staging.ic_communication_master AS m ON m.id = d.ic_communication_master_id
+WHERE
+    m.derived_activity_type = 'meetings'
+    AND d.hubspot_api_payload IS NOT NULL
+    AND (
+        d.api_push_status <> 'failed'
+        OR hubspot.ic_was_declined(m.comm_communicationid::text, 'meetings', d.hubspot_api_payload)
+    );
+
+CREATE OR REPLACE VIEW staging.v_ic_notes_outgoing AS
+SELECT
+    m.comm_communicationid::text COLLATE "C" AS record_key,
+    1 AS part,
+    'notes' AS activity_type,
+    d.activity_date,
+    d.hubspot_api_payload AS payload,
+    m.is_orphaned AS is_held
+FROM staging.ic_notes AS d
+INNER JOIN staging.ic_communication_master AS m ON m.id = d.ic_communication_master_id
+WHERE
+    m.derived_activity_type = 'notes'
+    AND d.hubspot_api_payload IS NOT NULL
+    AND (
+        d.api_push_status <> 'failed'
+        OR hubspot.ic_was_declined(m.comm_communicationid::text, 'notes', d.hubspot_api_payload)
+    )
+UNION ALL
+SELECT
+    m.comm_communicationid::text COLLATE "C" AS record_key,
+    p.part,
+    p.activity_type,
+    d.activity_date,
+    p.payload,
+    m.is_orphaned AS is_held
+FROM staging.ic_payload_part AS p
+INNER JOIN staging.ic_communication_master AS m
+    ON m.id = p.ic_communication_master_id AND m.derived_activity_type = p.activity_type
+INNER JOIN staging.v_ic_derivative AS d
+    ON d.ic_communication_master_id = p.ic_communication_master_id AND d.activity_type = p.activity_type
+WHERE
+    d.hubspot_api_payload IS NOT NULL
+    AND (
+        d.api_push_status <> 'failed'
+        OR hubspot.ic_was_declined(m.comm_communicationid::text, p.activity_type, d.hubspot_api_payload)
+    );
+
+CREATE OR REPLACE VIEW staging.v_ic_tasks_outgoing AS
+SELECT
+    m.comm_communicationid::text COLLATE "C" AS record_key,
+    1 AS part,
+    'tasks' AS activity_type,
+    d.activity_date,
+    d.hubspot_api_payload AS payload,
+    m.is_orphaned AS is_held
+FROM staging.ic_tasks AS d
+INNER JOIN staging.ic_communication_master AS m ON m.id = d.ic_communication_master_id
+WHERE
+    m.derived_activity_type = 'tasks'
+    AND d.hubspot_api_payload IS NOT NULL
+    AND (
+        d.api_push_status <> 'failed'
+        OR hubspot.ic_was_declined(m.comm_communicationid::text, 'tasks', d.hubspot_api_payload)
+    );
+
+CREATE OR REPLACE VIEW staging.v_ic_communications_outgoing AS
+SELECT
+    m.comm_communicationid::text COLLATE "C" AS record_key,
+    1 AS part,
+    'communications' AS activity_type,
+    d.activity_date,
+    d.hubspot_api_payload AS payload,
+    m.is_orphaned AS is_held
+FROM staging.ic_communications AS d
+INNER JOIN staging.ic_communication_master AS m ON m.id = d.ic_communication_master_id
+WHERE
+    m.derived_activity_type = 'communications'
+    AND d.hubspot_api_payload IS NOT NULL
+    AND (
+        d.api_push_status <> 'failed'
+        OR hubspot.ic_was_declined(m.comm_communicationid::text, 'communications', d.hubspot_api_payload)
+    );
+
+CREATE OR REPLACE VIEW staging.v_ic_postal_mail_outgoing AS
+SELECT
+    m.comm_communicationid::text COLLATE "C" AS record_key,
+    1 AS part,
+    'postal_mail' AS activity_type,
+    d.activity_date,
+    d.hubspot_api_payload AS payload,
+    m.is_orphaned AS is_held
+FROM staging.ic_postal_mail AS d
+INNER JOIN staging.ic_communication_master AS m ON m.id = d.ic_communication_master_id
+WHERE
+    m.derived_activity_type = 'postal_mail'
+    AND d.hubspot_api_payload IS NOT NULL
+    AND (
+        d.api_push_status <> 'failed'
+        OR hubspot.ic_was_declined(m.comm_communicationid::text, 'postal_mail', d.hubspot_api_payload)
+    );
+
+-- Which type each communication has now, and which of them the source has deleted for good: what the push removes by.
+CREATE OR REPLACE VIEW staging.v_ic_outgoing_source AS
+SELECT
+    m.comm_communicationid::text COLLATE "C" AS record_key, -- noqa: RF03
+    m.derived_activity_type AS object_type
+FROM staging.ic_communication_master AS m;
+
+CREATE OR REPLACE VIEW staging.v_ic_outgoing_deleted AS
+SELECT gone.comm_communicationid::text COLLATE "C" AS record_key -- noqa: RF03
+FROM staging.ic_deleted_communication AS gone
+WHERE
+    NOT EXISTS (
+        SELECT 1
+        FROM staging.ic_communication_master AS m
+        WHERE m.comm_communicationid = gone.comm_communicationid
+    );
 
 -- Months that a stage has brought up to what the master holds. The gates judge these and no others.
 CREATE OR REPLACE VIEW staging.v_ic_month_ready AS
@@ -421,6 +610,6 @@ FROM staging.ic_communication_master AS m
 LEFT JOIN hubspot.push_ledger AS l
     ON
         l.portal_id = (SELECT c.portal_id FROM hubspot.v_current_portal AS c)
-        AND l.communication_id = m.comm_communicationid
+        AND l.record_key = m.comm_communicationid::text
         AND l.object_type = m.derived_activity_type
         AND l.part = 1;

@@ -33,6 +33,11 @@ class ActivityType:
         return f"v_ic_{self.name}_staging"
 
     @property
+    def outgoing(self) -> str:
+        """The view of what shall stand in HubSpot."""
+        return f"v_ic_{self.name}_outgoing"
+
+    @property
     def template(self) -> str:
         return f"hubspot/{self.name}.json.j2"
 

@@ -1,14 +1,10 @@
-"""The flow's data dictionary: the database's own catalog joined with the words for its tables and columns, and what leads
-where without a foreign key. For the ERD, `docs/data-dictionary.md` and the metadata.
+"""The flow's data dictionary: the words for its tables and columns, and what leads where without a foreign key. For the
+ERD, `docs/data-dictionary.md` and the metadata.
 
-The words for the books are in `table_words` of each schema; a test holds that nothing in the catalog is left without words.
+The words for the books are in `table_words` of each schema; `core/dictionary.py` joins all with the catalog.
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
-
-import psycopg
 
 from ic_assets.activities.engine.reconciliation.matches import ENTITIES
 from ic_assets.activities.facts import table_words as staging
@@ -16,7 +12,8 @@ from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.facts.contract import COLUMNS
 from ic_assets.activities.facts.derivative_contract import DERIVATIVE_COLUMNS
 from ic_assets.activities.metadata import landing_schema, master_schema, reconciliation_schema
-from ic_assets.core.catalog import Catalog, Reference, Table, read_catalog
+from ic_assets.core.catalog import Reference
+from ic_assets.core.dictionary import Words
 from ic_assets.hubspot.ledger import table_words as hubspot
 
 SCHEMAS = ("staging", "hubspot")
@@ -46,7 +43,7 @@ REFERENCES = (
             ("reconciliation_log", "month", "ic_month", "comm_month"),
         )
     ),
-    Reference("hubspot.push_ledger", ("communication_id",), _MASTER, ("comm_communicationid",), is_declared=False),
+    Reference("hubspot.push_ledger", ("record_key",), _MASTER, ("comm_communicationid",), is_declared=False),
     *(
         Reference(f"hubspot.{table}", (column,), f"hubspot.{target}", (column,), is_declared=False)
         for table, column, target in (
@@ -63,25 +60,6 @@ REFERENCES = (
 """What leads where by equal values, without a foreign key."""
 
 
-def described(connection: psycopg.Connection) -> Catalog:
-    """The catalog of the flow's schemas with the words of this module, and the references that no foreign key states.
-    A comment that somebody has set in the database comes before ours."""
-    catalog = read_catalog(connection, SCHEMAS)
-    words = _words()
-    tables = tuple(_described(table, words.get(table.full_name, {})) for table in catalog.tables)
-    return replace(catalog, tables=tables).with_references(REFERENCES)
-
-
-def _described(table: Table, words: dict[str, str]) -> Table:
-    # The migration's own mark on reconciliation tables says who made them, not what they are.
-    own = "" if table.comment == "Created by ic_assets." else table.comment
-    return replace(
-        table,
-        comment=own or TABLES.get(table.full_name, ""),
-        columns=tuple(replace(c, comment=c.comment or words.get(c.name, "")) for c in table.columns),
-    )
-
-
 def _words() -> dict[str, dict[str, str]]:
     """Table -> column -> what it holds."""
     declared = {
@@ -94,6 +72,9 @@ def _words() -> dict[str, dict[str, str]]:
     for activity in ACTIVITY_TYPES:
         words[f"staging.{activity.table}"] = {c.name: c.description for c in DERIVATIVE_COLUMNS[activity.name]}
     return words
+
+
+WORDS = Words(SCHEMAS, TABLES, _words(), REFERENCES)
 
 
 def origins() -> dict[str, dict[str, str]]:

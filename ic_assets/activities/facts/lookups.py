@@ -41,6 +41,11 @@ def lookups() -> tuple[Lookup, ...]:
 _OF_MASTER = (
     ("pkey", "The communication of a derivative row", "id = :id"),
     ("comm_communicationid_key", "One communication by its legacy id", "comm_communicationid = :id"),
+    (
+        "record_key",
+        "The communication of a record of the push ledger",
+        'CAST(comm_communicationid AS text) = :key COLLATE "C"',
+    ),
     ("datetime", "A month; what was said on a day", "comm_datetime >= :since AND comm_datetime < :until"),
     ("type", "All of one activity type", "derived_activity_type = :type"),
     ("person", "Everything with a person, by the legacy id; what a change of contacts affects", "person_id = :id"),

@@ -29,6 +29,7 @@ TABLES = {
     "staging.reconciliation_log": "One legacy id of one month that leads to no HubSpot record.",
     "staging.ic_address_text": "One text that stood where an e-mail address was asked for, and what it was read as.",
     "staging.ic_payload_part": "One note that continues a body over HubSpot's limit.",
+    "staging.ic_setting": "One setting that shapes the data, as it was when the data was made.",
     "staging.ic_rollback": "One roll-back of staging and what it removed.",
     "staging.ic_schema_version": "The revision of `sql/schema` that the database is at.",
     "staging.ic_schema_text": "The text of views and functions that the database was made with.",
@@ -44,6 +45,10 @@ TABLES = {
     "staging.v_ic_communication_people": "One communication with several people: records and addresses of the further ones.",
     "staging.v_ic_party_reference": "One reference of a communication beyond those of its master row.",
     "staging.v_ic_push_status": "One communication and where its push stands in the portal that was pushed to last.",
+    "staging.v_ic_derivative": "One row of a derivative table, whichever: what decides whether it may be sent.",
+    "staging.v_ic_outgoing_source": "One communication and the type that it has now, as the push ledger asks.",
+    "staging.v_ic_outgoing_deleted": "One communication that the source has deleted for good, as the push ledger asks.",
+    **{f"staging.{a.outgoing}": f"One record of HubSpot's {a.name} that shall stand." for a in ACTIVITY_TYPES},
     **{f"staging.{a.view}": f"The mapping rules of {a.name}: one communication each." for a in ACTIVITY_TYPES},
 }
 """One sentence per table and view, which says its grain."""
@@ -213,10 +218,15 @@ COLUMNS: dict[str, dict[str, str]] = {
         "part": "Its place among the parts; the first is the record itself",
         "payload": "v3 batch-create input of a note",
     },
+    "staging.ic_setting": {
+        "name": "Of the environment variable",
+        "value": "As the variable has it, empty for none",
+        "kept_at": "When it was first used, or changed",
+    },
     "staging.ic_rollback": {
         "id": "Surrogate key",
-        "scope": "activities, resolution, master or schema",
-        "removed": "Rows removed by table",
+        "scope": "activities, resolution, master, or what was restored",
+        "removed": "Rows removed by table; before a restore, those that stood",
         "rolled_back_at": "When",
     },
     "staging.ic_schema_version": {"version_num": "The revision"},

@@ -9,14 +9,16 @@ from typing import Any
 import psycopg
 
 from ic_assets.activities.engine.judging.schema_check import schema_problems
+from ic_assets.activities.engine.staging.changed_settings import read_otherwise
 from ic_assets.activities.engine.staging.classification import FILES
 from ic_assets.activities.engine.staging.slices import out_of_date
+from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.commands.doctor.doctor import NOTE, OK, Found
 from ic_assets.commands.terminal import because, counted
-from ic_assets.core import locks, rules_data, schema, session
+from ic_assets.core import kept_settings, locks, rules_data, schema, session
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
-from ic_assets.hubspot.push.scope import ALL_TYPES
+from ic_assets.inbox import upkeep
 from ic_assets.resources.dagster_home import PROCESS_TAG
 from ic_assets.resources.postgres import connected
 from ic_assets.resources.services import Services
@@ -78,7 +80,8 @@ def tables(up: Services, settings: Settings) -> Found:
     with connected(up.postgres_url, settings) as connection:
         problems = schema_problems(connection)
         foreign = connection.execute(
-            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('staging', 'hubspot')"
+            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname IN ('staging', 'hubspot', 'inbox')"
             " AND NOT has_table_privilege(format('%%I.%%I', schemaname, tablename), 'SELECT, INSERT, UPDATE, DELETE')"
             " ORDER BY 1",
             (),
@@ -104,6 +107,21 @@ def months(up: Services, settings: Settings) -> Found:
     yield OK, "all up to date"
 
 
+def settings_kept(up: Services, settings: Settings) -> Found:
+    """What shapes the data, as it was first used, beside this shell."""
+    with connected(up.postgres_url, settings) as connection:
+        known = kept_settings.kept(connection)
+        settings = kept_settings.in_force(connection, settings)
+        otherwise = read_otherwise(connection, settings)
+    if not known:
+        yield OK, "none are kept yet; the first load keeps those that it uses"
+        return
+    yield OK, ", ".join(f"{name} {kept_settings.shown(value)}" for name, value in sorted(known.items()))
+    if otherwise:
+        some = ", ".join(otherwise[:3])
+        yield NOTE, f"{counted(len(otherwise), 'drop')} read under other settings ({some}): load the files again"
+
+
 def mapping(up: Services, settings: Settings) -> Found:
     """Which files of rules are in force, and why one that people edited is not."""
     with connected(up.postgres_url, settings) as connection:
@@ -111,6 +129,27 @@ def mapping(up: Services, settings: Settings) -> Found:
         for file in FILES:
             if problem := rules_data.problem(connection, file):
                 yield NOTE, problem
+
+
+def inbox(up: Services, settings: Settings) -> Found:
+    """How many events wait, and what was set aside, by source."""
+    with connected(up.postgres_url, settings) as connection:
+        found = upkeep.sources(connection)
+        broken_off = [file for file in upkeep.files(connection) if file["is_unfinished"]]
+    waiting = [f"{one.source} {one.new:,}" for one in found if one.new]
+    yield OK, f"waiting: {', '.join(waiting)}" if waiting else "nothing waits"
+    for one in found:
+        if one.set_aside:
+            reason, count = max(one.reasons.items(), key=lambda item: item[1])
+            yield (
+                NOTE,
+                f"{counted(one.set_aside, 'event')} of {one.source} set aside, {count:,} of them for {reason}; mend the "
+                f"cause, then `ic-assets inbox retry --source {one.source}`",
+            )
+        if one.unknown_topic:
+            yield NOTE, f"{counted(one.unknown_topic, 'event')} of {one.source} of topics that no flow takes"
+    for file in broken_off:
+        yield NOTE, f"the load of {file['door']}/{file['file']} was broken off, or is under way; load it again"
 
 
 def pushes(up: Services, settings: Settings) -> Found:
@@ -174,7 +213,7 @@ def _rollback_command(options: dict[str, Any]) -> str:
     types, months, ids = options.get("types") or [], options.get("months"), options.get("ids")
     parts = [
         *([f"--run {options['run_id']}"] if options.get("run_id") else []),
-        *([f"--types {','.join(types)}"] if types and len(types) < len(ALL_TYPES) else []),
+        *([f"--types {','.join(types)}"] if types and len(types) < len(ACTIVITY_TYPES) else []),
         *([f"--months {':'.join(months)}"] if months else []),
         *([f"--ids {','.join(str(one) for one in ids)}"] if ids else []),
     ]

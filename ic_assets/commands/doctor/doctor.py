@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from ic_assets.commands.terminal import counted, emit_json, out
 from ic_assets.core.failures import Refused, Unavailable
-from ic_assets.core.months import partitions_end, partitions_start
+from ic_assets.core.months import partitions_end
 from ic_assets.core.settings import Alerts, Settings
 from ic_assets.resources.services import services
 
@@ -89,11 +89,12 @@ def doctor(*, as_json: bool) -> int:
 
 def _examine(found: Doctor, settings: Settings) -> None:
     # Imported here, so that bad settings are told at once.
-    from ic_assets.commands.doctor import database, hubspot
+    from ic_assets.commands.doctor import database, hubspot, receiver
 
     found.look("disk", lambda: _disk(settings))
     found.look("drop folder", lambda: _drop_folder(settings))
     found.look("UI", lambda: _ui(settings))
+    found.look("receiver", receiver.endpoints)
     try:
         with services(settings, hubspot=True, looks=True) as up:
             has_schema = found.look("PostgreSQL", lambda: database.server(up, settings)) and found.look(
@@ -101,9 +102,12 @@ def _examine(found: Doctor, settings: Settings) -> None:
             )
             has_schema = has_schema and database.has_current_schema(up)
             if has_schema:
+                found.look("settings kept", lambda: database.settings_kept(up, settings))
                 found.look("months", lambda: database.months(up, settings))
                 found.look("mapping", lambda: database.mapping(up, settings))
+                found.look("inbox", lambda: database.inbox(up, settings))
                 found.look("pushes", lambda: database.pushes(up, settings))
+                found.look("receiver", lambda: receiver.refusals(up, settings))
             found.look("runs", lambda: database.runs(up))
             found.look("daemon", lambda: database.daemon(up))
             if found.look("HubSpot", lambda: hubspot.account(up, settings)) and has_schema:
@@ -145,7 +149,7 @@ def _settings() -> Found:
     settings = Settings.from_env()
     yield (
         OK,
-        f"IC_HOME {settings.home}, months {partitions_start():%Y-%m} to {partitions_end():%Y-%m} (excluded), "
+        f"IC_HOME {settings.home}, months {settings.partitions_start:%Y-%m} to {partitions_end():%Y-%m} (excluded), "
         f"source time zone {settings.source_timezone}, date order {settings.date_order}, HubSpot API {settings.hubspot_api}",
     )
 

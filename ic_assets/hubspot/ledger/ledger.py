@@ -1,8 +1,7 @@
 """The push ledger: which record shall stand, stands, or may stand in which portal, and who has it in hand.
 
-Every statement is a file of ``sql/activities/push``; this module binds values and owns the connections. A worker is one
-``push_run`` row and lives as long as its session-level advisory lock (so not through a transaction-pooling proxy). What it
-plans: ``push_plan``.
+Every statement is a file of ``sql/hubspot/ledger``; this module binds values and owns the connections. What shall stand is
+a view of the flow's (``outgoing.py``); a worker is one ``push_run`` row and lives as long as its lock (``worker.py``).
 """
 
 from __future__ import annotations
@@ -13,91 +12,38 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
-from uuid import UUID
 
 import orjson
 import psycopg
-from psycopg import sql
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 
-from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
 from ic_assets.core import locks, masking, session
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.logs import log
 from ic_assets.core.sql import statement
-from ic_assets.hubspot.client.client import Json, Portal, Problem, RequestRecord
+from ic_assets.hubspot.client.client import Json, Portal, RequestRecord
+from ic_assets.hubspot.ledger.outgoing import NOTHING, Outgoings, relation
+from ic_assets.hubspot.ledger.rows import Outcome, Row
+from ic_assets.hubspot.ledger.worker import WorkerLock, first_line
 from ic_assets.resources.postgres import again_async
 
 _CONNECTIONS = 3
 # A client that vanished, or a connection that a firewall or a proxy dropped, shows within two minutes on both ends.
 _KEEPALIVES = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 6}
-# For the session that holds the worker's lock, as the server sees it: that of a machine that vanished ends as soon.
-_HOLDER_SETTINGS = (
-    "tcp_keepalives_idle = 30",
-    "tcp_keepalives_interval = 10",
-    "tcp_keepalives_count = 6",
-)
-
-
-class LostLock(Unavailable):
-    """The session that says that this worker lives is gone. Another may have taken over: nothing more may be sent."""
-
-
-@dataclass(slots=True)
-class Row:
-    """One record in a worker's hands. ``hash`` and ``payload`` are of what stands in staging now; ``pushed`` is what
-    HubSpot is known to hold (None: not known). ``earlier_hash``: of what an earlier attempt sent whose outcome was never
-    confirmed; the zero UUID stands for several. ``is_settled``: no earlier request of unknown outcome can still come
-    through; ``is_in_doubt``: one that was repeated can."""
-
-    communication_id: int
-    object_type: str
-    part: int
-    activity_type: str
-    action: str
-    hubspot_id: int | None
-    revision: int
-    attempts: int
-    pushed: Json | None
-    hash: UUID | None
-    payload: Json | None
-    sent_hash: UUID | None = None
-    earlier_hash: UUID | None = None
-    pushed_hash: UUID | None = None
-    is_settled: bool = False
-    is_in_doubt: bool = False
-
-    @property
-    def key(self) -> str:
-        """The value of the unique property: ``<id>``, ``<id>/<part>``; ``~<n>`` where archived records occupy that."""
-        part = f"/{self.part}" if self.part > 1 else ""
-        return f"{self.communication_id}{part}" + (f"~{self.revision}" if self.revision else "")
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of one row; ``what`` as in ``settle.sql``."""
-
-    row: Row
-    what: str
-    hubspot_id: int | None = None
-    hash: UUID | None = None
-    content: Json | None = None
-    problem: Problem | None = None
 
 
 @dataclass
 class Ledger:
-    """The ledger of one portal, as one worker sees it. Made by ``open_ledger``."""
+    """The ledger of one portal, as one worker sees it, for what one flow sends. Made by ``open_ledger``."""
 
     pool: asyncio.Queue[psycopg.AsyncConnection]
-    holder: psycopg.AsyncConnection
+    lock: WorkerLock
+    outgoing: Outgoings = NOTHING
     portal_id: int = 0
     push_id: int = 0
     pause: float = 120.0
     requests: list[RequestRecord] = field(default_factory=list)
-    _holding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
@@ -139,31 +85,11 @@ class Ledger:
                 (run_id, self.portal_id, mode, Jsonb(options), approved_by),
             )
             self.push_id = _only(await cursor.fetchone())
-        for setting in _HOLDER_SETTINGS:
-            await self.holder.execute(f"SET {setting}")
-        await self.holder.execute("SELECT pg_advisory_lock(%s, %s)", (locks.WORKER, self.push_id))
-        await self.assert_alive()
+        await self.lock.take(self.push_id)
 
     async def assert_alive(self) -> None:
-        """Asks, on the connection that holds it, whether this worker still has its lock: one round trip, right before
-        bytes leave. Raises ``LostLock``."""
-        try:
-            async with self._holding:
-                cursor = await self.holder.execute(statement("activities/push/holds_lock"), self._lock)
-                is_held = _only(await cursor.fetchone())
-            why = "another session answers in its place, as behind a proxy that pools transactions"
-        except psycopg.OperationalError as error:
-            is_held, why = False, _first_line(error)
-        if not is_held:
-            log.info("lock_lost", push=self.push_id, why=why)
-            raise LostLock(
-                f"push {self.push_id} lost the PostgreSQL session that says that it lives ({why}), so that another may have "
-                "taken over; nothing more was sent. Run it again, it goes on from there"
-            )
-
-    @property
-    def _lock(self) -> Json:
-        return {"class": locks.WORKER, "worker": self.push_id}
+        """Whether this worker still has its lock: one round trip, right before bytes leave. Raises ``LostLock``."""
+        await self.lock.assert_held(self.push_id)
 
     async def record_approval(self, approval_id: int, approved_by: str) -> None:
         async with self.connection() as connection:
@@ -173,7 +99,7 @@ class Ledger:
             )
 
     async def become_current(self) -> None:
-        """From now on the derivatives' push columns speak of this portal."""
+        """From now on the push columns of the flow's tables speak of this portal."""
         async with self.connection() as connection:
             cursor = await connection.execute("SELECT portal_id FROM hubspot.v_current_portal")
             before = await cursor.fetchone()
@@ -182,17 +108,18 @@ class Ledger:
             )
             if before is None or before[0] == self.portal_id:
                 return
-            for activity in ACTIVITY_TYPES:
+            for one in self.outgoing.types:
                 await connection.execute(
-                    statement("activities/push/adopt_from_ledger", table=table_of(activity.name)),
-                    {"object_type": activity.name, "window_start": date.min, "window_end": date.max},
+                    one.adopt(), {"object_type": one.object_type, "window_start": date.min, "window_end": date.max}
                 )
 
     async def finish(self, result: str, counts: Json, stopped_reason: str | None) -> None:
         """Ends the run and drops its plan, and those that killed ones left behind."""
         await self.flush_requests()
         async with self.connection() as connection:
-            await connection.execute(statement("activities/push/drop_plans"), self._lock)
+            await connection.execute(
+                statement("hubspot/ledger/drop_plans"), {"class": locks.WORKER, "worker": self.push_id}
+            )
             await connection.execute(
                 "UPDATE hubspot.push_run SET result = %s, counts = %s, stopped_reason = %s, ended_at = now()"
                 " WHERE push_id = %s",
@@ -234,7 +161,7 @@ class Ledger:
                 if not _only(await cursor.fetchone()):
                     continue  # it lives
                 cursor = await connection.execute(
-                    statement("activities/push/take_over"),
+                    statement("hubspot/ledger/take_over"),
                     {
                         **chosen,
                         "portal_id": self.portal_id,
@@ -248,20 +175,26 @@ class Ledger:
                     log.info("taken_over", push=self.push_id, worker=worker, records=cursor.rowcount, pause=self.pause)
         return taken
 
-    async def claim(self, object_type: str, action: str, after_id: int, limit: int) -> list[Row]:
-        """Takes up rows of this worker's plan."""
-        query = statement("activities/push/claim", table=table_of(object_type))
+    async def claim(self, object_type: str, action: str, after: tuple[str, int], limit: int) -> list[Row]:
+        """Takes up rows of this worker's plan that come after a place."""
+        desired = relation(self.outgoing.of(object_type).desired)
+        query = statement("hubspot/ledger/claim", desired=desired, **self.outgoing.views)
         values = {
             "portal_id": self.portal_id,
             "object_type": object_type,
             "action": action,
-            "after_id": after_id,
+            "after_key": after[0],
+            "after_part": after[1],
             "row_limit": limit,
             "worker": self.push_id,
         }
-        async with self.connection() as connection, connection.cursor(row_factory=class_row(Row)) as cursor:
-            await cursor.execute(query, values)
-            return sorted(await cursor.fetchall(), key=lambda row: (row.communication_id, row.part))
+
+        async def once() -> list[Row]:
+            async with self.connection() as connection, connection.cursor(row_factory=class_row(Row)) as cursor:
+                await cursor.execute(query, values)
+                return sorted(await cursor.fetchall(), key=lambda row: row.place)
+
+        return await again_async("claim", once)
 
     async def unknown_due(self, object_type: str, limit: int) -> list[Row]:
         values = {
@@ -270,7 +203,7 @@ class Ledger:
             "worker": self.push_id,
             "row_limit": limit,
         }
-        query = statement("activities/push/unknown_due", table=table_of(object_type))
+        query = statement("hubspot/ledger/unknown_due", desired=relation(self.outgoing.of(object_type).desired))
         async with self.connection() as connection, connection.cursor(row_factory=class_row(Row)) as cursor:
             await cursor.execute(query, values)
             return await cursor.fetchall()
@@ -300,14 +233,14 @@ class Ledger:
         return (row[0], row[1]) if row else (0, 0)
 
     async def settle(self, object_type: str, outcomes: Sequence[Outcome], *, in_doubt: bool = False) -> None:
-        """Writes outcomes of rows of one object type; the derivatives follow in the same transaction. ``in_doubt``: what
+        """Writes outcomes of rows of one object type; the flow's tables follow in the same transaction. ``in_doubt``: what
         was sent may come through once more within the pause."""
 
         async def once() -> None:
             async with self.connection() as connection:
                 await self.settle_in(connection, object_type, outcomes, in_doubt=in_doubt)
 
-        # A stage that writes the same derivative rows may have them in another order.
+        # A stage that writes the same rows of the flow may have them in another order.
         await again_async("settle", once)
         if len(self.requests) > 50:
             await self.flush_requests()
@@ -327,28 +260,21 @@ class Ledger:
             "worker": self.push_id,
             "pause": self.pause,
             "in_doubt": in_doubt,
-            "outcomes": Jsonb([_settlement(outcome) for outcome in outcomes]),
+            "outcomes": Jsonb([outcome.settlement() for outcome in outcomes]),
         }
-        await connection.execute(statement("activities/push/settle", table=table_of(object_type)), values)
-
-
-def _settlement(outcome: Outcome) -> Json:
-    problem = outcome.problem or Problem("")
-    return {
-        "communication_id": outcome.row.communication_id,
-        "part": outcome.row.part,
-        "outcome": outcome.what,
-        "hubspot_id": outcome.hubspot_id,
-        "hash": outcome.hash,
-        "content": outcome.content,
-        "error": problem.words or None,
-        "category": problem.category,
-        "correlation_id": problem.correlation_id,
-    }
+        cursor = await connection.execute(statement("hubspot/ledger/settle"), values)
+        settled = [key for key, part in await cursor.fetchall() if part == 1]
+        if settled:
+            await connection.execute(
+                self.outgoing.of(object_type).follow(),
+                {"portal_id": self.portal_id, "object_type": object_type, "record_keys": settled},
+            )
 
 
 @asynccontextmanager
-async def open_ledger(postgres_url: str, *, pause: float = 120.0) -> AsyncIterator[Ledger]:
+async def open_ledger(
+    postgres_url: str, outgoing: Outgoings = NOTHING, *, pause: float = 120.0
+) -> AsyncIterator[Ledger]:
     """Connects. Raises ``Unavailable`` when the database cannot be reached or goes away under the worker, whose claims
     the next push then takes over."""
     connections: list[psycopg.AsyncConnection] = []
@@ -357,15 +283,15 @@ async def open_ledger(postgres_url: str, *, pause: float = 120.0) -> AsyncIterat
             for _ in range(_CONNECTIONS + 1):
                 connections.append(await connect(postgres_url))
         except psycopg.OperationalError as error:
-            raise Unavailable(f"PostgreSQL cannot be reached: {_first_line(error)}; check IC_POSTGRES_URL") from error
+            raise Unavailable(f"PostgreSQL cannot be reached: {first_line(error)}; check IC_POSTGRES_URL") from error
         pool: asyncio.Queue[psycopg.AsyncConnection] = asyncio.Queue()
         for connection in connections[1:]:
             pool.put_nowait(connection)
         try:
-            yield Ledger(pool, connections[0], pause=pause)
+            yield Ledger(pool, WorkerLock(connections[0]), outgoing, pause=pause)
         except psycopg.OperationalError as error:
             raise Unavailable(
-                f"PostgreSQL went away during the push: {_first_line(error)}; push again to resume"
+                f"PostgreSQL went away during the push: {first_line(error)}; push again to resume"
             ) from error
         except psycopg.Error as error:
             masking.without_rows(error)
@@ -384,14 +310,5 @@ async def connect(postgres_url: str) -> psycopg.AsyncConnection:
     return connection
 
 
-def table_of(object_type: str) -> sql.Identifier:
-    """The derivative table of an object type."""
-    return sql.Identifier("staging", BY_NAME[object_type].table)
-
-
 def _only(row: tuple[Any, ...] | None) -> Any:
     return row[0] if row else None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -22,7 +22,7 @@ TABLES = {
 _PORTAL = "The portal's id"
 _LEDGER_KEY = {
     "portal_id": _PORTAL,
-    "communication_id": "Legacy id of the communication",
+    "record_key": "The flow's key of the record: the legacy id of the communication",
     "object_type": "HubSpot's name of the object type",
     "part": "1, or the number of the note that continues the body",
 }
@@ -109,7 +109,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "hubspot.push_plan": {
         "push_id": "The push",
         "object_type": "HubSpot's name of the object type",
-        "communication_id": "Legacy id of the communication",
+        "record_key": "The flow's key of the record: the legacy id of the communication",
         "part": "1, or the number of the note that continues the body",
         "activity_type": "Type that the communication has",
         "activity_month": "First day of the month",

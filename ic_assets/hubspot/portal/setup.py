@@ -1,5 +1,5 @@
-"""What a portal must have before a push: the property that carries the communication id, on the seven object types,
-and option lists that know our values. Finds out what the portal refuses, and says which guarantee remains.
+"""What a portal must have before a push: the property that carries the record key, on each object type of a flow, and
+option lists that know our values. Finds out what the portal declines, and says which guarantee remains.
 """
 
 from __future__ import annotations
@@ -9,21 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
-from ic_assets.activities.facts.hubspot_properties import CALL_OUTCOMES
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused
-from ic_assets.hubspot.client.client import Declined, HubSpotClient, HubSpotTarget, Json, OutcomeUnknown, objects, path
+from ic_assets.hubspot.client.client import Declined, HubSpotClient, HubSpotTarget, Json, OutcomeUnknown, path
 from ic_assets.hubspot.ledger.ledger import Ledger, open_ledger
+from ic_assets.hubspot.ledger.outgoing import Outgoing, Outgoings
+from ic_assets.hubspot.portal.spellings import Options, missing_options
 
 GROUP = "ic_assets"
-# The value that the probe writes. No communication id: those are numbers.
+# The value that the probe writes. No flow has such a key.
 PROBE = "ic-assets-probe"
-# Spellings of one value in different portals (FACTS 2.3).
-SPELLINGS = {"CANCELED": "CANCELLED", "CANCELLED": "CANCELED"}
-# Derived from the call's status, which is pushed as well: left out where the portal has no such outcome. A portal's own
-# outcomes have ids that only it knows, and people know them by their labels.
-OPTIONAL = BY_LABEL = frozenset({"hs_call_disposition"})
 _GUARANTEED = "exactly once: HubSpot refuses a second record with the same communication id"
 _REMAINING = (
     "once, as long as HubSpot's list and search show a record within {pause:.0f} s of its creation: the portal "
@@ -33,17 +28,19 @@ _REMAINING = (
 
 @dataclass
 class TypeSetup:
-    """What holds for one object type. ``options``: enumeration -> its values, for enumerations with a list; ``labels``:
-    enumeration of ``BY_LABEL`` -> label in lower case -> value."""
+    """What holds for one object type in a portal."""
 
-    object_type: str
+    outgoing: Outgoing
     is_there: bool = False
     was_created: bool = False
     is_unique: bool = False
     is_enforced: bool = False
     note: str | None = None
-    options: dict[str, frozenset[str]] = field(default_factory=dict)
-    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    lists: Options = field(default_factory=Options)
+
+    @property
+    def object_type(self) -> str:
+        return self.outgoing.object_type
 
 
 @dataclass
@@ -84,20 +81,20 @@ def guarantee(weak: Sequence[str], pause: float) -> str:
     return _REMAINING.format(pause=pause, types=", ".join(weak)) if weak else _GUARANTEED
 
 
-def setup(postgres_url: str, target: HubSpotTarget, *, pause: float = 120.0) -> SetupReport:
-    """Creates what is missing on all seven object types, probes whether uniqueness is enforced, and remembers it.
+def setup(postgres_url: str, target: HubSpotTarget, outgoing: Outgoings, *, pause: float = 120.0) -> SetupReport:
+    """Creates what is missing on all object types of a flow, probes whether uniqueness is enforced, and remembers it.
 
     Raises ``Refused`` (token, scopes, a property of that name with another type) and ``Unavailable``.
     """
-    return asyncio.run(_setup(postgres_url, target, pause))
+    return asyncio.run(_setup(postgres_url, target, outgoing, pause))
 
 
-async def _setup(postgres_url: str, target: HubSpotTarget, pause: float) -> SetupReport:
-    async with open_ledger(postgres_url, pause=pause) as ledger:
+async def _setup(postgres_url: str, target: HubSpotTarget, outgoing: Outgoings, pause: float) -> SetupReport:
+    async with open_ledger(postgres_url, outgoing, pause=pause) as ledger:
         client = HubSpotClient(target)
         try:
             await ledger.know_portal(await client.open(), target.base_url)
-            return await prepare(client, ledger, [activity.name for activity in ACTIVITY_TYPES], create=True)
+            return await prepare(client, ledger, outgoing.names, create=True)
         finally:
             await client.close()
 
@@ -105,13 +102,13 @@ async def _setup(postgres_url: str, target: HubSpotTarget, pause: float) -> Setu
 async def prepare(client: HubSpotClient, ledger: Ledger, types: Sequence[str], *, create: bool) -> SetupReport:
     """``setup`` for some types, inside a push. Without ``create`` (a dry run) nothing is written to HubSpot."""
     target = client.target
-    found = await asyncio.gather(*(_examine(client, name) for name in types))
+    found = await asyncio.gather(*(_examine(client, ledger.outgoing.of(name)) for name in types))
     known = await _remembered(ledger, target.id_property)
 
     async def complete(state: TypeSetup, properties: list[Json]) -> None:
         is_certain = True
         if not state.is_there and create:
-            await _create_property(client, state, properties)
+            await _create_property(client, ledger.outgoing, state, properties)
         if state.is_unique and create and known.get(state.object_type) is None:
             is_certain = await _probe(client, state)
         elif state.is_unique:
@@ -136,12 +133,12 @@ async def prepare(client: HubSpotClient, ledger: Ledger, types: Sequence[str], *
     )
 
 
-async def _examine(client: HubSpotClient, object_type: str) -> tuple[TypeSetup, list[Json]]:
-    target = client.target
+async def _examine(client: HubSpotClient, outgoing: Outgoing) -> tuple[TypeSetup, list[Json]]:
+    target, object_type = client.target, outgoing.object_type
     reply = await client.send(
         "GET", path(target.api, "properties", object_type), operation="properties", object_type=object_type
     )
-    state = TypeSetup(object_type)
+    state = TypeSetup(outgoing)
     for definition in reply.results:
         name = definition.get("name")
         if name == target.id_property and not definition.get("archived"):
@@ -152,23 +149,21 @@ async def _examine(client: HubSpotClient, object_type: str) -> tuple[TypeSetup, 
                     f"HubSpot's {object_type} have a property {name} of type {definition.get('type')}, not string;"
                     " set IC_HUBSPOT_ID_PROPERTY to another name"
                 )
-        listed = objects(definition.get("options"))
-        if definition.get("type") == "enumeration" and listed:
-            state.options[str(name)] = frozenset(str(option.get("value")) for option in listed)
-        if name in BY_LABEL:
-            state.labels[str(name)] = {str(o.get("label")).strip().lower(): str(o.get("value")) for o in listed}
+        state.lists.read(outgoing, definition)
     return state, reply.results
 
 
-async def _create_property(client: HubSpotClient, state: TypeSetup, properties: list[Json]) -> None:
+async def _create_property(
+    client: HubSpotClient, outgoing: Outgoings, state: TypeSetup, properties: list[Json]
+) -> None:
     """With a unique value where the portal allows it (no public source says for activities), plain otherwise."""
     target = client.target
     url = path(target.api, "properties", state.object_type)
     definition = {
         "groupName": await _group(client, state.object_type, properties),
         "name": target.id_property,
-        "label": "Legacy communication id",
-        "description": "Identifies the communication of the former CRM that this activity came from.",
+        "label": outgoing.id_label,
+        "description": outgoing.id_description,
         "type": "string",
         "fieldType": "text",
     }
@@ -184,7 +179,7 @@ async def _create_property(client: HubSpotClient, state: TypeSetup, properties: 
             )
         except Declined as refusal:
             if refusal.status == 409:  # another process was quicker
-                fresh, _ = await _examine(client, state.object_type)
+                fresh, _ = await _examine(client, state.outgoing)
                 state.is_there, state.is_unique = fresh.is_there, fresh.is_unique
                 return
             if not unique:
@@ -233,7 +228,7 @@ async def _probe(client: HubSpotClient, state: TypeSetup) -> bool:
             reply = await client.send(
                 "POST",
                 path(client.target.api, "objects", state.object_type, "batch/create"),
-                {"inputs": [_probe_input(client.target, state.object_type)]},
+                {"inputs": [_probe_input(client.target, state.outgoing)]},
                 operation="probe",
                 object_type=state.object_type,
                 inputs=1,
@@ -284,57 +279,15 @@ async def _find_probe(client: HubSpotClient, object_type: str) -> Any:
     return next((result.get("id") for result in reply.results), None)
 
 
-def _probe_input(target: HubSpotTarget, object_type: str) -> Json:
+def _probe_input(target: HubSpotTarget, outgoing: Outgoing) -> Json:
     """The least that HubSpot takes for a record of this type (FACTS 2)."""
-    properties = {"hs_timestamp": "2000-01-01T00:00:00.000Z", target.id_property: PROBE}
-    if object_type == "emails":
-        properties["hs_email_direction"] = "EMAIL"
-    if object_type == "communications":
-        properties |= {"hs_communication_channel_type": "SMS", "hs_communication_logged_from": "CRM"}
+    properties = {"hs_timestamp": "2000-01-01T00:00:00.000Z", target.id_property: PROBE, **outgoing.least}
     return {"properties": properties, "associations": [], "objectWriteTraceId": PROBE}
 
 
-def spelled_for(state: TypeSetup, properties: dict[str, str]) -> tuple[dict[str, str], str | None]:
-    """``properties`` in the portal's own spelling, and what is wrong with them (None: nothing)."""
-    spelled = dict(properties)
-    for name, value in properties.items():
-        options = state.options.get(name)
-        is_label = name in BY_LABEL and value not in CALL_OUTCOMES
-        if value == "" or value in (options or ()) or not (options or is_label):
-            continue
-        label = CALL_OUTCOMES.get(value, value).lower()
-        other = SPELLINGS.get(value) or state.labels.get(name, {}).get(label)
-        if options and other in options:
-            spelled[name] = str(other)
-        elif name in OPTIONAL:
-            del spelled[name]
-        else:
-            return spelled, f"{name}: {value!r} is not among the portal's options ({', '.join(sorted(options or ()))})"
-    return spelled, None
-
-
-# What the payload templates can send, apart from the spellings above (DATA section 4).
-_EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
-    "calls": {"hs_call_direction": ("INBOUND", "OUTBOUND")},
-    "emails": {"hs_email_direction": ("EMAIL", "INCOMING_EMAIL")},
-    "meetings": {"hs_meeting_outcome": ("SCHEDULED", "COMPLETED", "RESCHEDULED", "NO_SHOW", "CANCELED")},
-    "tasks": {
-        "hs_task_status": ("NOT_STARTED", "COMPLETED", "IN_PROGRESS", "WAITING", "DEFERRED"),
-        "hs_task_priority": ("LOW", "MEDIUM", "HIGH"),
-    },
-    "communications": {"hs_communication_channel_type": ("SMS", "LINKEDIN_MESSAGE", "WHATS_APP")},
-}
-
-
 def _warnings(state: TypeSetup) -> list[str]:
-    warnings = [f"{state.object_type}: {state.note}"] if state.note else []
-    for name, values in _EXPECTED.get(state.object_type, {}).items():
-        missing = [v for v in values if spelled_for(state, {name: v})[1]]
-        if missing:
-            warnings.append(
-                f"{state.object_type}: the portal's {name} does not list {', '.join(missing)}; such rows fail"
-            )
-    return warnings
+    noted = [state.note] if state.note else []
+    return [f"{state.object_type}: {words}" for words in (*noted, *missing_options(state.outgoing, state.lists))]
 
 
 async def _remembered(ledger: Ledger, id_property: str) -> dict[str, bool]:

@@ -21,12 +21,13 @@ import orjson
 import psycopg
 from psycopg.rows import class_row
 
-from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core.rate_budget import SPACING, Pace
 from ic_assets.core.sql import statement
 from ic_assets.hubspot.client.client import MAX_INPUTS, HubSpotClient, Json
-from ic_assets.hubspot.ledger.ledger import Ledger, Row, table_of
-from ic_assets.hubspot.ledger.planning import NEVER, apply_in, counts_in, plan_in
+from ic_assets.hubspot.ledger.ledger import Ledger
+from ic_assets.hubspot.ledger.outgoing import Outgoing, relation
+from ic_assets.hubspot.ledger.planning import NEVER, Of, apply_in, counts_in, plan_in
+from ic_assets.hubspot.ledger.rows import Row
 from ic_assets.hubspot.portal.setup import SetupReport, TypeSetup, prepare
 from ic_assets.hubspot.push.result import NAMED, PushOptions, PushResult, fill
 from ic_assets.hubspot.push.scope import Scope
@@ -56,7 +57,7 @@ class _Planned:
     of an update, what tells whether people changed the record."""
 
     key: str
-    communication_id: int
+    record_key: str
     part: int
     action: str
     hubspot_id: int | None
@@ -68,7 +69,7 @@ class _Planned:
     def row(self, object_type: str) -> Row:
         kept: Json = self.compared or {}
         return Row(
-            self.communication_id, object_type, self.part, object_type, self.action, self.hubspot_id, 0, 0,
+            self.record_key, object_type, self.part, object_type, self.action, self.hubspot_id, 0, 0,
             kept.get("pushed"), _uuid(kept.get("hash")), kept.get("payload"), earlier_hash=_uuid(kept.get("earlier_hash")),
         )  # fmt: skip
 
@@ -97,8 +98,9 @@ async def dry_run(ledger: Ledger, client: HubSpotClient, options: PushOptions, s
     """Nothing is sent: ``sent`` is 0, and the other figures are what a push now would come to."""
     result = PushResult(options.mode, portal_id=ledger.portal_id)
     before = time.monotonic() - started
-    prediction = await predict(ledger, client, options.scope, options.limit)
-    by_type: dict[str, Counter[str]] = {name: Counter() for name in options.scope.types}
+    scope = options.scope(ledger.outgoing)
+    prediction = await predict(ledger, client, scope, options.limit)
+    by_type: dict[str, Counter[str]] = {name: Counter() for name in scope.types}
     for (object_type, state, _action), count in prediction.counts.items():
         figures = by_type.setdefault(object_type, Counter())
         figures["identical"] += count if state == "pushed" else 0
@@ -149,21 +151,21 @@ async def _plan(
     async with ledger.connection() as connection, connection.transaction(force_rollback=True):
         # A number that no push has, nor another dry run that is under way.
         cursor = await connection.execute("SELECT -pg_backend_pid()")
-        number = int((await cursor.fetchone() or (-1,))[0])
-        await plan_in(connection, ledger.portal_id, number, scope)
-        await apply_in(connection, ledger.portal_id, number, NEVER)
+        of = Of(ledger.portal_id, int((await cursor.fetchone() or (-1,))[0]))
+        await plan_in(connection, ledger.outgoing, of, scope)
+        await apply_in(connection, ledger.outgoing, of, NEVER)
         counts = await counts_in(connection, ledger.portal_id, scope)
-        for activity in ACTIVITY_TYPES:
+        for one in ledger.outgoing.types:
             file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - read after the transaction
-            if await _write_rows(connection, ledger.portal_id, activity.name, scope, client, file):
-                files[activity.name] = file
+            if await _write_rows(connection, ledger, one, scope, client, file):
+                files[one.object_type] = file
     return files, counts
 
 
 async def _write_rows(
     connection: psycopg.AsyncConnection,
-    portal_id: int,
-    object_type: str,
+    ledger: Ledger,
+    one: Outgoing,
     scope: Scope,
     client: HubSpotClient,
     file: IO[bytes],
@@ -172,11 +174,11 @@ async def _write_rows(
     async with connection.cursor(name="preview", row_factory=class_row(_PlanRow)) as cursor:
         cursor.itersize = 2000
         await cursor.execute(
-            statement("activities/push/preview_rows", table=table_of(object_type)),
-            {**scope.parameters, "portal_id": portal_id, "object_type": object_type},
+            statement("hubspot/push/preview_rows", desired=relation(one.desired), **ledger.outgoing.views),
+            {**scope.parameters, "portal_id": ledger.portal_id, "object_type": one.object_type},
         )
         async for row in cursor:
-            file.write(orjson.dumps(row.planned(object_type, client.target.id_property)) + b"\n")
+            file.write(orjson.dumps(row.planned(one, client.target.id_property)) + b"\n")
             written += 1
     file.seek(0)
     return written
@@ -184,7 +186,7 @@ async def _write_rows(
 
 @dataclass
 class _PlanRow:
-    communication_id: int
+    record_key: str
     part: int
     action: str
     hubspot_id: int | None
@@ -194,19 +196,20 @@ class _PlanRow:
     earlier_hash: UUID | None
     hash: UUID | None
 
-    def planned(self, object_type: str, id_property: str) -> _Planned:
+    def planned(self, outgoing: Outgoing, id_property: str) -> _Planned:
+        object_type = outgoing.object_type
         row = Row(
-            self.communication_id, object_type, self.part, object_type, self.action,
+            self.record_key, object_type, self.part, object_type, self.action,
             self.hubspot_id, self.revision, 0, self.pushed, None, self.payload,
         )  # fmt: skip
         properties, added, removed = {}, set(), set()
         if self.action == "update" and self.payload is not None:
-            properties = records.changed_properties(object_type, self.payload, self.pushed, id_property)
+            properties = records.changed_properties(outgoing, self.payload, self.pushed, id_property)
             if self.pushed is not None:
-                wanted, known = records.links(self.payload), records.pushed_links(self.pushed)
+                wanted, known = records.links(outgoing, self.payload), records.pushed_links(self.pushed)
                 added, removed = {x.target for x in wanted - known}, {x.target for x in known - wanted}
         return _Planned(
-            row.key, self.communication_id, self.part, self.action, self.hubspot_id, bool(properties),
+            row.key, self.record_key, self.part, self.action, self.hubspot_id, bool(properties),
             tuple(sorted(added)), tuple(sorted(removed)), self._compared() if self.action == "update" else None,
         )  # fmt: skip
 
@@ -283,7 +286,7 @@ async def _forecast_batch(
         one.figures["updated"] += len(batch) - len(gone) - len(held)
         one.figures["rejected"] += len(gone)
         one.conflicts += len(gone)
-        _name_edits(state.object_type, batch, edited, one)
+        one.edits += _named_edits(ledger, state.object_type, batch, edited)[: max(0, NAMED - len(one.edits))]
         sent = [row for row in batch if row.key not in held]
         one.requests += _update_requests(batch, sent, overwrites=one.overwrites)
     else:
@@ -297,17 +300,17 @@ def _verdict(key: str, gone: set[str], held: set[str]) -> str:
     return "conflict" if key in gone else "edited" if key in held else "update"
 
 
-def _name_edits(object_type: str, batch: list[_Planned], edited: dict[str, str], one: Forecast) -> None:
-    for row in batch:
-        if row.key in edited and len(one.edits) < NAMED:
-            one.edits.append(
-                {
-                    "type": object_type,
-                    "communication": row.communication_id,
-                    "hubspot_id": row.hubspot_id,
-                    "reason": edited[row.key],
-                }
-            )
+def _named_edits(ledger: Ledger, object_type: str, batch: list[_Planned], edited: dict[str, str]) -> list[Json]:
+    return [
+        {
+            "type": object_type,
+            **ledger.outgoing.shown(row.record_key),
+            "hubspot_id": row.hubspot_id,
+            "reason": edited[row.key],
+        }
+        for row in batch
+        if row.key in edited
+    ]
 
 
 def _update_requests(batch: list[_Planned], sent: list[_Planned], *, overwrites: bool) -> int:
@@ -336,9 +339,9 @@ async def _keep(
         ledger.connection() as connection,
         connection.cursor() as cursor,
         cursor.copy(
-            "COPY hubspot.push_preview (portal_id, communication_id, object_type, part, verdict, hubspot_id) FROM STDIN"
+            "COPY hubspot.push_preview (portal_id, record_key, object_type, part, verdict, hubspot_id) FROM STDIN"
         ) as copy,
     ):
         for row in batch:
             verdict, identifier = verdicts[row.key]
-            await copy.write_row((ledger.portal_id, row.communication_id, object_type, row.part, verdict, identifier))
+            await copy.write_row((ledger.portal_id, row.record_key, object_type, row.part, verdict, identifier))

@@ -10,12 +10,11 @@ from datetime import date
 
 import psycopg
 
-from ic_assets.activities.engine.staging.slices import Window
 from ic_assets.core.failures import Refused
 from ic_assets.core.sql import statement
 from ic_assets.hubspot.client.client import Json
-from ic_assets.hubspot.ledger.ledger import table_of
-from ic_assets.hubspot.push.scope import ALL_TYPES, Scope, scope_of
+from ic_assets.hubspot.ledger.outgoing import Outgoings
+from ic_assets.hubspot.push.scope import Scope
 
 MODES = ("dry-run", "test", "production")
 TEST_RECORDS = 100
@@ -30,14 +29,15 @@ NAMED = 100
 
 @dataclass(frozen=True)
 class PushOptions:
-    """``months``: first days of the first and the last month, both included. ``limit``: records that this run takes up.
-    ``recheck_seconds``: how long an unanswered request may still be carried out (IC_HUBSPOT_RECHECK_SECONDS, 120).
+    """``types``: object types of the flow, None: all. ``months``: first days of the first and the last month, both included.
+    ``limit``: records that this run takes up. ``recheck_seconds``: how long an unanswered request may still be carried out
+    (IC_HUBSPOT_RECHECK_SECONDS, 120).
     ``payload_version``: put on record with the run, so that a test push can stand for what it proved.
     ``drop_missing``: an association to a record that HubSpot does not have is left out, rather than the activity.
     ``overwrite_edits``: also records are updated that people changed in HubSpot."""
 
     mode: str = "dry-run"
-    types: Sequence[str] = ALL_TYPES
+    types: Sequence[str] | None = None
     months: tuple[date, date] | None = None
     limit: int | None = None
     include_orphans: bool = False
@@ -48,18 +48,16 @@ class PushOptions:
     payload_version: str | None = None
     drop_missing: bool = False
 
-    @property
-    def scope(self) -> Scope:
-        return scope_of(
+    def scope(self, outgoing: Outgoings) -> Scope:
+        """Raises ``Refused`` for a type that the flow has not."""
+        return outgoing.scope(
             self.types, self.months, include_orphans=self.include_orphans, overwrite_edits=self.overwrite_edits
         )
 
-    def check(self) -> None:
+    def check(self, outgoing: Outgoings) -> None:
         if self.mode not in MODES:
             raise Refused(f"--mode {self.mode!r} is not one of {', '.join(MODES)}")
-        unknown = sorted(set(self.types) - set(ALL_TYPES))
-        if unknown or not self.types:
-            raise Refused(f"--types: {', '.join(unknown) or 'none given'}; the types are {', '.join(ALL_TYPES)}")
+        self.scope(outgoing)
         if self.months is not None and self.months[0] > self.months[1]:
             raise Refused(f"--months: {self.months[0]:%Y-%m} is after {self.months[1]:%Y-%m}")
         if self.limit is not None and self.limit < 1:
@@ -117,7 +115,7 @@ class PushResult:
 
     @property
     def succeeded(self) -> bool:
-        """Nothing was refused, nothing is unknown or had to be left, and the run came to its end."""
+        """Nothing was declined, nothing is unknown or had to be left, and the run came to its end."""
         return not (self.rejected or self.unknown or self.left_pending or self.stopped_reason)
 
     def to_json(self) -> Json:
@@ -163,23 +161,9 @@ def spread(pending: Counter[str], limit: int) -> Counter[str]:
     return allowance
 
 
-def months_left(connection: psycopg.Connection, portal_id: int, activity_type: str, window: Window) -> set[date]:
-    """Months of one activity type of which something is still to be sent to this portal."""
-    rows = connection.execute(
-        statement("activities/push/months_left", table=table_of(activity_type)),
-        {
-            "portal_id": portal_id,
-            "activity_type": activity_type,
-            "window_start": window.start,
-            "window_end": window.end,
-        },
-    )
-    return {row[0] for row in rows}
-
-
 def months_sent(connection: psycopg.Connection, portal_id: int, push_id: int) -> dict[tuple[str, date], int]:
     """(activity type, month) -> records that one push sent."""
     rows = connection.execute(
-        statement("activities/push/months_sent"), {"portal_id": portal_id, "push_id": push_id}
+        statement("hubspot/push/months_sent"), {"portal_id": portal_id, "push_id": push_id}
     ).fetchall()
     return {(name, month): records for name, month, records in rows}

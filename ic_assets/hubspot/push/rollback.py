@@ -17,17 +17,17 @@ from typing import Any
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core import locks
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.logs import log
 from ic_assets.core.sql import statement
 from ic_assets.hubspot.client.client import MAX_INPUTS, Declined, HubSpotClient, HubSpotTarget, Json, StopForNow
-from ic_assets.hubspot.ledger.ledger import Ledger, Outcome, Row, open_ledger, table_of
+from ic_assets.hubspot.ledger.ledger import Ledger, open_ledger
+from ic_assets.hubspot.ledger.outgoing import Outgoing, Outgoings, relation
+from ic_assets.hubspot.ledger.rows import START, Outcome, Row
 from ic_assets.hubspot.portal.setup import SetupReport, TypeSetup, prepare
 from ic_assets.hubspot.push.result import PushOptions
 from ic_assets.hubspot.push.run import enter_portal
-from ic_assets.hubspot.push.scope import ALL_TYPES, scope_of
 from ic_assets.hubspot.sending import edits
 from ic_assets.hubspot.sending.change import Change
 from ic_assets.hubspot.sending.sender import Sender
@@ -36,22 +36,23 @@ from ic_assets.hubspot.sending.sender import Sender
 @dataclass(frozen=True)
 class RollbackSelection:
     """Which records: every criterion that is given must hold. ``run_id``: what one push created, by the id that was given
-    to ``push`` or by the number of the push. ``months``: first days of the first and the last month, both included."""
+    to ``push`` or by the number of the push. ``types``: object types of the flow, None: all. ``months``: first days of the
+    first and the last month, both included. ``ids``: record keys."""
 
     run_id: str | None = None
-    types: Sequence[str] = ALL_TYPES
+    types: Sequence[str] | None = None
     months: tuple[date, date] | None = None
-    ids: Sequence[int] | None = None
+    ids: Sequence[int | str] | None = None
 
-    def parameters(self, push_ids: list[int] | None) -> Json:
+    def parameters(self, outgoing: Outgoings, push_ids: list[int] | None) -> Json:
         """Of the statements that select records to take back."""
-        ids = None if self.ids is None else list(self.ids)
-        return {**scope_of(self.types, self.months).parameters, "push_ids": push_ids, "ids": ids}
+        ids = None if self.ids is None else [str(one) for one in self.ids]
+        return {**outgoing.scope(self.types, self.months).parameters, "push_ids": push_ids, "ids": ids}
 
-    def recorded(self) -> Json:
+    def recorded(self, outgoing: Outgoings) -> Json:
         months = [f"{month:%Y-%m}" for month in self.months] if self.months else None
         ids = None if self.ids is None else list(self.ids)
-        return {"run_id": self.run_id, "types": list(self.types), "months": months, "ids": ids}
+        return {"run_id": self.run_id, "types": list(self.types or outgoing.names), "months": months, "ids": ids}
 
 
 @dataclass
@@ -88,6 +89,7 @@ class _Look:
 def rollback(
     postgres_url: str,
     target: HubSpotTarget,
+    outgoing: Outgoings,
     selection: RollbackSelection,
     *,
     dry_run: bool = True,
@@ -100,27 +102,28 @@ def rollback(
     Raises ``Refused`` (unknown run or type, token) and ``Unavailable``.
     """
     options = PushOptions(types=selection.types, months=selection.months, recheck_seconds=recheck_seconds)
-    options.check()
-    return asyncio.run(_rollback(postgres_url, target, selection, options, dry_run, sleep))
+    options.check(outgoing)
+    return asyncio.run(_rollback(postgres_url, target, outgoing, selection, options, dry_run, sleep))
 
 
 async def _rollback(
     postgres_url: str,
     target: HubSpotTarget,
+    outgoing: Outgoings,
     selection: RollbackSelection,
     options: PushOptions,
     dry_run: bool,
     sleep: Callable[[float], Awaitable[None]],
 ) -> RollbackResult:
-    async with open_ledger(postgres_url, pause=options.pause) as ledger:
+    async with open_ledger(postgres_url, outgoing, pause=options.pause) as ledger:
         client = HubSpotClient(target, sleep=sleep, on_request=ledger.note_request)
         opened: list[Any] = []
         try:
             portal = await enter_portal(postgres_url, ledger, client, sleep, opened)
-            chosen = selection.parameters(await _pushes(ledger, selection.run_id))
+            chosen = selection.parameters(outgoing, await _pushes(ledger, selection.run_id))
             result = RollbackResult(portal.portal_id, dry_run)
             if not dry_run:
-                await ledger.start("rollback", None, selection.recorded(), None)
+                await ledger.start("rollback", None, selection.recorded(outgoing), None)
                 client.before_send = ledger.assert_alive
             try:
                 await _Rollback(ledger, client, chosen, options, result, sleep).run()
@@ -198,7 +201,7 @@ class _Rollback:
         """Worker, whether it lives, records of the selection in its hands."""
         async with self._ledger.connection() as connection:
             cursor = await connection.execute(
-                statement("activities/push/rollback_in_hand"), {**self._chosen, "class": locks.WORKER}
+                statement("hubspot/push/rollback_in_hand"), {**self._chosen, "class": locks.WORKER}
             )
             return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 
@@ -224,9 +227,7 @@ class _Rollback:
                 log.info("waits", push=self._ledger.push_id, seconds=round(seconds, 1), what="what a dead push sent")
                 await self._sleep(min(max(seconds, 0.02), 5.0))
         async with self._ledger.connection() as connection:
-            await connection.execute(
-                statement("activities/push/rollback_settled"), {"portal_id": self._ledger.portal_id}
-            )
+            await connection.execute(statement("hubspot/push/rollback_settled"), {"portal_id": self._ledger.portal_id})
 
     def _resolved(self, outcomes: Sequence[Outcome]) -> None:
         """What turns out to be archived is done. What stands comes up with the rest; what is not there never was."""
@@ -237,24 +238,24 @@ class _Rollback:
     # -- the rest -------------------------------------------------------------------------------------------------
 
     async def _take_back(self) -> None:
-        for activity in ACTIVITY_TYPES:
-            state, after = TypeSetup(activity.name), (-1, 0)
-            while rows := await self._rows(activity.name, after):
-                after = (rows[-1].communication_id, rows[-1].part)
+        for one in self._ledger.outgoing.types:
+            state, after = TypeSetup(one), START
+            while rows := await self._rows(one, after):
+                after = rows[-1].place
                 looks = await _look(self._client, state, rows)
                 if not self._result.dry_run:
                     looks = await self._carry_out(state, looks)
                 _count(self._result, looks)
 
-    async def _rows(self, object_type: str, after: tuple[int, int]) -> list[Row]:
+    async def _rows(self, outgoing: Outgoing, after: tuple[str, int]) -> list[Row]:
         values = {
             **self._chosen,
-            "object_type": object_type,
-            "after_id": after[0],
+            "object_type": outgoing.object_type,
+            "after_key": after[0],
             "after_part": after[1],
             "row_limit": MAX_INPUTS,
         }
-        query = statement("activities/push/rollback_rows", table=table_of(object_type))
+        query = statement("hubspot/push/rollback_rows", desired=relation(outgoing.desired))
         async with self._ledger.connection() as connection, connection.cursor(row_factory=class_row(Row)) as cursor:
             await cursor.execute(query, values)
             return await cursor.fetchall()
@@ -285,7 +286,7 @@ class _Rollback:
         rows = [{**_identity(look.row), "hash": look.row.pushed_hash, "before": look.before} for look in looks]
         async with self._ledger.connection() as connection:
             cursor = await connection.execute(
-                statement("activities/push/rollback_claim"),
+                statement("hubspot/push/rollback_claim"),
                 {
                     "portal_id": self._ledger.portal_id,
                     "object_type": state.object_type,
@@ -294,7 +295,7 @@ class _Rollback:
                 },
             )
             taken = {(row[0], row[1]) for row in await cursor.fetchall()}
-        return [look for look in looks if (look.row.communication_id, look.row.part) in taken]
+        return [look for look in looks if look.row.place in taken]
 
     async def _give_back(self, state: TypeSetup, looks: Sequence[_Look], change: Change) -> None:
         """HubSpot is away in the middle of a batch: what was not sent is as it was, the rest is of unknown outcome."""
@@ -330,12 +331,10 @@ class _Rollback:
         async with self._ledger.connection() as connection:
             await self._ledger.settle_in(connection, state.object_type, outcomes, in_doubt=in_doubt)
             if records:
-                await connection.execute(
-                    statement("activities/push/rollback_record"), {**ids, "outcomes": Jsonb(records)}
-                )
+                await connection.execute(statement("hubspot/push/rollback_record"), {**ids, "outcomes": Jsonb(records)})
             if kept:
                 await connection.execute(
-                    statement("activities/push/rollback_held"),
+                    statement("hubspot/push/rollback_held"),
                     {**ids, "object_type": state.object_type, "rows": Jsonb(kept)},
                 )
 
@@ -360,16 +359,18 @@ async def _look(client: HubSpotClient, state: TypeSetup, rows: Sequence[Row]) ->
             continue
         links = sorted([target, other] for target, other in {*current.links, *current.by_itself})
         before = {"properties": dict(current.properties), "associations": links}
-        reason = _edited(row, current, client.target.id_property)
+        reason = _edited(state.outgoing, row, current, client.target.id_property)
         looks.append(_Look(row, "held_back" if reason else "archived", before, reason))
     return looks
 
 
-def _edited(row: Row, found: edits.Found, id_property: str) -> str | None:
+def _edited(outgoing: Outgoing, row: Row, found: edits.Found, id_property: str) -> str | None:
     """What people did to the record since we wrote it; None: nothing."""
     if row.pushed is None or edits.is_untellable(row):
         return edits.UNCERTAIN
-    return edits.changed_property(row, found.properties, id_property) or edits.changed_link(row, found)
+    return edits.changed_property(outgoing, row, found.properties, id_property) or edits.changed_link(
+        outgoing, row, found
+    )
 
 
 def _settled(look: _Look, outcome: Outcome | None) -> _Look:
@@ -379,4 +380,4 @@ def _settled(look: _Look, outcome: Outcome | None) -> _Look:
 
 
 def _identity(row: Row) -> Json:
-    return {"communication_id": row.communication_id, "part": row.part, "hubspot_id": row.hubspot_id}
+    return {"record_key": row.record_key, "part": row.part, "hubspot_id": row.hubspot_id}

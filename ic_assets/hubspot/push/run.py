@@ -29,12 +29,14 @@ from ic_assets.hubspot.client.client import (
     RequestRecord,
     StopForNow,
 )
-from ic_assets.hubspot.ledger.ledger import Ledger, Outcome, Row, connect, open_ledger
-from ic_assets.hubspot.ledger.planning import Judge, apply_plan, counts_in, left_pending, make_plan
+from ic_assets.hubspot.ledger.ledger import Ledger, connect, open_ledger
+from ic_assets.hubspot.ledger.outgoing import Outgoings
+from ic_assets.hubspot.ledger.planning import apply_plan, counts_in, left_pending, make_plan
+from ic_assets.hubspot.ledger.rows import START, Outcome, Row
 from ic_assets.hubspot.portal.setup import SetupReport, prepare
 from ic_assets.hubspot.push import preview
+from ic_assets.hubspot.push.approval import Judge
 from ic_assets.hubspot.push.result import ACTIONS, TEST_RECORDS, Progress, PushOptions, PushResult
-from ic_assets.hubspot.push.scope import ALL_TYPES
 from ic_assets.hubspot.push.tally import Tally
 from ic_assets.hubspot.sending.sender import Sender
 
@@ -45,27 +47,30 @@ def push(
     postgres_url: str,
     settings: Settings,
     target: HubSpotTarget,
+    outgoing: Outgoings,
     options: PushOptions,
     *,
     judge: Judge | None = None,
     progress: Callable[[Progress], None] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> PushResult:
-    """Pushes, or predicts (mode dry-run, which is not judged). Safe to kill at any moment and to run beside another push.
+    """Pushes what a flow has, or predicts (mode dry-run, which is not judged). Safe to kill at any moment and to run beside
+    another push.
 
     Raises ``Refused`` (arguments, token, scopes, what ``judge`` refuses) and ``Unavailable`` (PostgreSQL, HubSpot at the
     start). HubSpot going away later, its daily limit, or the loss of the session that says that this worker lives, ends
     the run with ``stopped_reason``; the next push goes on from there.
     """
-    options.check()
+    options.check(outgoing)
     if target.id_property != settings.hubspot_id_property:
         raise Refused(
             f"the payloads carry {settings.hubspot_id_property}, the push is for {target.id_property};"
             " set IC_HUBSPOT_ID_PROPERTY to one of them"
         )
-    options = replace(options, drop_missing=settings.hubspot_missing_association == "drop")
+    types = outgoing.names if options.types is None else options.types
+    options = replace(options, types=types, drop_missing=settings.hubspot_missing_association == "drop")
     try:
-        return asyncio.run(_push(postgres_url, target, options, judge, progress, sleep))
+        return asyncio.run(_push(postgres_url, target, outgoing, options, judge, progress, sleep))
     except ExceptionGroup as group:
         # Several batches were under way: a person needs to know what went wrong first.
         first: Exception = group
@@ -79,14 +84,15 @@ def push(
 async def _push(
     postgres_url: str,
     target: HubSpotTarget,
+    outgoing: Outgoings,
     options: PushOptions,
     judge: Judge | None,
     progress: Callable[[Progress], None] | None,
     sleep: Callable[[float], Awaitable[None]],
 ) -> PushResult:
     started = time.monotonic()
-    async with open_ledger(postgres_url, pause=options.pause) as ledger:
-        tally = Tally(options.scope.types)
+    async with open_ledger(postgres_url, outgoing, pause=options.pause) as ledger:
+        tally = Tally(options.scope(outgoing).types, outgoing.shown)
 
         def note(record: RequestRecord) -> None:
             ledger.note_request(record)
@@ -172,7 +178,7 @@ class _Run:
         self.ledger = ledger
         self.client = client
         self.options = options
-        self.scope = options.scope
+        self.scope = options.scope(ledger.outgoing)
         self.tally = tally
         self.result = PushResult(options.mode, portal_id=ledger.portal_id)
         self._judge = judge
@@ -183,7 +189,7 @@ class _Run:
         self._setup_lock = asyncio.Lock()
         self._sender = Sender(client, ledger, self._known_setup, tally.settled, options)
         self._claiming = asyncio.Lock()
-        self._position: dict[tuple[str, str], int] = {}
+        self._position: dict[tuple[str, str], tuple[str, int]] = {}
         self._stopped: Exception | None = None
 
     async def run(self) -> PushResult:
@@ -229,7 +235,7 @@ class _Run:
             limit = min(TEST_RECORDS, limit or TEST_RECORDS)
         busy = self.tally.planned(await self._counts(), limit)
         # All at once, before the first record: a look at each type when its turn comes would interrupt the sending.
-        await self._prepare_types([name for name in ALL_TYPES if name in busy])
+        await self._prepare_types([name for name in self.ledger.outgoing.names if name in busy])
 
     async def _settle_everything(self) -> None:
         waited = False
@@ -267,8 +273,12 @@ class _Run:
 
     async def _work_off(self, action: str) -> bool:
         """Several requests in flight until no row of this action is left to claim. True when there was any."""
-        # A removal belongs to the type that the communication had; notes also continue the others' long bodies.
-        open_types = [n for n in ALL_TYPES if action == "remove" or n in self.scope.types or n == "notes"]
+        # A removal belongs to the type that the source had.
+        open_types = [
+            one.object_type
+            for one in self.ledger.outgoing.types
+            if action == "remove" or one.object_type in self.scope.types or one.continues
+        ]
         worked = False
 
         async def work() -> None:
@@ -312,14 +322,14 @@ class _Run:
         limit = self.tally.allowed(object_type, MAX_INPUTS)
         if limit <= 0:
             return []
-        after = self._position.get((object_type, action), 0)
+        after = self._position.get((object_type, action), START)
         rows = await self.ledger.claim(object_type, action, after, limit)
-        if len(rows) < limit and after:
+        if len(rows) < limit and after != START:
             # What came back to pending lies before the position.
-            self._position[object_type, action] = 0
-            rows += await self.ledger.claim(object_type, action, 0, limit - len(rows))
+            self._position[object_type, action] = START
+            rows += await self.ledger.claim(object_type, action, START, limit - len(rows))
         if rows:
-            self._position[object_type, action] = max(0, rows[-1].communication_id - 1)
+            self._position[object_type, action] = rows[-1].place
         self.tally.claimed(object_type, len(rows))
         return rows
 

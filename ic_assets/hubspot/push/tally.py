@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from ic_assets.hubspot.client.client import RequestRecord
-from ic_assets.hubspot.ledger.ledger import Outcome
+from ic_assets.hubspot.ledger.rows import Outcome
 from ic_assets.hubspot.push.result import NAMED, PushResult, fill, spread
 from ic_assets.hubspot.sending.edits import EDITED
 
@@ -17,12 +18,13 @@ _WRITTEN = {"create": "created", "update": "updated"}
 
 class Tally:
     """Hears of every request and outcome; ``write`` fills a result. ``must_plan_again``: an outcome shows a row that the
-    plan could not queue, since somebody had it in hand then."""
+    plan could not queue, since somebody had it in hand then. ``shown``: of a record key, as ``Outgoings`` has it."""
 
-    def __init__(self, types: Sequence[str]) -> None:
+    def __init__(self, types: Sequence[str], shown: Callable[[str], Mapping[str, Any]]) -> None:
         self.by_type: dict[str, Counter[str]] = {name: Counter() for name in types}
         self.must_plan_again = False
         self.total = 0
+        self._shown = shown
         self._allowance: Counter[str] | None = None
         self._reasons: Counter[str] = Counter()
         self._edits: list[dict[str, object]] = []
@@ -92,7 +94,7 @@ class Tally:
             self._edits.append(
                 {
                     "type": outcome.row.object_type,
-                    "communication": outcome.row.communication_id,
+                    **self._shown(outcome.row.record_key),
                     "hubspot_id": outcome.row.hubspot_id,
                     "reason": outcome.problem.words if outcome.problem else None,
                 }

@@ -7,7 +7,9 @@ from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from ic_assets.hubspot.client.client import HubSpotClient, Json, Problem, Reply, path
-from ic_assets.hubspot.ledger.ledger import Ledger, Outcome, Row
+from ic_assets.hubspot.ledger.ledger import Ledger
+from ic_assets.hubspot.ledger.outgoing import Outgoing
+from ic_assets.hubspot.ledger.rows import Outcome, Row
 from ic_assets.hubspot.portal.setup import TypeSetup
 from ic_assets.hubspot.push.result import PushOptions
 from ic_assets.hubspot.sending import records
@@ -39,7 +41,9 @@ class Batch:
         """Leaves out what ``what`` says is missing. True when there was something to leave out."""
         if not self.options.drop_missing:
             return False
-        missing = records.named_links(row.payload or {}, what.missing_targets) - self.dropped[row.key]
+        missing = (
+            records.named_links(self.state.outgoing, row.payload or {}, what.missing_targets) - self.dropped[row.key]
+        )
         self.dropped[row.key] |= missing
         return bool(missing)
 
@@ -60,11 +64,13 @@ class Batch:
         self.in_doubt = True
 
 
-def adopted(row: Row, identifier: int, *, is_certain: bool, dropped: Collection[Link] = ()) -> Outcome:
+def adopted(
+    outgoing: Outgoing, row: Row, identifier: int, *, is_certain: bool, dropped: Collection[Link] = ()
+) -> Outcome:
     """A record that stands, without the links ``dropped``. When it may hold something other than today's payload, it is
     pushed with unknown content, which the ledger turns into an update."""
     if is_certain and row.payload is not None:
-        return Outcome(row, "pushed", identifier, row.hash, records.content(row.payload, dropped))
+        return Outcome(row, "pushed", identifier, row.hash, records.content(outgoing, row.payload, dropped))
     return Outcome(row, "pushed", identifier)
 
 

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ic_assets.hubspot.client.client import Declined, Json, Problem, Reply, as_dict, objects, path
-from ic_assets.hubspot.ledger.ledger import Outcome, Row
-from ic_assets.hubspot.portal.setup import spelled_for
+from ic_assets.hubspot.ledger.rows import Outcome, Row
+from ic_assets.hubspot.portal.spellings import spelled_for
 from ic_assets.hubspot.sending import edits, records
 from ic_assets.hubspot.sending.batch import MAX_ATTEMPTS, Batch, adopted, halves
 from ic_assets.hubspot.sending.records import TARGETS, Link
@@ -36,9 +36,9 @@ class Change(Batch):
                 )
                 continue
             changed = records.changed_properties(
-                self.state.object_type, row.payload or {}, row.pushed, self.client.target.id_property
+                self.state.outgoing, row.payload or {}, row.pushed, self.client.target.id_property
             )
-            spelled, fault = spelled_for(self.state, changed)
+            spelled, fault = spelled_for(self.state.outgoing, self.state.lists, changed)
             if fault:
                 self.fail(row, Problem(fault, "INVALID_OPTION"))
                 continue
@@ -106,7 +106,7 @@ class Change(Batch):
             return
         unread = [row for row in rows if row.pushed is None]
         standing = await self._read_links(unread) if unread else {}
-        wanted = {row.key: records.links(row.payload or {}) for row in rows}
+        wanted = {row.key: records.links(self.state.outgoing, row.payload or {}) for row in rows}
         known = {
             row.key: standing.get(row.key, set()) if row.pushed is None else records.pushed_links(row.pushed)
             for row in rows
@@ -119,13 +119,15 @@ class Change(Batch):
         for row in kept:
             if row.key not in refused:
                 dropped = self.dropped[row.key]
-                self.outcomes.append(adopted(row, row.hubspot_id or 0, is_certain=True, dropped=dropped))
+                self.outcomes.append(
+                    adopted(self.state.outgoing, row, row.hubspot_id or 0, is_certain=True, dropped=dropped)
+                )
 
     async def _read_links(self, rows: Sequence[Row]) -> dict[str, set[Link]]:
         by_id = {str(row.hubspot_id): row.key for row in rows}
         found: dict[str, set[Link]] = defaultdict(set)
         for target in TARGETS:
-            kind = records.type_id(self.state.object_type, target)
+            kind = self.state.outgoing.associations[target]
             try:
                 reply = await self._associations(target, "batch/read", [{"id": identifier} for identifier in by_id])
             except Declined as refusal:

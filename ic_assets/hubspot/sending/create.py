@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 
 from ic_assets.core.failures import Refused
 from ic_assets.hubspot.client.client import Declined, HubSpotClient, Json, OutcomeUnknown, Problem, Reply
-from ic_assets.hubspot.ledger.ledger import Ledger, Outcome, Row
-from ic_assets.hubspot.portal.setup import TypeSetup, spelled_for
+from ic_assets.hubspot.ledger.ledger import Ledger
+from ic_assets.hubspot.ledger.rows import Outcome, Row
+from ic_assets.hubspot.portal.setup import TypeSetup
+from ic_assets.hubspot.portal.spellings import spelled_for
 from ic_assets.hubspot.sending import lookup, records
 from ic_assets.hubspot.sending.batch import MAX_ATTEMPTS, Batch, adopted, halves
 from ic_assets.hubspot.sending.lookup import record_id
@@ -44,7 +46,7 @@ class Creation(Batch):
         sent: dict[str, Row] = {}
         for row in rows:
             payload = row.payload or {}
-            properties, fault = spelled_for(self.state, records.properties(payload))
+            properties, fault = spelled_for(self.state.outgoing, self.state.lists, records.properties(payload))
             if fault:
                 self.fail(row, Problem(fault, "INVALID_OPTION"))
                 continue
@@ -84,7 +86,9 @@ class Creation(Batch):
         for key, row in sent.items():
             if len(created.get(key, ())) == 1:
                 (identifier,) = created[key]
-                self.outcomes.append(adopted(row, identifier, is_certain=True, dropped=self.dropped[key]))
+                self.outcomes.append(
+                    adopted(self.state.outgoing, row, identifier, is_certain=True, dropped=self.dropped[key])
+                )
             elif key not in failed:
                 # Not mentioned, or mentioned with two ids: the look-up tells.
                 self._unknown([row], Problem("HubSpot's answer does not name the record"))
@@ -116,7 +120,9 @@ class Creation(Batch):
         another."""
         found = await find_rows(self.client, self.ledger, self.state, [row.key for row in rows])
         rest = [row for row in rows if row.key not in found]
-        self.outcomes += [adopted(row, found[row.key], is_certain=False) for row in rows if row.key in found]
+        self.outcomes += [
+            adopted(self.state.outgoing, row, found[row.key], is_certain=False) for row in rows if row.key in found
+        ]
         if not rest:
             return
         archived = await lookup.find_archived(self.client, self.state, [row.key for row in rest])

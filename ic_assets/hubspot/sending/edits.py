@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ic_assets.hubspot.client.client import Declined, HubSpotClient, as_dict, objects, path
-from ic_assets.hubspot.ledger.ledger import Row
-from ic_assets.hubspot.portal.setup import OPTIONAL, SPELLINGS, TypeSetup
+from ic_assets.hubspot.ledger.outgoing import Outgoing
+from ic_assets.hubspot.ledger.rows import Row
+from ic_assets.hubspot.portal.setup import TypeSetup
+from ic_assets.hubspot.portal.spellings import SPELLINGS
 from ic_assets.hubspot.sending import lookup, records
 from ic_assets.hubspot.sending.records import TARGETS
 
@@ -57,7 +59,7 @@ async def look(
         ids = [row.hubspot_id for row in rows if row.hubspot_id in standing and target in targets.get(row.key, ())]
         for record, others in (await associations(client, state.object_type, target, ids)).items():
             links[record] |= {(target, other): labelled for other, labelled in others.items()}
-    own = {row.hubspot_id or 0: _ours(row) for row in rows}
+    own = {row.hubspot_id or 0: _ours(state.outgoing, row) for row in rows}
     by_itself = await _made_by_itself(
         client, {record: set(found) - own[record] for record, found in links.items()}, own
     )
@@ -71,22 +73,28 @@ async def look(
     }
 
 
-def changed_property(row: Row, current: Mapping[str, str | None], id_property: str) -> str | None:
+def changed_property(outgoing: Outgoing, row: Row, current: Mapping[str, str | None], id_property: str) -> str | None:
     """Why a record counts as edited by its properties; None: it does not, or that cannot be told."""
     if row.pushed is None or is_untellable(row):
         return None
     ours = [row.pushed["properties"]]
     if row.earlier_hash is not None:
-        ours.append(records.content(row.payload or {})["properties"])
-    return changed(ours, current, {row.key: id_property})
+        ours.append(records.digests(row.payload or {}))
+    return changed(ours, current, {row.key: id_property}, optional=outgoing.labels)
 
 
-def changed(ours: Sequence[Mapping[str, str]], current: Mapping[str, str | None], key: Mapping[str, str]) -> str | None:
+def changed(
+    ours: Sequence[Mapping[str, str]],
+    current: Mapping[str, str | None],
+    key: Mapping[str, str],
+    *,
+    optional: Collection[str] = (),
+) -> str | None:
     """``ours``: digests of the values that we may have written, the confirmed ones first. ``key``: the value of the id
-    property -> its name."""
+    property -> its name. ``optional``: what may have been left out."""
     for name, digest in sorted(ours[0].items()):
         value = current.get(name)
-        if (value is None and name in OPTIONAL) or key.get(value or "") == name:
+        if (value is None and name in optional) or key.get(value or "") == name:
             continue
         accepted = [digest, *(other.get(name, _NOTHING) for other in ours[1:])]
         if not any(records.is_digest_of(one, form) for one in accepted for form in _forms(value or "")):
@@ -102,9 +110,9 @@ def is_untellable(row: Row) -> bool:
     return row.earlier_hash is not None and row.earlier_hash != row.hash
 
 
-def changed_link(row: Row, found: Found) -> str | None:
+def changed_link(outgoing: Outgoing, row: Row, found: Found) -> str | None:
     """Why a record counts as edited by its associations."""
-    own = _ours(row)
+    own = _ours(outgoing, row)
     for (target, other), labelled in sorted(found.links.items()):
         if (target, other) not in own:
             return f"associated with {target} by someone else"
@@ -128,31 +136,31 @@ async def before_update(client: HubSpotClient, state: TypeSetup, rows: Sequence[
     certain = [row for row in rows if row.pushed is not None and not is_untellable(row)]
     if not certain:
         return {}
-    targets = {row.key: _changing(row) for row in certain}
+    targets = {row.key: _changing(state.outgoing, row) for row in certain}
     standing = await look(client, state, certain, targets)
     reasons: dict[str, str] = {}
     for row in certain:
         found = standing.get(row.hubspot_id or 0)
         if found is None:
             continue  # the update itself finds out that it is gone
-        reason = changed_property(row, found.properties, client.target.id_property)
+        reason = changed_property(state.outgoing, row, found.properties, client.target.id_property)
         if reason is None and targets[row.key]:
-            reason = changed_link(row, found) or removed_link(row, found, targets[row.key])
+            reason = changed_link(state.outgoing, row, found) or removed_link(row, found, targets[row.key])
         if reason:
             reasons[row.key] = reason
     return reasons
 
 
-def _changing(row: Row) -> set[str]:
+def _changing(outgoing: Outgoing, row: Row) -> set[str]:
     known = records.pushed_links(row.pushed) if row.pushed else set()
-    return {link.target for link in records.links(row.payload or {}) ^ known}
+    return {link.target for link in records.links(outgoing, row.payload or {}) ^ known}
 
 
-def _ours(row: Row) -> set[Pair]:
+def _ours(outgoing: Outgoing, row: Row) -> set[Pair]:
     """What we have associated it with, or an unconfirmed attempt may have."""
     links = records.pushed_links(row.pushed) if row.pushed else set()
     if row.earlier_hash is not None:
-        links = links | records.links(row.payload or {})
+        links = links | records.links(outgoing, row.payload or {})
     return {(link.target, link.id) for link in links}
 
 

@@ -1,4 +1,4 @@
-"""Sends batches of claimed rows and settles them: each row ends as written, refused, or of unknown outcome.
+"""Sends batches of claimed rows and settles them: each row ends as written, declined, or of unknown outcome.
 
 Rows are matched by trace id or by the id property, never by position. A create is sent again only after a look-up has
 shown that it was not carried out; updates and removals may be repeated freely.
@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.logs import log
 from ic_assets.hubspot.client.client import MAX_INPUTS, HubSpotClient, Problem, StopForNow
-from ic_assets.hubspot.ledger.ledger import Ledger, Outcome, Row
+from ic_assets.hubspot.ledger.ledger import Ledger
+from ic_assets.hubspot.ledger.rows import Outcome, Row
 from ic_assets.hubspot.portal.setup import SetupReport, TypeSetup
 from ic_assets.hubspot.push.result import PushOptions
 from ic_assets.hubspot.sending.batch import MAX_ATTEMPTS, Batch, adopted
@@ -87,7 +88,7 @@ class Sender:
             if identifier is not None:
                 # Which associations were left out of the attempt is not on record.
                 is_certain = row.sent_hash == row.hash and not self._options.drop_missing
-                outcomes.append(adopted(row, identifier, is_certain=is_certain))
+                outcomes.append(adopted(state.outgoing, row, identifier, is_certain=is_certain))
             elif is_first_look or not row.is_settled:
                 outcomes.append(Outcome(row, "unknown"))
             elif row.attempts >= MAX_ATTEMPTS:

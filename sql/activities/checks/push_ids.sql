@@ -10,7 +10,7 @@ WITH pushed AS (
     LEFT JOIN hubspot.push_ledger AS l
         ON
             l.portal_id = (SELECT c.portal_id FROM hubspot.v_current_portal AS c)
-            AND l.communication_id = m.comm_communicationid
+            AND l.record_key = m.comm_communicationid::text
             AND l.object_type = %(object_type)s
             AND l.part = 1
     WHERE d.api_push_status = 'pushed'

@@ -24,7 +24,7 @@ WITH found AS (
     LEFT JOIN hubspot.push_ledger AS l
         ON
             l.portal_id = (SELECT c.portal_id FROM hubspot.v_current_portal AS c)
-            AND l.communication_id = m.comm_communicationid
+            AND l.record_key = m.comm_communicationid::text
             AND l.object_type = %(object_type)s
             AND l.part = 1
     WHERE
@@ -38,7 +38,7 @@ WITH found AS (
                 SELECT 1
                 FROM hubspot.push_ledger AS refused
                 WHERE
-                    refused.communication_id = m.comm_communicationid
+                    refused.record_key = m.comm_communicationid::text
                     AND refused.object_type = %(object_type)s
                     AND refused.part = 1
                     AND refused.desired_hash = md5(d.hubspot_api_payload::text)::uuid

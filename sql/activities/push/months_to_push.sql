@@ -4,37 +4,7 @@ WITH derivative AS (
     SELECT
         activity_date,
         api_push_status
-    FROM staging.ic_calls
-    UNION ALL
-    SELECT
-        activity_date,
-        api_push_status
-    FROM staging.ic_emails
-    UNION ALL
-    SELECT
-        activity_date,
-        api_push_status
-    FROM staging.ic_meetings
-    UNION ALL
-    SELECT
-        activity_date,
-        api_push_status
-    FROM staging.ic_notes
-    UNION ALL
-    SELECT
-        activity_date,
-        api_push_status
-    FROM staging.ic_tasks
-    UNION ALL
-    SELECT
-        activity_date,
-        api_push_status
-    FROM staging.ic_communications
-    UNION ALL
-    SELECT
-        activity_date,
-        api_push_status
-    FROM staging.ic_postal_mail
+    FROM staging.v_ic_derivative
     UNION ALL
     -- Records that stand of what the source has deleted.
     SELECT
@@ -43,7 +13,7 @@ WITH derivative AS (
     FROM staging.ic_deleted_communication AS gone
     INNER JOIN hubspot.push_ledger AS l
         ON
-            l.communication_id = gone.comm_communicationid
+            l.record_key = gone.comm_communicationid::text
             AND l.portal_id = (SELECT c.portal_id FROM hubspot.v_current_portal AS c)
     WHERE l.hubspot_id IS NOT NULL AND l.state <> 'removed'
 ),

@@ -16,7 +16,7 @@ FROM staging.ic_communication_master AS m
 LEFT JOIN hubspot.push_ledger AS l
     ON
         l.portal_id = (SELECT c.portal_id FROM hubspot.v_current_portal AS c)
-        AND l.communication_id = m.comm_communicationid
+        AND l.record_key = m.comm_communicationid::text
         AND l.object_type = m.derived_activity_type
         AND l.part = 1
 GROUP BY 1, 2, 3

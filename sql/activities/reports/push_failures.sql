@@ -4,7 +4,7 @@ SELECT
     coalesce(l.error_category, '') AS category,
     left(l.last_error, 200) AS reason,
     count(*) AS records,
-    min(l.communication_id) AS first_communication,
+    min(l.record_key::bigint) AS first_communication,
     min(l.correlation_id) AS correlation_id
 FROM hubspot.push_ledger AS l
 WHERE

@@ -13,5 +13,5 @@ SELECT
     l.correlation_id,
     l.pushed_at
 FROM hubspot.portal AS p
-INNER JOIN hubspot.push_ledger AS l ON l.portal_id = p.portal_id AND l.communication_id = %(communication)s
+INNER JOIN hubspot.push_ledger AS l ON l.portal_id = p.portal_id AND l.record_key = %(communication)s::text
 ORDER BY p.last_pushed_at DESC NULLS LAST, l.portal_id, (l.state = 'removed'), l.object_type, l.part

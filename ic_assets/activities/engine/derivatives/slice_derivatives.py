@@ -18,10 +18,11 @@ from ic_assets.activities.engine.derivatives.payload_versions import version
 from ic_assets.activities.engine.derivatives.payloads import part_sql, payload_sql
 from ic_assets.activities.engine.judging import figures
 from ic_assets.activities.engine.staging import refill
-from ic_assets.activities.engine.staging.slices import Window, begin, finish
+from ic_assets.activities.engine.staging.slices import begin, finish
 from ic_assets.activities.engine.staging.stages import Written, analyze
 from ic_assets.activities.facts.activity_types import ActivityType
 from ic_assets.core.logs import log
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import assignments, column_list, statement
 from ic_assets.resources.postgres import Database

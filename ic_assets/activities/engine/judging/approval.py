@@ -7,7 +7,6 @@ import hashlib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -18,6 +17,7 @@ from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
+from ic_assets.hubspot.push.approval import Approval
 from ic_assets.hubspot.push.scope import Scope
 
 _LONGEST_NAME = 200
@@ -31,13 +31,6 @@ class Fingerprint:
     records: int
     orphans: int
     digest: str
-
-
-@dataclass(frozen=True)
-class Approval:
-    approval_id: int
-    approved_by: str
-    approved_at: datetime
 
 
 def payload_version(settings: Settings) -> str:

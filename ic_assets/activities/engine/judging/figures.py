@@ -11,9 +11,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ic_assets.activities.engine.staging.slices import MASTER, RESOLVED, Window, windows
+from ic_assets.activities.engine.staging.slices import MASTER, RESOLVED
 from ic_assets.activities.facts.activity_types import ActivityType
 from ic_assets.core import locks
+from ic_assets.core.months import Window, windows
 from ic_assets.core.sql import statement
 
 _ALWAYS = {"window_start": "-infinity", "window_end": "infinity"}

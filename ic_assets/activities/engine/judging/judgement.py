@@ -10,11 +10,13 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from ic_assets.activities.engine.judging.approval import Approval, require
+from ic_assets.activities.engine.judging.approval import require
 from ic_assets.activities.engine.judging.rules import gates
 from ic_assets.activities.engine.staging.slices import MASTER, RESOLVED, out_of_date
+from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
+from ic_assets.hubspot.push.approval import Approval
 from ic_assets.hubspot.push.result import PushOptions
 from ic_assets.hubspot.push.scope import Scope
 from ic_assets.resources.postgres import Database
@@ -35,8 +37,9 @@ def judge(
     refuse_on_red_gates(connection)
     if options.mode != "production":
         return None
-    _refuse_late_months(connection, options.scope)
-    return require(connection, portal_id, options.scope, settings, approved_by)
+    scope = options.scope(OUTGOING)
+    _refuse_late_months(connection, scope)
+    return require(connection, portal_id, scope, settings, approved_by)
 
 
 @contextmanager
@@ -88,6 +91,6 @@ def nothing_to_push(connection: psycopg.Connection) -> str:
         return "no communication has been loaded; see `ic-assets load`"
     if red := red_gates(connection):
         return f"what is loaded has come no further than a gate. {red}"
-    if late := late_months(connection, Scope()):
+    if late := late_months(connection, OUTGOING.scope(None, None)):
         return f"{late}; `ic-assets load` brings them to the activities"
     return "every communication that was loaded has been taken out again"

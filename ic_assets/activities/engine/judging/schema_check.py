@@ -34,7 +34,11 @@ _TABLES = (
 )
 _VIEWS = (
     *(activity.view for activity in ACTIVITY_TYPES),
+    *(activity.outgoing for activity in ACTIVITY_TYPES),
+    "v_ic_outgoing_source",
+    "v_ic_outgoing_deleted",
     "v_ic_activities_summary",
+    "v_ic_derivative",
     "v_ic_derivative_coverage",
     "v_ic_month_ready",
     "v_ic_push_status",

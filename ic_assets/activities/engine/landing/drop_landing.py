@@ -33,8 +33,9 @@ from ic_assets.activities.engine.staging import refill
 from ic_assets.activities.engine.staging.slices import mark_changed, wait_for_turn
 from ic_assets.activities.engine.staging.stages import analyze
 from ic_assets.activities.facts.contract import COLUMNS
+from ic_assets.core import kept_settings
 from ic_assets.core.failures import DropRefused
-from ic_assets.core.months import at_midnight, partitions_end, partitions_start
+from ic_assets.core.months import at_midnight, partitions_end
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import column_list, statement
 from ic_assets.resources.postgres import Database
@@ -83,6 +84,7 @@ def land(
 
     def once(connection: psycopg.Connection) -> Landed:
         wait_for_turn(connection)
+        kept_settings.require(connection, settings)
         before = drop_folder.landed_before(connection, info.content_sha256, settings.reading)
         landed = (
             Landed(before, file_name(path), already_landed=True)
@@ -179,6 +181,8 @@ class _Landing:
             encoding=self.info.encoding,
             words=self.info.words,
         )
+        if landed.rows_in > landed.rejected:  # what a file was read with of which nothing loads, binds nobody
+            kept_settings.keep(self.connection, self.settings)
         found = trouble(self.reasons, rows_in, self.examples, self.slashes)
         self.connection.execute(
             statement("activities/landing/account"),
@@ -218,7 +222,7 @@ class _Landing:
             drop_id=self.drop_id,
             source_zone=self.settings.zone,
             date_order=self.settings.date_order,
-            first_month=at_midnight(partitions_start()),
+            first_month=at_midnight(self.settings.partitions_start),
             end=at_midnight(partitions_end()),
             on_reject=self._reject,
             on_warning=self._warn,

@@ -5,8 +5,7 @@ people edit, brought to the database when they differ. The same rules over singl
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -15,8 +14,8 @@ from ic_assets.activities.engine.staging.slices import mark_changed
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.facts.derivative_contract import DERIVATIVE_COLUMNS
 from ic_assets.core import rules_data
-from ic_assets.core.rules_data import Line, Row, RuleFile
-from ic_assets.core.sql import column_list, statement
+from ic_assets.core.rules_data import Line, Mirror, RuleFile
+from ic_assets.core.sql import statement
 
 ANY, BLANK = "*", "(blank)"
 BY_DATE = "BY_DATE"
@@ -59,30 +58,24 @@ def _word(line: Line, column: str) -> str:
     return word
 
 
-def _one_of(line: Line, column: str, allowed: Sequence[str]) -> str:
-    if line[column] not in allowed:
-        raise line.refused(column, f"{line[column]!r} is not one of {', '.join(allowed)}")
-    return line[column]
-
-
 def _classified(line: Line) -> Classified:
-    activity_type = _one_of(line, "activity_type", sorted({activity.name for activity in ACTIVITY_TYPES} | {"case"}))
+    activity_type = line.one_of("activity_type", sorted({activity.name for activity in ACTIVITY_TYPES} | {"case"}))
     if (activity_type == "communications") != bool(line["channel"]):
         raise line.refused(
             "channel",
             f"a value mapped to communications names its channel ({', '.join(_CHANNELS)}), any other leaves it empty",
         )
-    channel = _one_of(line, "channel", _CHANNELS) if line["channel"] else None
+    channel = line.one_of("channel", _CHANNELS) if line["channel"] else None
     return _word(line, "comm_type"), _word(line, "comm_action"), activity_type, channel
 
 
 def _directed(line: Line) -> Directed:
-    return _word(line, "comm_action"), _one_of(line, "direction", ("INBOUND", "OUTBOUND"))
+    return _word(line, "comm_action"), line.one_of("direction", ("INBOUND", "OUTBOUND"))
 
 
 def _settled(line: Line) -> Settled:
-    activity_type = _one_of(line, "activity_type", tuple(STATUS_VALUES))
-    result = _one_of(line, "result", STATUS_VALUES[activity_type]) if line["result"] else None
+    activity_type = line.one_of("activity_type", tuple(STATUS_VALUES))
+    result = line.one_of("result", STATUS_VALUES[activity_type]) if line["result"] else None
     disposition = line["disposition"] or None
     if disposition and activity_type != "calls":
         raise line.refused("disposition", f"{activity_type} have none; it is the outcome of a call")
@@ -90,7 +83,7 @@ def _settled(line: Line) -> Settled:
 
 
 def _ranked(line: Line) -> Ranked:
-    result = _one_of(line, "result", ("LOW", "MEDIUM", "HIGH")) if line["result"] else None
+    result = line.one_of("result", ("LOW", "MEDIUM", "HIGH")) if line["result"] else None
     return _word(line, "comm_priority"), result
 
 
@@ -124,110 +117,74 @@ PRIORITIES = RuleFile(
 )
 
 
-@dataclass(frozen=True)
-class _Applied(Generic[Row]):
-    """Where the rows of a file go: a table, its columns in the order of the file's, as many of them its key; and which
-    values of which activity types a changed key concerns."""
+def _mirror(
+    file: RuleFile[Any],
+    table: str,
+    columns: tuple[str, ...],
+    keys: int,
+    concerned: Callable[[tuple[Any, ...]], Sequence[tuple[str, str]]],
+    written: str = "",
+) -> Mirror[Any]:
+    """``concerned``: which values of which activity types a changed key is about, types and actions, or with ``written``
+    activity types and values of that column."""
 
-    file: RuleFile[Row]
-    table: str
-    columns: tuple[str, ...]
-    keys: int
-    written: str
-    concerned: Callable[[tuple[Any, ...]], Sequence[tuple[str, str]]]
+    def affected(connection: psycopg.Connection, changed: Sequence[tuple[Any, ...]]) -> None:
+        pairs = [pair for key in changed for pair in concerned(key)]
+        first, second = ([pair[at] for pair in pairs] for at in (0, 1))
+        query = (
+            statement("activities/mapping/months_of_values", written=sql.Identifier("m", written))
+            if written
+            else statement("activities/mapping/months_of_types")
+        )
+        months = [row[0] for row in connection.execute(query, {"first": first, "second": second}).fetchall()]
+        mark_changed(connection, months, "classification")
+
+    return Mirror(file, f"staging.{table}", columns, keys, affected)
 
 
-_APPLIED: tuple[_Applied[Any], ...] = (
-    _Applied(
+_MIRRORS = (
+    _mirror(
         CLASSIFICATION,
         "ic_activity_classification",
         ("comm_type", "comm_action", "activity_type", "channel_type"),
         2,
-        "",
         lambda key: [(key[0], key[1])],
     ),
-    _Applied(
+    _mirror(
         DIRECTIONS,
         "ic_direction_rule",
         ("comm_action", "direction"),
         1,
-        "comm_action",
         lambda key: [("calls", key[0]), ("emails", key[0])],
+        "comm_action",
     ),
-    _Applied(
+    _mirror(
         STATUSES,
         "ic_status_rule",
         ("activity_type", "comm_status", "result", "disposition"),
         2,
-        "comm_status",
         lambda key: [(key[0], key[1])],
+        "comm_status",
     ),
-    _Applied(
+    _mirror(
         PRIORITIES,
         "ic_priority_rule",
         ("comm_priority", "result"),
         1,
-        "comm_priority",
         lambda key: [("tasks", key[0])],
+        "comm_priority",
     ),
 )
-FILES: tuple[RuleFile[Any], ...] = tuple(each.file for each in _APPLIED)
+FILES: tuple[RuleFile[Any], ...] = tuple(each.file for each in _MIRRORS)
 
 
 def sync_classification(connection: psycopg.Connection) -> list[str]:
     """Brings the four tables in line with their files, once for each state of a file, and puts the months out of date that
     hold a value whose line changed. Returns those values. Give it a transaction of its own."""
-    changed: list[str] = []
-    for each in _APPLIED:
-
-        def write(rows: Sequence[tuple[Any, ...]], each: _Applied[Any] = each) -> None:
-            changed.extend(_write(connection, each, rows))
-
-        rules_data.apply(connection, each.file, write)
-    return changed
+    changed = [key for mirror in _MIRRORS for key in mirror.sync(connection)]
+    return [", ".join(word for word in key if word != ANY) or ANY for key in changed]
 
 
 def problem(connection: psycopg.Connection) -> str | None:
     """Why files as they are now are not going to be applied, in one line for people. Changes nothing."""
     return "; ".join(found for file in FILES if (found := rules_data.problem(connection, file))) or None
-
-
-def _write(connection: psycopg.Connection, applied: _Applied[Any], rows: Sequence[tuple[Any, ...]]) -> list[str]:
-    table, columns = sql.Identifier("staging", applied.table), column_list(applied.columns)
-    keys = applied.keys
-    found = connection.execute(sql.SQL("SELECT {} FROM {}").format(columns, table)).fetchall()
-    standing = {row[:keys]: row for row in found}
-    wanted = {row[:keys]: row for row in rows}
-    changed = sorted(key for key in standing.keys() | wanted.keys() if standing.get(key) != wanted.get(key))
-    if not changed:
-        return []
-    with connection.cursor() as cursor:
-        key_is = sql.SQL(" AND ").join(
-            sql.SQL("{} = %s").format(sql.Identifier(name)) for name in applied.columns[:keys]
-        )
-        cursor.executemany(
-            sql.SQL("DELETE FROM {} WHERE {}").format(table, key_is), [k for k in changed if k in standing]
-        )
-        places = sql.SQL(", ").join([sql.Placeholder()] * len(applied.columns))
-        cursor.executemany(
-            sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(table, columns, places),
-            [wanted[key] for key in changed if key in wanted],
-        )
-    # A few lines: the planner takes a table that it knows nothing of for a thousand.
-    connection.execute(sql.SQL("ANALYZE {}").format(table))
-    if standing:
-        mark_changed(connection, _months(connection, applied, changed), "classification")
-        return [", ".join(word for word in key if word != ANY) or ANY for key in changed]
-    # Nothing was mapped before, and all that has landed waits for its first run anyway.
-    return []
-
-
-def _months(connection: psycopg.Connection, applied: _Applied[Any], changed: Sequence[tuple[str, ...]]) -> list[Any]:
-    pairs = [pair for key in changed for pair in applied.concerned(key)]
-    first, second = ([pair[at] for pair in pairs] for at in (0, 1))
-    query = (
-        statement("activities/mapping/months_of_values", written=sql.Identifier("m", applied.written))
-        if applied.written
-        else statement("activities/mapping/months_of_types")
-    )
-    return [row[0] for row in connection.execute(query, {"first": first, "second": second}).fetchall()]

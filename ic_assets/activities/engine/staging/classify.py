@@ -15,7 +15,7 @@ from ic_assets.activities.engine.drop.csv_drop import inspect, read
 from ic_assets.activities.engine.drop.csv_rows import Block, DropInfo
 from ic_assets.activities.engine.staging.mapping import Becomes, Mapping, key
 from ic_assets.activities.facts.contract import COLUMNS
-from ic_assets.core.months import at_midnight, partitions_end, partitions_start
+from ic_assets.core.months import at_midnight, partitions_end
 from ic_assets.core.settings import Settings
 
 # Combinations that are kept apart: what people typed freely may make as many as there are rows.
@@ -57,7 +57,7 @@ def classify(path: Path, settings: Settings) -> Classified:
         drop_id=0,
         source_zone=settings.zone,
         date_order=settings.date_order,
-        first_month=at_midnight(partitions_start()),
+        first_month=at_midnight(settings.partitions_start),
         end=at_midnight(partitions_end()),
         on_reject=lambda reject: found.rejected.update([reject.reason]),
         on_warning=lambda _warning: None,

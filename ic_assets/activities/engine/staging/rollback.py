@@ -8,9 +8,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ic_assets.activities.engine.staging.slices import RESOLVED, Window, hold_all
+from ic_assets.activities.engine.staging.slices import RESOLVED, hold_all
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core.failures import Refused
+from ic_assets.core.months import Window
 
 _DERIVATIVES = tuple(activity.table for activity in ACTIVITY_TYPES)
 _ALL_OF_A_DROP = (

@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date
 
 import psycopg
 from psycopg import sql
 
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, ActivityType
-from ic_assets.core import locks
+from ic_assets.core import kept_settings, locks
 from ic_assets.core.logs import log
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 
@@ -23,33 +22,6 @@ _WORTH_A_LINE = 1.0
 
 MASTER, RESOLVED = "master", "resolved"
 STAGES = (MASTER, RESOLVED, *(activity.name for activity in ACTIVITY_TYPES))
-
-
-@dataclass(frozen=True)
-class Window:
-    """Whole months, ``start`` included and ``end`` excluded, both first days of a month."""
-
-    start: date
-    end: date
-
-    @property
-    def months(self) -> list[date]:
-        months, month = [], self.start
-        while month < self.end:
-            months.append(month)
-            month = next_month(month)
-        return months
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {
-            "window_start": datetime(self.start.year, self.start.month, 1),  # noqa: DTZ001 - legacy local time
-            "window_end": datetime(self.end.year, self.end.month, 1),  # noqa: DTZ001
-        }
-
-
-def next_month(month: date) -> date:
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 def wait_for_turn(connection: psycopg.Connection) -> None:
@@ -108,7 +80,8 @@ def finish(
     payload_version: str | None = None,
 ) -> None:
     """Records the months as brought up to the change numbers that ``begin`` returned, and what their payloads were made
-    with."""
+    with. Raises ``Refused`` where somebody changed a setting that shapes the data meanwhile."""
+    kept_settings.keep(connection, settings)
     connection.execute(
         statement("activities/months/mark_applied"),
         {
@@ -138,19 +111,3 @@ def out_of_date(
         statement("activities/months/out_of_date"),
         {"stages": list(stages), "first_month": first_month, "before": before},
     ).fetchall()
-
-
-def windows(months: Iterable[date], bridge: int = 3) -> list[Window]:
-    """Months as few windows: gaps of up to ``bridge`` months are bridged, since a run costs more than a month that
-    turns out to be up to date."""
-    result: list[Window] = []
-    for month in sorted(set(months)):
-        if result and _distance(result[-1].end, month) <= bridge:
-            result[-1] = Window(result[-1].start, next_month(month))
-        else:
-            result.append(Window(month, next_month(month)))
-    return result
-
-
-def _distance(earlier: date, later: date) -> int:
-    return (later.year - earlier.year) * 12 + later.month - earlier.month

@@ -16,8 +16,9 @@ from psycopg import sql
 
 from ic_assets.activities.engine.judging import figures
 from ic_assets.activities.engine.staging import refill
-from ic_assets.activities.engine.staging.slices import MASTER, RESOLVED, Window, begin, finish
+from ic_assets.activities.engine.staging.slices import MASTER, RESOLVED, begin, finish
 from ic_assets.activities.facts.contract import COLUMNS
+from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import assignments, column_list, statement
 from ic_assets.resources.postgres import Database

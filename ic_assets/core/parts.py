@@ -1,0 +1,24 @@
+"""What the rooms and flows bring to the commands and pages that serve all of them, by import path: nothing is imported until
+it is used, and core knows none of them. A flow that joins adds its line to each list that concerns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pkgutil import resolve_name
+from typing import Any
+
+DICTIONARIES = (
+    "ic_assets.activities.facts.dictionary:WORDS",
+    "ic_assets.inbox.table_words:WORDS",
+    "ic_assets.crm.table_words:WORDS",
+)
+"""``core.dictionary.Words``: what tables and columns are."""
+
+INBOX_FLOWS: tuple[str, ...] = ()
+"""``inbox.registry.Flow``: what a flow takes out of the inbox, and how."""
+
+
+def brought(paths: Sequence[str]) -> Iterator[Any]:
+    """What stands at each path, ``package.module:name``."""
+    return map(resolve_name, paths)

@@ -1,2 +1,0 @@
--- Takes 0026_payload_version_up.sql back. No parameters.
-ALTER TABLE staging.ic_month_stage DROP COLUMN payload_version;
