@@ -75,6 +75,7 @@ NOT_RUN = {
     "dagster dev -w workspace.yaml": _SERVES,
     "ic-assets demo": "e2e/test_cli.py runs it",
     "ic-assets settings set": _NAME,
+    "ic-assets rollback drop DROP": "takes the pages' data back; integration/test_drop_rollback.py runs it",
     "ic-assets settings set IC_PARTITIONS_START 1995-01-01": _KEPT,
     "ic-assets settings set IC_OWN_EMAIL sales@example.com": _KEPT,
     "ic-assets reconcile": _NAME,
@@ -105,6 +106,7 @@ NOT_RUN = {
 }
 # Commands that a page shows for what they refuse, or that find something: anything else has to end with 0.
 ENDS_WITH = {
+    "ic-assets explain company C-1": (2, "no company 'C-1' is known"),
     "ic-assets rollback schema": (2, "stand in HubSpot"),
     # Its section 2 has rolled the master back by then.
     "runbook.md: ic-assets push --mode production": (2, "no communication has been loaded"),
