@@ -11,6 +11,7 @@ from ic_assets_tests.bench.__main__ import main
 from ic_assets_tests.bench.load import STAGES, TYPES
 
 
+@pytest.mark.long
 def test_a_small_run_writes_the_table_the_figures_and_the_pictures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
