@@ -28,6 +28,7 @@ from ic_assets.cli_options import (
     show_version,
     split,
 )
+from ic_assets.cli_payments import payments_app
 from ic_assets.cli_settings import settings_app
 
 app = App(
@@ -44,6 +45,7 @@ app.add_typer(rollback_app, name="rollback")
 app.add_typer(settings_app, name="settings")
 app.add_typer(looking_app)
 app.add_typer(events_app)
+app.add_typer(payments_app)
 
 
 @app.callback()

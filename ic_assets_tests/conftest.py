@@ -114,16 +114,16 @@ def _template(superuser_url: str, postgres_url: str) -> str:
 @pytest.fixture
 def database(superuser_url: str, postgres_url: str, _template: str) -> Iterator[str]:
     """The address of a fresh database with the current schema, cloned from a template; dropped afterwards."""
-    yield from _fresh_database(superuser_url, postgres_url, _template)
+    yield from fresh_database(superuser_url, postgres_url, _template)
 
 
 @pytest.fixture(scope="module")
 def module_database(superuser_url: str, postgres_url: str, _template: str) -> Iterator[str]:
     """The same, one for all tests of a module: for what is set up once and only read."""
-    yield from _fresh_database(superuser_url, postgres_url, _template)
+    yield from fresh_database(superuser_url, postgres_url, _template)
 
 
-def _fresh_database(superuser_url: str, postgres_url: str, template: str) -> Iterator[str]:
+def fresh_database(superuser_url: str, postgres_url: str, template: str) -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
     yield _create_database(superuser_url, postgres_url, name, template=template)
     with psycopg.connect(superuser_url, autocommit=True) as connection:

@@ -79,6 +79,36 @@ BLOCKING_CHECKS = {
     "staging/ic_meetings": {"coverage", "required_fields", "columns_as_declared", "end_is_not_before_start"},
 }
 
+PAYMENTS_BY_DAY = ("mrr_daily", "mrr_movement", "payment_events", "subscription_events")
+PAYMENTS = (
+    "chargebee_customer",
+    "chargebee_invoices",
+    "company_current_discount",
+    "company_payments_status",
+    "coupon",
+    "exchange_rate",
+    "subscription_mrr",
+    "transaction_payments",
+)
+GRAPH |= {f"payments/{table}": ("payments", [], "day") for table in PAYMENTS_BY_DAY}
+GRAPH |= {f"payments/{table}": ("payments", [], None) for table in PAYMENTS}
+GRAPH |= {
+    "crm/company_profile_arr_range": ("payments", ["payments/subscription_mrr"], None),
+    "crm/company_profile_meta_data/payments": (
+        "payments",
+        ["payments/subscription_mrr", "payments/transaction_payments"],
+        None,
+    ),
+}
+BLOCKING_CHECKS |= {
+    "crm/company_profile_arr_range": {"arr_range_matches"},
+    "crm/company_profile_meta_data/payments": {"collections_match", "company_equals_sum"},
+    "payments/company_current_discount": {"discount_term"},
+    "payments/exchange_rate": {"rates_positive"},
+    "payments/subscription_mrr": {"enums_valid", "movements_add_up", "mrr_chain", "one_row_per_event"},
+    "payments/transaction_payments": {"amounts_positive"},
+}
+
 # Prints the first and last month and every asset's code version, in an interpreter that has nothing but a path.
 LOAD = """
 import json
@@ -133,6 +163,8 @@ def test_the_graph_has_these_assets_groups_and_dependencies(nodes: dict[str, obj
         partitions = node.partitions_def  # type: ignore[attr-defined]
         if partitions is None:
             return None
+        if isinstance(partitions, dg.DailyPartitionsDefinition):
+            return "day"
         return "month" if isinstance(partitions, dg.MonthlyPartitionsDefinition) else partitions.name
 
     found = {
@@ -150,7 +182,7 @@ def test_every_month_asset_takes_a_range_in_one_run(nodes: dict[str, object]) ->
     policies = {
         key: node.backfill_policy  # type: ignore[attr-defined]
         for key, node in nodes.items()
-        if GRAPH[key][2] == "month" and key != f"{LANDING}/months"
+        if GRAPH[key][2] in ("day", "month") and key != f"{LANDING}/months"
     }
     assert {policy and policy.policy_type.name for policy in policies.values()} == {"SINGLE_RUN"}
 
@@ -195,14 +227,15 @@ def test_every_table_shows_the_columns_that_the_database_has(nodes: dict[str, ob
         if "dagster/table_name" in metadata:
             columns = metadata["dagster/column_schema"].columns
             shown[key] = sorted((column.name, column.type, column.constraints.nullable) for column in columns)
-    assert sorted(shown) == sorted(key for key in GRAPH if key.startswith("staging/") and not key.endswith("/months"))
+    tables = [key for key in GRAPH if key.startswith(("staging/", "payments/")) and not key.endswith("/months")]
+    assert sorted(shown) == sorted(tables)
     with psycopg.connect(database) as connection:
         for key, columns in shown.items():
             catalog = connection.execute(
                 "SELECT column_name, replace(replace(data_type, 'timestamp without time zone', 'timestamp'),"
                 " 'timestamp with time zone', 'timestamptz'), is_nullable = 'YES'"
-                " FROM information_schema.columns WHERE table_schema = 'staging' AND table_name = %s",
-                (key.removeprefix("staging/").removesuffix("/resolved"),),
+                " FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
+                key.split("/")[:2],
             ).fetchall()
             assert columns == sorted(catalog), key
 
@@ -237,6 +270,7 @@ def test_sensors_run_by_default_and_nothing_is_pushed_until_someone_switches_the
         "landed_months": "RUNNING",
         "new_warnings": "RUNNING",
         "payload_versions": "RUNNING",
+        "payments_waiting": "RUNNING",
         "reconciled_months": "RUNNING",
         "who_may_post": "RUNNING",
     }
@@ -247,6 +281,7 @@ def test_sensors_run_by_default_and_nothing_is_pushed_until_someone_switches_the
         "inspect_drop",
         "land_drop",
         "bring_months_up_to_date",
+        "process_payments",
     }
 
 

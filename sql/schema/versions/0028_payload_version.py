@@ -2,13 +2,13 @@
 
 from ic_assets.core.schema import run_file
 
-revision = "0027"
-down_revision = "0026"
+revision = "0028"
+down_revision = "0027"
 
 
 def upgrade() -> None:
-    run_file("0027_payload_version_up")
+    run_file("0028_payload_version_up")
 
 
 def downgrade() -> None:
-    run_file("0027_payload_version_down")
+    run_file("0028_payload_version_down")

@@ -1,2 +1,2 @@
--- Takes 0027_payload_version_up.sql back. No parameters.
+-- Takes 0028_payload_version_up.sql back. No parameters.
 ALTER TABLE staging.ic_month_stage DROP COLUMN payload_version;
