@@ -22,7 +22,7 @@ from ic_assets.activities.partitions import months
 from ic_assets.core.months import Window, month_key
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
-from ic_assets.resources.dagster_events import record_outside_runs
+from ic_assets.resources.dagster_events import add_metadata, record_outside_runs
 from ic_assets.resources.postgres import Database
 
 _SAMPLED_ROWS = 3
@@ -78,28 +78,22 @@ def add_run_metadata(
     if not os.environ.get("DAGSTER_HOME"):  # `dg launch` then keeps its record in a folder that it removes
         context.log.warning("DAGSTER_HOME is not set: the work is done, and Dagster keeps no record of it.")
     covered = context.partition_keys
-    for month in covered:
-        context.add_asset_metadata(
-            {"dagster/partition_row_count": counts.get(date.fromisoformat(month), 0)},
-            asset_key=key,
-            partition_key=month,
-        )
+    by_month: dict[str, dict[str, Any]] = {
+        month: {"dagster/partition_row_count": counts.get(date.fromisoformat(month), 0)} for month in covered
+    }
     first, last = covered[0][:7], covered[-1][:7]
     report = settings.home / "reports" / "data_quality.html"
-    context.add_asset_metadata(
-        {
-            "run": f"{first if first == last else f'{len(covered)} months, {first} to {last}'}: {account}",
-            "run_months": dg.MetadataValue.md(plot(counts)),
-            **({"run_years": dg.MetadataValue.md(by_year(counts))} if counts else {}),
-            **({"run_sample": dg.MetadataValue.md(sample)} if sample else {}),
-            **more,
-            "run_reference_time": settings.reference_time.isoformat(timespec="seconds"),
-            # Written by `ic-assets report`: it may be older than this run.
-            **({"last_report": dg.MetadataValue.path(str(report))} if report.exists() else {}),
-        },
-        asset_key=key,
-        partition_key=covered[-1],
-    )
+    by_month[covered[-1]] |= {
+        "run": f"{first if first == last else f'{len(covered)} months, {first} to {last}'}: {account}",
+        "run_months": dg.MetadataValue.md(plot(counts)),
+        **({"run_years": dg.MetadataValue.md(by_year(counts))} if counts else {}),
+        **({"run_sample": dg.MetadataValue.md(sample)} if sample else {}),
+        **more,
+        "run_reference_time": settings.reference_time.isoformat(timespec="seconds"),
+        # Written by `ic-assets report`: it may be older than this run.
+        **({"last_report": dg.MetadataValue.path(str(report))} if report.exists() else {}),
+    }
+    add_metadata(context, key, by_month)
 
 
 def record_empty_months(context: dg.AssetExecutionContext, database: Database, keys: Sequence[dg.AssetKey]) -> None:

@@ -55,8 +55,8 @@ def small_is_large(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     refilled = refill.refilled
 
     @contextmanager
-    def noted(connection: psycopg.Connection, table: str) -> Iterator[bool]:
-        with refilled(connection, table) as is_empty:
+    def noted(connection: psycopg.Connection, table: str, *how: Any, **ways: Any) -> Iterator[bool]:
+        with refilled(connection, table, *how, **ways) as is_empty:
             if is_empty and table != "ic_communication_landing":
                 filled.append(table)
             yield is_empty
@@ -173,6 +173,28 @@ def test_a_second_drop_after_a_refill_goes_the_ordinary_way(
         assert counted == (5 + 2,)
 
 
+def test_an_index_on_what_a_first_load_leaves_empty_is_not_made_again(
+    database: str, tmp_path: Path, small_is_large: list[str]
+) -> None:
+    made = "SELECT relname::text, oid::int FROM pg_class WHERE relname IN ('ic_calls_engagement', 'ic_calls_contact')"
+    reconcile_everything(database)
+    land(database, write_drop(tmp_path / "a.csv", (row(n) for n in range(1, 31))))
+    with psycopg.connect(database, autocommit=True) as connection:
+        before = dict(connection.execute(made).fetchall())
+        refill_everything(database)
+        after = dict(connection.execute(made).fetchall())
+        assert after["ic_calls_engagement"] == before["ic_calls_engagement"]
+        assert after["ic_calls_contact"] != before["ic_calls_contact"]
+        # It follows what comes later, as the others do.
+        connection.execute("UPDATE staging.ic_calls SET hubspot_engagement_id = 7000 + id")
+        connection.execute("SET enable_seqscan = off")
+        connection.execute("SET enable_bitmapscan = off")
+        found = "SELECT count(*) FROM staging.ic_calls WHERE hubspot_engagement_id > 7000"
+        plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {found}".encode()))
+        assert "ic_calls_engagement" in plan
+        assert connection.execute(found.encode()).fetchone() == (30,)
+
+
 KILLED = """
 import os, signal, sys
 from contextlib import contextmanager
@@ -188,8 +210,8 @@ refill.REFILL_FROM_ROWS = 1
 refilled = refill.refilled
 
 @contextmanager
-def killed(connection, table):
-    with refilled(connection, table) as is_empty:
+def killed(connection, table, *how, **ways):
+    with refilled(connection, table, *how, **ways) as is_empty:
         yield is_empty
         if table == sys.argv[2]:
             os.kill(os.getpid(), signal.SIGKILL)
