@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ic_assets.activities.engine.derivatives.payload_versions import older_payloads
+from ic_assets.activities.engine.drop.column_map import Names, names_in_force, names_of
 from ic_assets.activities.engine.landing.drop_landing import record_refusal
 from ic_assets.activities.engine.landing.first_look import drop_key, inspected
 from ic_assets.activities.engine.landing.landed import Landed
 from ic_assets.activities.engine.staging import classification, slices
-from ic_assets.commands.runs import Session, session
+from ic_assets.commands.runs import Said, Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core import locks
 from ic_assets.core.failures import DropRefused, Refused
@@ -42,14 +43,21 @@ class Brought:
 
 
 def load(
-    files: Sequence[Path], *, months: tuple[date, date] | None, renew: bool = False, as_json: bool, quiet: bool
+    files: Sequence[Path],
+    *,
+    months: tuple[date, date] | None,
+    as_json: bool,
+    quiet: bool,
+    columns: Path | None = None,
+    renew: bool = False,
 ) -> int:
     """Lands the files in their order and brings the months to the derivatives that are out of date; with ``renew`` also
     those whose payloads other templates made. Without a file it does the latter. Returns the exit code: 1 when a blocking
     check failed. Raises ``Refused``."""
+    names = names_of(columns) if columns else names_in_force() if files else ()
     with session(quiet=quiet or as_json) as work:
         require_known(months, work.settings.partitions_start)
-        drops, brought, failed, refusal = load_files(work, files, months, renew=renew)
+        drops, brought, failed, refusal = load_files(work, files, months, names, renew=renew)
         with work.database.transaction() as connection:
             summary = _summary(connection, drops, failed)
             older = older_payloads(connection, work.settings)
@@ -74,7 +82,12 @@ def load(
 
 
 def load_files(
-    work: Session, files: Sequence[Path], months: tuple[date, date] | None = None, *, renew: bool = False
+    work: Session,
+    files: Sequence[Path],
+    months: tuple[date, date] | None = None,
+    names: Names = (),
+    *,
+    renew: bool = False,
 ) -> tuple[list[Landed], Brought, list[str], Refused | None]:
     """What landed, what became of the months, the blocking checks that failed, and what refused a file. What landed
     before a refused file is complete in itself and goes on to the derivatives; the files after it are left alone."""
@@ -84,7 +97,7 @@ def load_files(
     with _sensors_hold_still(work):
         for file in files:
             try:
-                landed, of_landing = _land(work, file.absolute())
+                landed, of_landing = _land(work, file.absolute(), names)
             except Refused as refused:
                 refusal = refused
                 break
@@ -98,18 +111,18 @@ def _landed_before(drops: Sequence[Landed]) -> str:
     return f" (the {len(drops)} files before it are loaded)" if drops else ""
 
 
-def _land(work: Session, file: Path) -> tuple[Landed, list[str]]:
+def _land(work: Session, file: Path, names: Names) -> tuple[Landed, list[str]]:
     """What became of the file, and the blocking checks that failed."""
     from ic_assets.activities.partitions import csv_drops  # with the months that the database keeps
 
     try:
-        key = drop_key(file, inspected(file, work.settings.encoding).content_sha256)
+        key = drop_key(file, inspected(file, work.settings.encoding, names).content_sha256)
     except DropRefused as refusal:
         with work.database.transaction() as connection:
             record_refusal(connection, file, refusal)
         raise
     work.instance.add_dynamic_partitions(csv_drops.name or "", [key])
-    outcome, outcomes = work.run("land_drop", partition_key=key, file=file)
+    outcome, outcomes = work.run("land_drop", partition_key=key, said=Said(file, names))
     landed = next(outcome for outcome in outcomes if isinstance(outcome, Landed))
     if landed.already_landed:
         say(f"{file.name}: the same content has landed before as {landed.drop_key}; nothing is loaded again.")

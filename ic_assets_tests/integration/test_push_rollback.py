@@ -88,6 +88,10 @@ def test_what_people_changed_or_associated_since_is_held_back_and_named(database
         "associated with contacts by someone else",
         "hs_meeting_title was changed in HubSpot",
     ]
+    assert {(one["type"], one["communication"], one["hubspot_id"], one["reason"]) for one in result.held} == {
+        ("meetings", "1", int(records["1"]), "hs_meeting_title was changed in HubSpot"),
+        ("meetings", "2", int(records["2"]), "associated with contacts by someone else"),
+    }
     assert {key[1] for key in hub.contents()} == {"1", "2"}
     again = take_back(database, hub)
     assert (again.archived, again.held_back) == (0, 2)

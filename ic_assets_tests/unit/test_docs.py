@@ -11,8 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import dagster as dg
 import pytest
 import typer
+import yaml  # type: ignore[import-untyped]
 
 from ic_assets.cli import app
 from ic_assets.core import masking
@@ -119,3 +121,17 @@ def _graph() -> ModuleType:
     sys.modules[spec.name] = module  # where its dataclass looks itself up
     spec.loader.exec_module(module)
     return module
+
+
+def test_what_the_pages_write_into_the_launchpad_is_a_configuration_of_its_job() -> None:
+    from ic_assets.definitions import build_defs
+
+    blocks = [block for page in PAGES for language, block in FENCE.findall(page.read_text()) if language == "yaml"]
+    configs = [config for config in map(yaml.safe_load, blocks) if isinstance(config, dict) and "ops" in config]
+    assert configs
+    job = build_defs().resolve_job_def("push_to_hubspot")
+    for config in configs:
+        dg.validate_run_config(job, config)
+        config["ops"]["hubspot_engagements"]["config"]["token"] = "x"
+        with pytest.raises(dg.DagsterInvalidConfigError):
+            dg.validate_run_config(job, config)
