@@ -1,5 +1,6 @@
 """The commands that look for rows, records and what was done; they write to no database. ``ic_assets.cli`` takes them in."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 from ic_assets.cli_options import App, Entity, Full, Json
 
 looking_app = App()
+rules_app = App(no_args_is_help=True, help="The files of rules that a company edits: sql/<flow>/*.csv and your own.")
+looking_app.add_typer(rules_app, name="rules")
 
 
 @looking_app.command()
@@ -73,6 +76,53 @@ def history(
     from ic_assets.commands.history import history as run
 
     raise typer.Exit(run(limit, as_json=as_json))
+
+
+class Explained(StrEnum):
+    company = "company"
+    contact = "contact"
+    conversion = "conversion"
+
+
+@looking_app.command()
+def explain(
+    kind: Annotated[Explained, typer.Argument(help="What it is.")],
+    key: Annotated[str, typer.Argument(metavar="ID", help="Its id.")],
+    at: Annotated[str | None, typer.Option(help="As it was at a time, ISO 8601.")] = None,
+    full: Full = False,
+    as_json: Json = False,
+) -> None:
+    """How each figure came about: whose value it is, since when, because of what, and until when a person locked it."""
+    from ic_assets.commands.explain import explain as run
+
+    raise typer.Exit(run(kind.value, key, at=at, full=full, as_json=as_json))
+
+
+@rules_app.command("check")
+def rules_check(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Files to look at before they are put in place; all that count here by default.", readable=False
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Whether the files of rules can stand, with file, line and column of what cannot; and which version is in force."""
+    from ic_assets.commands.rules import check as run
+
+    raise typer.Exit(run(files or [], as_json=as_json))
+
+
+@looking_app.command()
+def gaps(
+    strict: Annotated[bool, typer.Option("--strict", help="End with 1 while one is not closed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The validation gaps of the system before, what closes each, and whether it is closed here."""
+    from ic_assets.commands.gaps import gaps as run
+
+    raise typer.Exit(run(strict=strict, as_json=as_json))
 
 
 @looking_app.command()

@@ -12,9 +12,11 @@ from ic_assets.activities.engine.judging.rules import derivative_rules, judge, m
 from ic_assets.activities.engine.judging.schema_check import schema_problems
 from ic_assets.activities.engine.judging.verdicts import Rule, Verdict
 from ic_assets.activities.engine.reports.frames import contract_problems
+from ic_assets.activities.engine.staging.classification import FILES
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.activities.facts.contract import landing_schema
 from ic_assets.activities.facts.derivative_contract import derivative_frame_schema
+from ic_assets.operations.rule_checks import rule_file_check
 from ic_assets.resources.dagster_resources import PostgresResource
 
 if TYPE_CHECKING:
@@ -150,4 +152,5 @@ ALL_CHECKS = [
     resolution_checks,
     derivative_contract,
     *derivative_checks,
+    rule_file_check(keys.MASTER, FILES),
 ]

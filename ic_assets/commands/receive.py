@@ -19,7 +19,7 @@ def receive(*, host: str | None, port: int | None) -> int:
         receiving = replace(receiving, port=port)
     endpoints = opened(receiving)
     from ic_assets.inbox.listening import serve
-    from ic_assets.inbox.registry import Registry
+    from ic_assets.inbox.registry import registry
 
     logs.show()
     with services(settings) as up:
@@ -30,7 +30,7 @@ def receive(*, host: str | None, port: int | None) -> int:
             tell(endpoints)
             out.print("Ctrl-C ends it.")
 
-        serve(lambda: _database(settings, up), Registry(), receiving, endpoints, ready)
+        serve(lambda: _database(settings, up), registry(), receiving, endpoints, ready)
     return 0
 
 
@@ -46,13 +46,15 @@ def tell(endpoints: Sequence[Opened]) -> None:
     """Who may post, and in red where anybody may."""
     for one in endpoints:
         endpoint = one.endpoint
-        if one.is_unverified:
-            out.print(
-                f"  {endpoint.path}: ANYBODY may post as {endpoint.source} (IC_RECEIVE_UNVERIFIED)",
-                style="bold red",
-                markup=False,
-            )
-        elif one.verifiers:
+        if one.verifiers and not one.is_unverified:
             out.print(f"  {endpoint.path}: {' or '.join(each.name for each in one.verifiers)}", markup=False)
-        else:
+        elif not one.is_unverified:
             out.print(f"  {endpoint.path}: closed until {' or '.join(endpoint.variables)} is set", markup=False)
+    tell_unverified(endpoints)
+
+
+def tell_unverified(endpoints: Sequence[Opened]) -> None:
+    for one in endpoints:
+        if one.is_unverified:
+            text = f"  {one.endpoint.path}: ANYBODY may post as {one.endpoint.source} (IC_RECEIVE_UNVERIFIED)"
+            out.print(text, style="bold red", markup=False)

@@ -1,6 +1,7 @@
 """``ic-assets up`` and ``sandbox``: what serves until it is told to stop."""
 
 import secrets
+import socket
 from pathlib import Path
 
 from ic_assets.commands.terminal import out
@@ -16,6 +17,7 @@ def up(*, port: int, link: bool) -> int:
     from ic_assets.resources.dagster_home import serve_ui
 
     settings = Settings.from_env()
+    receiver = _Receiver()
     settings.drop_dir.mkdir(parents=True, exist_ok=True)
     with session(hubspot=True) as work:
         hubspot = work.services.hubspot_base_url
@@ -27,11 +29,50 @@ def up(*, port: int, link: bool) -> int:
             out.print(f"Open it with:  {link}\n               (works once, then your browser is known)", soft_wrap=True)
             out.print(f"HubSpot:       {hubspot}{' (local)' if work.services.hubspot_is_local else ''}")
             out.print(f"Drop folder:   {settings.drop_dir}", markup=False)
+            receiver.tell()
             out.print("Ctrl-C ends it.")
 
         out.print("Starting Dagster's UI and daemon …")
-        serve_ui(settings, port=port, ready=ready)
+        serve_ui(settings, port=port, ready=ready, beside=receiver.command)
     return 0
+
+
+class _Receiver:
+    """The receiver of webhooks, as a process beside the UI; none where its port is taken, mostly by one that runs by
+    itself. Raises ``Refused`` for settings with which it would not start."""
+
+    def __init__(self) -> None:
+        from ic_assets.core import processes
+        from ic_assets.core.receiving import Receiving
+        from ic_assets.inbox.endpoints import opened
+
+        self._receiving = Receiving.from_env()
+        self._endpoints = opened(self._receiving)
+        self._is_taken = _is_taken(self._receiving.host, self._receiving.port)
+        self.command = {} if self._is_taken else {"receiver": processes.python("ic_assets", "receive")}
+
+    def tell(self) -> None:
+        from ic_assets.commands.receive import tell_unverified
+
+        where = f"{self._receiving.host}:{self._receiving.port}"
+        if self._is_taken:
+            out.print(
+                f"Receiver:      none is started here: {where} is taken, by `ic-assets receive` or another program"
+            )
+            return
+        is_open = any(one.verifiers or one.is_unverified for one in self._endpoints)
+        out.print(f"Receiver:      http://{where}{'' if is_open else ' (closed: no secret is set)'}", markup=False)
+        tell_unverified(self._endpoints)
+
+
+def _is_taken(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
 
 
 def _print_link(port: int) -> int:

@@ -18,6 +18,19 @@ DICTIONARIES = (
 INBOX_FLOWS: tuple[str, ...] = ()
 """``inbox.registry.Flow``: what a flow takes out of the inbox, and how."""
 
+RULE_FILES = (
+    "ic_assets.activities.engine.staging.classification:FILES",
+    "ic_assets.crm.countries:RULE_FILES",
+)
+"""``core.rules_data.RuleFile``: the files of rules that people edit, of one flow or room each."""
+
+EXPLAINERS = ("ic_assets.crm.explain:EXPLAINERS",)
+"""``core.explaining.Explainer`` by kind: the sections of `ic-assets explain`, in their order."""
+
+
+def all_rule_files() -> list[Any]:
+    return [file for files in brought(RULE_FILES) for file in files]
+
 
 def brought(paths: Sequence[str]) -> Iterator[Any]:
     """What stands at each path, ``package.module:name``."""

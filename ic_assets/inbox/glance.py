@@ -16,7 +16,6 @@ from ic_assets.inbox.exact_json import NotJson
 # Finds where a value ends; what it says, the exact reader tells.
 _PLAIN = json.JSONDecoder()
 _BLANK = re.compile(r"[ \t\n\r]*")
-_BLANK_BEFORE_COLON = (" :", "\t:", "\n:", "\r:")
 
 
 def text_of(body: bytes) -> str:
@@ -31,7 +30,7 @@ def value_of(text: str) -> tuple[Any, bool]:
     """What ``text`` says, and whether jsonb can hold it for sure. Raises ``NotJson``."""
     value = _quickly(text)
     # Without escapes there is no U+0000 and no half of a surrogate pair; the quick reader takes no number beyond a float.
-    return (exact_json.loads(text), False) if value is None else (value, "\\u" not in text)
+    return (exact_json.loads(text), False) if value is None else (value, True)
 
 
 def elements_of(text: str) -> list[tuple[Any, str]]:
@@ -53,27 +52,15 @@ def elements_of(text: str) -> list[tuple[Any, str]]:
 
 
 def _quickly(text: str) -> Any:
-    """The value, where a reader that is four times as quick can tell that no name stands twice; else None. A name ends in a
-    quote and a colon: as many of these as names in what was read, and none was lost."""
-    if text.count("[") + text.count("{") > exact_json.MOST_DEPTH or any(blank in text for blank in _BLANK_BEFORE_COLON):
+    """The value, where a reader that is four times as quick can tell that no name stands twice; else None. It keeps the last
+    of them: written again, its value has fewer quotation marks than the text. (An escape could bring one back.)"""
+    if "\\u" in text or text.count("[") + text.count("{") > exact_json.MOST_DEPTH:
         return None
     try:
         value = orjson.loads(text)
-    except ValueError:  # halves of surrogate pairs among them, which are kept
+    except ValueError:
         return None
-    return value if _names(value) == text.count('":') else None
-
-
-def _names(value: Any) -> int:
-    count, left = 0, [value]
-    while left:
-        one = left.pop()
-        if type(one) is dict:
-            count += len(one)
-            left.extend(one.values())
-        elif type(one) is list:
-            left.extend(one)
-    return count
+    return value if orjson.dumps(value).count(b'"') == text.count('"') else None
 
 
 def _blank(text: str, at: int) -> int:

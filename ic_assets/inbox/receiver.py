@@ -74,7 +74,7 @@ class Receiver:
         self.app = Starlette(
             routes=[
                 *(
-                    Route(path, _Door(self, one), methods=_methods(one))
+                    Route(path, _Door(self, one, registry), methods=_methods(one))
                     for one in endpoints
                     for path in _paths(one.endpoint)
                 ),
@@ -141,11 +141,13 @@ class Receiver:
 
 
 class _Door:
-    """One endpoint as an ASGI application."""
+    """One endpoint as an ASGI application. A flow that brings a door of the source reads its events here too."""
 
-    def __init__(self, receiver: Receiver, one: Opened) -> None:
+    def __init__(self, receiver: Receiver, one: Opened, registry: Registry) -> None:
         self._receiver = receiver
         self._endpoint = one.endpoint
+        theirs = (door for flow in registry.flows for door in flow.doors if door.name == one.endpoint.source)
+        self._read = next((door.read for door in theirs), one.endpoint.read)
         self._verifiers = one.verifiers
         self._is_unverified = one.is_unverified
         self._browsers = next((each for each in one.verifiers if isinstance(each, WriteKey)), None)
@@ -238,9 +240,9 @@ class _Door:
     def _enveloped(self, value: Any, text: str, arrival: Arrival, *, fits: bool = False) -> Envelope:
         endpoint = self._endpoint
         try:
-            event = enveloped(endpoint.source, text, value, endpoint.read, arrival, fits=fits)
+            event = enveloped(endpoint.source, text, value, self._read, arrival, fits=fits)
         except TypeError:  # an id made of the content wants its numbers as they are written
-            event = enveloped(endpoint.source, text, exact_json.loads(text), endpoint.read, arrival)
+            event = enveloped(endpoint.source, text, exact_json.loads(text), self._read, arrival)
         if endpoint.takes_lists and event.reason == "not_an_object":
             return event.model_copy(update={"reason": None})  # of a type that nobody knows
         return event

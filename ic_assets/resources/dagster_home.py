@@ -13,10 +13,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 import click
@@ -217,11 +217,12 @@ def serve_ui(
     port: int = 3000,
     ready: Callable[[str, str], None],
     definitions: str = DEFINITIONS,
+    beside: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
     """Serves Dagster's UI on the loopback interface, behind ``ui_guard``, with its daemon, until SIGINT or SIGTERM; calls
-    ``ready``, once it answers, with its address and a link that lets one browser in. Everything that was started has ended
-    on return. Call it in the main thread, inside ``services``. Raises ``Unavailable`` when the port is taken or one of the
-    two ends by itself."""
+    ``ready``, once it answers, with its address and a link that lets one browser in. ``beside``: command lines of further
+    processes, by name. Everything that was started has ended on return. Call it in the main thread, inside ``services``.
+    Raises ``Unavailable`` when the port is taken or one of them ends by itself."""
     _check_port(port)
     home = dagster_home(settings)
     workspace = home / "workspace.yaml"
@@ -232,6 +233,7 @@ def serve_ui(
             "ic_assets.resources.webserver", "--port", str(port), "--workspace", str(workspace)
         ),
         "dagster-daemon": processes.python("dagster._daemon", "run", "-w", str(workspace)),
+        **beside,
     }
     # Dagster reads a .env of the folder that it stands in, and looks for modules there: it gets one of ours.
     folder = settings.home / "run"

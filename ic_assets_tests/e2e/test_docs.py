@@ -105,6 +105,7 @@ NOT_RUN = {
 }
 # Commands that a page shows for what they refuse, or that find something: anything else has to end with 0.
 ENDS_WITH = {
+    "ic-assets explain company C-1": (2, "no company 'C-1' is known"),
     "ic-assets rollback schema": (2, "stand in HubSpot"),
     # Its section 2 has rolled the master back by then.
     "runbook.md: ic-assets push --mode production": (2, "no communication has been loaded"),

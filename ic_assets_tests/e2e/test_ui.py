@@ -52,6 +52,7 @@ class Served:
     hubspot: str
     home: Path
     alerts: list[dict[str, Any]]
+    receiver: str
 
     def graphql(self, query: str) -> dict[str, Any]:
         keys = Keys(self.home)
@@ -151,9 +152,10 @@ def served(chromium: str, webhook: tuple[str, list[dict[str, Any]]]) -> Iterator
         folder / "first.csv",
         [row(1, "2019-03-05 10:00", Comm_Subject="Quote & delivery <b>"), row(2, "2019-04-05", "Email")],
     )
-    with socket.socket() as probe:
+    with socket.socket() as probe, socket.socket() as other:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        other.bind(("127.0.0.1", 0))
+        port, receiver_port = probe.getsockname()[1], other.getsockname()[1]
     # The folder that everything is started in. Each of these would say that it was executed, and end what did that.
     for name in ("uvicorn", "ic_assets", "dagster", "dagster_webserver", "csv", "json", "starlette", "psycopg"):
         (folder / f"{name}.py").write_text(
@@ -164,7 +166,14 @@ def served(chromium: str, webhook: tuple[str, list[dict[str, Any]]]) -> Iterator
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name("ic-assets")), "up", "--port", str(port)],
-            env={**os.environ, "IC_HOME": "home", "PYTHONUNBUFFERED": "1", "IC_ALERT_WEBHOOK_URL": webhook[0]},
+            env={
+                **os.environ,
+                "IC_HOME": "home",
+                "PYTHONUNBUFFERED": "1",
+                "IC_ALERT_WEBHOOK_URL": webhook[0],
+                "IC_RECEIVE_PORT": str(receiver_port),
+                "IC_RECEIVE_UNVERIFIED": "product",
+            },
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -182,7 +191,8 @@ def served(chromium: str, webhook: tuple[str, list[dict[str, Any]]]) -> Iterator
             text = wait_for(lambda: log.read_text(encoding="utf-8"), lambda text: "Ctrl-C ends it." in text, process)
             found = re.search(r"Dagster's UI:\s+(\S+)\s+Open it with:\s+(\S+)[^:]+HubSpot:\s+(\S+)", text)
             assert found, text
-            yield Served(found[1], found[2], found[3], home, webhook[1])
+            assert "ANYBODY may post as product" in text
+            yield Served(found[1], found[2], found[3], home, webhook[1], f"http://127.0.0.1:{receiver_port}")
         finally:
             process.send_signal(signal.SIGINT)
             try:
@@ -477,3 +487,9 @@ def test_up_prints_another_link_that_lets_one_browser_in_once(served: Served) ->
     with httpx.Client(trust_env=False, follow_redirects=True) as another:
         another.get(link)
         assert another.get(served.address).status_code == 401
+
+
+def test_up_takes_webhooks_too(served: Served) -> None:
+    event = {"topic": "company_usage_changed", "event_id": "usage-1", "occurred_at": "2026-03-03T12:00:00Z"}
+    answers = [httpx.post(f"{served.receiver}/product/server", json=event, trust_env=False) for _ in range(2)]
+    assert [answer.json() for answer in answers] == [{"stored": 1, "known": 0}, {"stored": 0, "known": 1}]

@@ -56,6 +56,7 @@ GRAPH: dict[str, tuple[str, list[str], str | None]] = {
     "hubspot/notes": ("hubspot", ["staging/ic_notes"], "month"),
     "hubspot/postal_mail": ("hubspot", ["staging/ic_postal_mail"], "month"),
     "hubspot/tasks": ("hubspot", ["staging/ic_tasks"], "month"),
+    "crm/country_alias": ("crm", [], None),
     "reports/data_quality": ("reports", DERIVATIVES, None),
     "reports/push_completion": (
         "reports",
