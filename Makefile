@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 OWN := env -u HUBSPOT_TOKEN -u HUBSPOT_BASE_URL -u IC_POSTGRES_URL -u DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast soak bench check docs up install install-dev wheel clean
+.PHONY: help demo test test-fast test-long soak bench check docs up install install-dev wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,12 +22,16 @@ demo: install ## A sample drop through the whole graph into a local HubSpot; UI=
 up: install ## Serve Dagster's UI and daemon with everything they need
 	@$(BIN)/ic-assets up
 
-test: install-dev ## Every test: 10 to 20 minutes on two cores
-	@echo 'Every test takes 10 to 20 minutes on two cores; make test-fast takes one or two.'
+test: install-dev ## The tests: about 10 minutes on two cores
+	@echo 'The tests take about 10 minutes on two cores; make test-fast takes one.'
 	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
+test-long: install-dev ## What make test leaves out: more seeds and examples, crashes of workers, the benchmark's own test
+	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'long or hypothesis' \
+		--hypothesis-profile=many $(PYTEST)
+
 test-fast: install-dev ## The tests without servers and browsers
-	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m pytest ic_assets_tests/unit $(PYTEST)
+	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m pytest -m 'not server and not long and not soak' $(PYTEST)
 
 soak: install-dev ## Thousands of faults, kills and corrections against the push; SOAK=500 for a shorter run (docs/soak.md)
 	@$(OWN) -u IC_HOME -u IC_DROP_DIR $(BIN)/python -m ic_assets_tests.soak --schedules $(or $(SOAK),10000)

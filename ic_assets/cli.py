@@ -264,6 +264,18 @@ def rollback_resolution(months: Months = None, yes: Yes = False, as_json: Json =
     _rollback("resolution", months, yes, as_json)
 
 
+@rollback_app.command("drop")
+def rollback_drop(
+    drop: Annotated[str, typer.Argument(metavar="DROP", help="File name, key or number of a drop.")],
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Remove what one drop brought; what stood before it stands again. The file can be loaded again afterwards."""
+    from ic_assets.commands.rollback import rollback_drop as run
+
+    raise typer.Exit(run(drop, yes=yes, as_json=as_json))
+
+
 @rollback_app.command("master")
 def rollback_master(yes: Yes = False, as_json: Json = False) -> None:
     """Remove everything that drops brought. The files can be loaded again afterwards."""

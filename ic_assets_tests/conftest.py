@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -15,6 +16,7 @@ from psycopg import sql
 from ic_assets.core.settings import Settings
 from ic_assets.resources.embedded.server import SUPERUSER, EmbeddedPostgres
 from ic_assets.resources.services import services
+from ic_assets_tests.budget import Budget
 
 # A developer's own settings, tokens included, must reach no test. Scrubbed here and not in a fixture alone,
 # since session fixtures and test modules run before the first test's own fixtures do.
@@ -24,6 +26,40 @@ for _name in list(os.environ):
 
 # A shell starts what it runs in the background with SIGINT ignored, and the commands under test would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# `--hypothesis-profile=many` for ten times the examples (make test-long).
+hypothesis.settings.register_profile("few")
+hypothesis.settings.register_profile("many")
+hypothesis.settings.load_profile("few")
+
+# Those that take longest begin first, so that no worker is left with one of them in the end.
+_LONGEST = (
+    "test_celery",
+    "test_cli",
+    "test_docs",
+    "test_ui",
+    "test_commands",
+    "test_oracle",
+    "test_bad_input",
+    "test_daemon",
+)
+# Folders whose tests are about servers. Elsewhere a test is one with a server when it asks for PostgreSQL, or says so.
+_WITH_SERVERS = {"bench", "e2e", "graph", "integration", "soak"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Budget())
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if "postgres_home" in names or _WITH_SERVERS & set(item.path.relative_to(item.config.rootpath).parts):
+            item.add_marker(pytest.mark.server)
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +75,15 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def postgres_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An IC_HOME with its embedded server up (one per pytest-xdist worker)."""
     home = tmp_path_factory.mktemp("postgres_home")
+    embedded = EmbeddedPostgres(home / "postgres")
     with services(_settings(home)):
+        server = embedded.running()
+        assert server is not None
+        # Tests kill processes, not the machine: each of some thousand databases is spared its waits for the disk.
+        with psycopg.connect(embedded.url(server, "postgres", role=SUPERUSER), autocommit=True) as connection:
+            for setting in ("fsync", "full_page_writes"):
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+            connection.execute("SELECT pg_reload_conf()")
         yield home
 
 

@@ -8,8 +8,8 @@ and no thread of the sensor, so that what it may cost or break is its own, peopl
 import dagster as dg
 
 from ic_assets.activities.engine.drop import drop_folder
-from ic_assets.activities.engine.drop.csv_rows import DropInfo
 from ic_assets.activities.engine.drop.drop_folder import File
+from ic_assets.activities.engine.drop.drop_info import DropInfo
 from ic_assets.activities.engine.landing.drop_landing import record_refusal
 from ic_assets.activities.engine.landing.first_look import drop_key, inspected
 from ic_assets.core.failures import DropRefused, Refused

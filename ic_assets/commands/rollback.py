@@ -7,7 +7,9 @@ from datetime import date
 import psycopg
 from psycopg.types.json import Jsonb
 
+from ic_assets.activities.engine.staging import drop_rollback
 from ic_assets.activities.engine.staging import rollback as engine
+from ic_assets.activities.engine.staging.drop_rollback import DropTakenBack
 from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.commands.runs import session
 from ic_assets.commands.terminal import agreed, counted, emit_json, err, out, say, table
@@ -54,6 +56,52 @@ def _rolled_back(connection: psycopg.Connection, scope: str, window: Window | No
     removed = engine.rollback(connection, scope, window)
     connection.execute("INSERT INTO staging.ic_rollback (scope, removed) VALUES (%s, %s)", (scope, Jsonb(removed)))
     return removed
+
+
+def rollback_drop(name: str, *, yes: bool, as_json: bool) -> int:
+    """Shows what taking one drop back would do, asks, and does it. Returns 0. Raises ``Refused`` when the answer is no, and
+    beside later drops that build on it."""
+    with session(quiet=True) as work:
+        with work.database.transaction() as connection, connection.transaction(force_rollback=True):
+            found = drop_rollback.take_back(connection, name)
+        if not as_json:
+            _show_drop(found)
+        if not yes and not agreed(f"Roll back drop {found.drop_key}?"):
+            raise Refused("nothing was rolled back; add --yes to roll back without being asked")
+        key = found.drop_key
+        found = work.database.repeated("roll-back of a drop", lambda c: drop_rollback.take_back(c, key))
+    if as_json:
+        emit_json(vars(found))
+        return 0
+    out.print(
+        f"Rolled back: {found.drop_key}. `ic-assets load` brings {counted(len(found.months), 'month')} up to date.",
+        markup=False,
+    )
+    for portal, ids in found.in_hubspot.items():
+        say(
+            f"{counted(len(ids), 'communication')} that came with it still have records in portal {portal}, which no push "
+            f"removes: `ic-assets rollback push --ids {','.join(map(str, ids[:_MOST_IDS]))}`{_and_more(len(ids), _MOST_IDS)}"
+        )
+    say("Loaded again, the file is a new drop. One that lies in the drop folder is not picked up by itself: touch it.")
+    return 0
+
+
+_MOST_IDS = 20
+
+
+def _and_more(count: int, shown: int) -> str:
+    return f" and {count - shown:,} more" if count > shown else ""
+
+
+def _show_drop(found: DropTakenBack) -> None:
+    for name, count in found.removed.items():
+        if count:
+            out.print(f"{name}: {counted(count, 'row')}", markup=False)
+    out.print(
+        f"{counted(found.brought_back, 'communication')} stand again as before the drop; {found.gone:,} leave the master"
+        + (f", {found.deleted_again:,} of them since an earlier drop had deleted them" if found.deleted_again else "")
+        + f"; {counted(len(found.months), 'month')} to bring up to date."
+    )
 
 
 def rollback_push(

@@ -13,7 +13,7 @@ from ic_assets.activities.engine.staging.slices import out_of_date
 from ic_assets.activities.engine.staging.unrecognised import KINDS, unrecognised
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import because, counted, emit_json, out, table
-from ic_assets.core import rules_data
+from ic_assets.core import parts, rules_data
 from ic_assets.core.schema import NothingYet
 from ic_assets.core.settings import Settings
 from ic_assets.inbox.upkeep import sources as inbox_sources
@@ -66,7 +66,7 @@ def status(*, as_json: bool) -> int:
 
 
 def _not_done(connection: psycopg.Connection, settings: Settings) -> dict[str, Any]:
-    problems = [classification.problem(connection)]
+    problems = [rules_data.problem(connection, file) for file in parts.all_rule_files()]
     return {
         **not_done.files(connection, settings.drop_dir),
         "months_failed": not_done.months(connection),

@@ -18,14 +18,16 @@ from ic_assets_tests.bench import baselines, data
 from ic_assets_tests.bench.figures import Results, Size, markdown, middle, ratio
 from ic_assets_tests.bench.load import STAGES, Load, load
 from ic_assets_tests.bench.push import push
+from ic_assets_tests.bench.receiver import GROUPED, PLAIN, receive
 from ic_assets_tests.bench.server import Server, serving
 
-PARTS = ("copy", "load", "delta", "usual", "months", "push")
+PARTS = ("copy", "load", "delta", "usual", "months", "push", "receiver")
 ROWS = "100000 500000 5000000"
 USUAL_ROWS = 100_000
 SPANS = (12, 60)
 """Numbers of months beside the ordinary one, for the smallest size."""
 RATES = (10.0, 19.0)
+RECEIVE_ROUNDS, RECEIVE_SECONDS = 3, 5.0
 PUSH_ROWS = 150_000
 PUSH_SECONDS = 40.0
 """At both rates together fewer records than ``PUSH_ROWS`` has to push."""
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home.mkdir(parents=True, exist_ok=True)
     with serving(home) as server:
         results = Results(machine=_machine(server))
-        for rows in sizes:
+        for rows in sizes if set(only) - {"receiver"} else ():
             results.sizes.append(_measure(server, rows, options.months, only, _rounds(options.rounds, rows)))
             _show(results.sizes[-1])
         if "usual" in only:
@@ -59,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _measure_spans(server, results, options)
         if "push" in only:
             _measure_push(server, results, min(sizes[-1], PUSH_ROWS), options.push_seconds)
+        if "receiver" in only:
+            results.received = received = receive(server, RECEIVE_ROUNDS, options.receive_seconds)
+            _say(f"receiver: {received.rate(GROUPED):,.0f} events/s, beside {received.rate(PLAIN):,.0f} answers of 204")
     if options.out:
         _write(results, options.out.expanduser())
     return 0
@@ -75,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
         "--rounds", type=int, help="of each size (default 5 below 200,000 rows, 3 below 2,000,000, else 1)"
     )
     parser.add_argument("--push-seconds", type=float, default=PUSH_SECONDS, help="of each rate (default %(default)s)")
+    parser.add_argument(
+        "--receive-seconds", type=float, default=RECEIVE_SECONDS, help="of each round (default %(default)s)"
+    )
     parser.add_argument(
         "--home", type=Path, default=Path(".ic_assets/bench"), help="its own server and files (%(default)s)"
     )

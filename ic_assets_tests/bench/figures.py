@@ -10,6 +10,8 @@ from typing import Any
 from ic_assets_tests.bench.baselines import Usual
 from ic_assets_tests.bench.load import CHECKS, DERIVATIVES, STAGES, TYPES, Load
 from ic_assets_tests.bench.push import LATENCY_MS, Pushed
+from ic_assets_tests.bench.receiver import CONNECTIONS, GROUPED, PLAIN, SINGLE, Received
+from ic_assets_tests.bench.receiver import SIZE as BODY
 
 SMALL, LARGE = 500_000, 5_000_000
 """The sizes that the targets name; a size between them is held to the small one's."""
@@ -54,6 +56,7 @@ class Results:
     usual_rows: int = 0
     usual: Usual | None = None
     pushes: list[Pushed] = field(default_factory=list)
+    received: Received | None = None
 
     def to_json(self) -> dict[str, Any]:
         targets = [{**asdict(target), "met": target.met} for target in targets_of(self)]
@@ -117,7 +120,18 @@ def targets_of(results: Results) -> list[Target]:
             Target(f"{what}: of the budget × 100 records", 98.0, 100 * pushed.used, "%", at_least=True),
             Target(f"{what}: answers 429", 0.0, float(pushed.refused_429), ""),
         ]
-    return targets
+    return targets + (_receiver_targets(results.received) if results.received else [])
+
+
+def _receiver_targets(received: Received) -> list[Target]:
+    grouped = received.rate(GROUPED)
+    what = f"Receiver, bodies of {BODY:,} bytes, {CONNECTIONS} connections"
+    return [
+        Target(f"{what}: events/s", 500.0, grouped, "", at_least=True),
+        Target(f"{what}: of {PLAIN}", 60.0, 100 * grouped / received.rate(PLAIN), "%", at_least=True),
+        Target(f"{what}: times {SINGLE}", 5.0, grouped / received.rate(SINGLE), "×", at_least=True),
+        Target(f"{what}: p99", 250.0, statistics.median(received.p99[GROUPED]), "ms"),
+    ]
 
 
 def markdown(results: Results) -> str:
@@ -128,6 +142,8 @@ def markdown(results: Results) -> str:
         parts.append(_spans(results.spans))
     if results.pushes:
         parts.append(_pushes(results.pushes))
+    if results.received:
+        parts.append(_received(results.received))
     return "# Benchmark\n\n" + "\n".join(part for part in parts if part)
 
 
@@ -295,3 +311,15 @@ def _pushes(pushes: Sequence[Pushed]) -> str:
     ]
     head = ["requests/s", "records", "requests", "seconds", "records/s", "of the budget", "429s", "CPU s per 1,000"]
     return f"## Push, {LATENCY_MS} ms latency\n\n" + table([*head, "whole command"], rows)
+
+
+def _received(received: Received) -> str:
+    rows = [
+        [name, *(f"{statistics.median(of[name]):,.0f} ({min(of[name]):,.0f} to {max(of[name]):,.0f})" for of in both)]
+        for name, both in ((name, (received.rates, received.p99)) for name in received.rates)
+    ]
+    return (
+        f"## Receiver, bodies of {BODY:,} bytes, {CONNECTIONS} connections\n\n"
+        + table(["", "requests a second", "p99, ms"], rows)
+        + "\nIn turns, in one run, the sender on the same cores.\n"
+    )

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ic_assets.core import processes
+from ic_assets.core.schema import upgrade
 from ic_assets_tests.bench.server import Server, ic_assets
 
 CONNECTIONS, SIZE = 64, 8192
@@ -31,10 +33,14 @@ class Received:
     p99: dict[str, list[float]] = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)
 
+    def rate(self, name: str) -> float:
+        return statistics.median(self.rates[name])
+
 
 def receive(server: Server, rounds: int, seconds: float) -> Received:
     """Raises ``RuntimeError`` when anything but 200 and 204 was answered."""
     found = Received()
+    upgrade(server.url("ic_assets"))
     with _plain() as plain, _receiver(server) as grouped, _single(server) as single:
         ports = {PLAIN: plain, GROUPED: grouped, SINGLE: single}
         for port in ports.values():

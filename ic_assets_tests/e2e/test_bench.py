@@ -11,6 +11,7 @@ from ic_assets_tests.bench.__main__ import main
 from ic_assets_tests.bench.load import STAGES, TYPES
 
 
+@pytest.mark.long
 def test_a_small_run_writes_the_table_the_figures_and_the_pictures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -37,6 +38,21 @@ def test_a_small_run_writes_the_table_the_figures_and_the_pictures(
     assert figures["machine"]["postgresql"]["version"]
     text = (out / "bench.md").read_text() + (out / "bench.json").read_text()
     assert str(tmp_path) not in text
+
+
+def test_the_receiver_is_measured_beside_a_server_without_a_database_and_beside_single_commits(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["--rows", "1000", "--only", "receiver", "--receive-seconds", "0.5"]
+    assert main([*arguments, "--home", str(tmp_path / "home"), "--out", str(out)]) == 0
+    figures = json.loads((out / "bench.json").read_bytes())
+    assert set(figures["received"]["rates"]) == {
+        "204 without a database",
+        "the receiver",
+        "one commit a request",
+    }
+    assert all(rate > 0 for rates in figures["received"]["rates"].values() for rate in rates)
+    assert set(figures["received"]["statuses"]) == {"200", "204"}
+    assert "events/s" in (out / "bench.md").read_text()
 
 
 def test_bad_arguments_are_refused_before_anything_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

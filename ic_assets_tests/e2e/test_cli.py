@@ -20,6 +20,7 @@ import pytest
 from ic_assets import sample
 from ic_assets.core.settings import Settings
 from ic_assets.resources.services import services
+from ic_assets_tests import commands
 from ic_assets_tests.drops import CONTACT, HUBSPOT_CONTACT, row, write_drop
 from ic_assets_tests.unit.test_sample_data import activity, read_drop
 
@@ -40,16 +41,8 @@ class Machine:
         self.home = folder / "home"
 
     def run(self, *arguments: str, answer: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(Path(sys.executable).with_name("ic-assets")), *arguments],
-            env={**os.environ, "IC_HOME": str(self.home), **environment},
-            cwd=self.folder,
-            input=answer,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=240,
-            check=False,
-        )
+        spoken = {**os.environ, "IC_HOME": str(self.home), **environment}
+        return commands.run(*arguments, env=spoken, cwd=self.folder, input=answer)
 
     def done(self, *arguments: str, answer: str = "", **environment: str) -> str:
         """Standard output of a command that ends with 0."""

@@ -393,6 +393,7 @@ def test_a_second_push_says_which_run_it_waits_for_and_can_be_stopped(place: tup
         _, said = second.communicate(timeout=60)
         assert second.returncode in (130, -signal.SIGINT)
         assert "ic-assets: stopped" in said
+        control(up, "chaos", {})
         out, said = first.communicate(timeout=120)
         assert first.returncode == 0, said
         assert json.loads(out.rstrip("\n").split("\n")[-1])["created"] == 20

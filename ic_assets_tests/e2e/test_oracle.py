@@ -27,6 +27,7 @@ from psycopg.rows import dict_row
 
 from ic_assets.core.settings import Settings
 from ic_assets.resources.services import services
+from ic_assets_tests import commands
 from ic_assets_tests.e2e.hostile_drops import Scenario, scenario
 from ic_assets_tests.e2e.oracle import (
     ASSOCIATION_TYPES,
@@ -52,12 +53,13 @@ SHOWN = 10
 Row = dict[str, Any]
 
 
-def seeds() -> list[int]:
-    chosen: list[int] = []
-    for part in os.environ.get("ORACLE_SEEDS", "0-1").split(","):
+def seeds() -> list[Any]:
+    """Those of ``ORACLE_SEEDS``, or the first one, and with the long tests two more, which cover the other formats."""
+    chosen: list[Any] = []
+    for part in filter(None, os.environ.get("ORACLE_SEEDS", "").split(",")):
         first, _, last = part.partition("-")
         chosen += range(int(first), int(last or first) + 1)
-    return chosen
+    return chosen or [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))]
 
 
 class Differences:
@@ -108,9 +110,10 @@ class Machine:
         """A command that runs ours."""
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        script = Path(sys.executable).with_name("ic-assets")
+        if not self.before:
+            return commands.run(*arguments, env=self.environment, cwd=self.home)
         return subprocess.run(
-            [*self.before, str(script), *arguments],
+            [*self.before, commands.SCRIPT, *arguments],
             env=self.environment,
             cwd=self.home,
             capture_output=True,

@@ -57,6 +57,7 @@ GRAPH: dict[str, tuple[str, list[str], str | None]] = {
     "hubspot/postal_mail": ("hubspot", ["staging/ic_postal_mail"], "month"),
     "hubspot/tasks": ("hubspot", ["staging/ic_tasks"], "month"),
     "crm/country_alias": ("crm", [], None),
+    "inbox/event": ("inbox", [], None),
     "reports/data_quality": ("reports", DERIVATIVES, None),
     "reports/push_completion": (
         "reports",
@@ -236,6 +237,7 @@ def test_sensors_run_by_default_and_nothing_is_pushed_until_someone_switches_the
         "landed_months": "RUNNING",
         "new_warnings": "RUNNING",
         "reconciled_months": "RUNNING",
+        "who_may_post": "RUNNING",
     }
     assert {schedule.name: schedule.default_status.value for schedule in repository.schedule_defs} == {
         "nightly_push": "STOPPED"

@@ -14,12 +14,14 @@ import dagster as dg
 import psycopg
 import pytest
 from dagster._core.events import EngineEventData
+from tenacity import wait_none
 
 from ic_assets.activities import landing as landing_asset
 from ic_assets.activities.engine.judging import not_done
 from ic_assets.activities.engine.reconciliation import matches
 from ic_assets.activities.engine.staging import stages
 from ic_assets.operations import sensors
+from ic_assets.resources import postgres
 from ic_assets.resources.dagster_home import PROCESS_TAG
 from ic_assets.resources.services import process_name
 from ic_assets_tests.drops import CONTACT, bring_up_to_date, land, opened, row, write_drop
@@ -44,6 +46,7 @@ def drop(path: Path, *numbers: int) -> Path:
 def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Has every landing, and every stage of the master, end in a deadlock, or not."""
     originals = (landing_asset.land, stages.apply_master)
+    monkeypatch.setattr(postgres, "PAUSE", wait_none())
 
     def deadlock(*args: object, **named: object) -> None:
         raise psycopg.errors.DeadlockDetected("deadlock detected")

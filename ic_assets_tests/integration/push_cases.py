@@ -5,14 +5,13 @@ HubSpot's contents read through its own API.
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import psycopg
@@ -22,6 +21,15 @@ from ic_assets.core.settings import Settings
 from ic_assets.hubspot.client.client import HubSpotTarget
 from ic_assets.hubspot.push.run import PushOptions, PushResult, push
 from ic_assets.sandbox.process import RunningSandbox, running
+
+
+class Killable(Protocol):
+    """A process, of ``subprocess`` or of ``ic_assets_tests.commands``."""
+
+    def poll(self) -> int | None: ...
+    def kill(self) -> None: ...
+    def wait(self) -> int: ...
+
 
 CONTACTS = [str(number) for number in range(9001, 9011)]
 COMPANY, DEAL = "7001", "5001"
@@ -190,6 +198,26 @@ def bring_back(database: str) -> None:
         connection.execute("DELETE FROM staging.ic_deleted_communication")
 
 
+def kill_with_records_in_flight(database: str, process: Killable) -> None:
+    """Kills the process that pushes while records of the ledger are in flight, and its connections with it. Under a lock
+    that nothing can be settled beside: that some are in flight when the kill comes is certain and no luck."""
+    while True:
+        with psycopg.connect(database) as connection:
+            connection.execute("LOCK TABLE hubspot.push_ledger IN SHARE MODE")
+            row = connection.execute("SELECT count(*) FROM hubspot.push_ledger WHERE state = 'in_flight'").fetchone()
+            if row and row[0]:
+                process.kill()
+                process.wait()
+                # One that waits for the lock would settle after its process has died.
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                return
+        assert process.poll() is None, "the process ended before it could be killed"
+        time.sleep(0.01)
+
+
 class HubSpot:
     """The local HubSpot, asked through its API."""
 
@@ -223,7 +251,7 @@ class HubSpot:
         answer = self.http.get("/_sandbox/requests", params={"since": since}).json()
         return list(answer["requests"] if isinstance(answer, dict) else answer)
 
-    def wait_for(self, count: int, tail: str, process: subprocess.Popen[Any]) -> None:
+    def wait_for(self, count: int, tail: str, process: Killable) -> None:
         """Until so many requests whose path ends with ``tail`` have succeeded from now on; ``process`` must live on."""
         began = time.time()
         while sum(r["path"].endswith(tail) and r["status"] in (200, 201, 204) for r in self.requests(began)) < count:

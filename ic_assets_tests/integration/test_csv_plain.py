@@ -18,6 +18,7 @@ from ic_assets.activities.engine.drop import csv_processes
 from ic_assets.activities.engine.drop.csv_rows import Block
 from ic_assets.activities.engine.landing import drop_landing
 from ic_assets.core.settings import Settings
+from ic_assets_tests.budget import examples
 from ic_assets_tests.drops import HEADER, opened, row
 from ic_assets_tests.unit.test_csv_drop import FORMATS, HEADERS, NARROW, TEXT, text_of, typed_rows
 from ic_assets_tests.unit.test_csv_processes import in_this_process
@@ -56,7 +57,9 @@ def landed_in_pieces(
 
 @given(st.data())
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=examples(15),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 def test_whatever_a_csv_writer_writes_lands_the_same(database: str, tmp_path: Path, data: st.DataObject) -> None:
     codec = data.draw(st.sampled_from(["utf-8", "utf-8-sig", "cp1252"]))

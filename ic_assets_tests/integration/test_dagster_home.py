@@ -202,7 +202,10 @@ def group_members(leader: int) -> list[str]:
     return [row[2] for row in rows if row[0] == str(leader) and not row[1].startswith("Z")]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["told_to_end", "killed"])
+@pytest.mark.parametrize(
+    "how",
+    [pytest.param(signal.SIGTERM, id="told_to_end", marks=pytest.mark.long), pytest.param(signal.SIGKILL, id="killed")],
+)
 def test_the_ui_answers_and_leaves_no_process_behind(settings: Settings, free_port: int, how: signal.Signals) -> None:
     command = subprocess.Popen(
         [sys.executable, "-c", SERVE, str(free_port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.core import rules_data
 from ic_assets.core.failures import Refused
 from ic_assets.hubspot.portal.spellings import Options, spelled_for
+from ic_assets_tests import commands
 from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 
 # Number: type, action, status, values of the row; activity type, expected columns of the derivative's row.
@@ -254,8 +254,7 @@ def test_a_task_is_due_at_its_time_where_the_setting_says_so(
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    script = Path(sys.executable).with_name("ic-assets")
-    return subprocess.run([script, *arguments], capture_output=True, encoding="utf-8", timeout=120, check=False)
+    return commands.run(*arguments)
 
 
 def test_classify_shows_each_combination_with_what_it_would_become_and_makes_nothing(tmp_path: Path) -> None:

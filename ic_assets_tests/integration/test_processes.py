@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ic_assets.activities.engine.drop import csv_drop, csv_processes
-from ic_assets.activities.engine.drop.csv_rows import Reading
+from ic_assets.activities.engine.drop.drop_info import Reading
 from ic_assets.core import processes
 from ic_assets.core.settings import Settings
 from ic_assets.resources.services import child_environment, services

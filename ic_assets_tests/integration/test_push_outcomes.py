@@ -5,10 +5,7 @@ activity stands once, and the ledger knows its record.
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +16,7 @@ import pytest
 
 from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.hubspot.portal.setup import setup
+from ic_assets_tests import commands
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import Activity, HubSpot
 
@@ -113,10 +111,8 @@ print(json.dumps(result.to_json()))
 """
 
 
-def start_push(database: str, hub: HubSpot) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", PUSH, database, hub.sandbox.base_url, hub.sandbox.token], stdout=subprocess.PIPE
-    )
+def start_push(database: str, hub: HubSpot) -> commands.Process:
+    return commands.start(database, hub.sandbox.base_url, hub.sandbox.token, code=PUSH, stdout=subprocess.PIPE)
 
 
 def test_a_killed_push_is_taken_over_and_ends_with_each_activity_once(database: str, hub: HubSpot) -> None:
@@ -127,12 +123,7 @@ def test_a_killed_push_is_taken_over_and_ends_with_each_activity_once(database: 
     for _ in range(2):
         process = start_push(database, hub)
         hub.wait_for(4, "batch/create", process)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    with psycopg.connect(database) as connection:
-        row = connection.execute("SELECT count(*) FROM hubspot.push_ledger WHERE state = 'in_flight'").fetchone()
-    assert row is not None
-    assert row[0] > 0, "the kill came when nothing was under way: it proves nothing"
+        cases.kill_with_records_in_flight(database, process)
     # A correction between the runs, and two workers at once.
     changed = [replace(one, text="corrected") for one in activities[:50]]
     cases.stage(database, changed)
@@ -165,7 +156,7 @@ def test_a_push_leaves_the_claims_of_a_live_one_alone(database: str, hub: HubSpo
     activities = cases.some(70)
     cases.stage(database, activities)
     setup(database, cases.target(hub), OUTGOING)
-    hub.chaos(latency=400)
+    hub.chaos(latency=2000)  # all are claimed before the first is settled
     before = len(hub.requests())
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(cases.run, database, hub, recheck_seconds=0.1)

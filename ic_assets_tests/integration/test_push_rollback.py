@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +20,7 @@ from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.hubspot.push.rollback import RollbackResult, RollbackSelection, rollback
 from ic_assets.resources.services import Services
+from ic_assets_tests import commands
 from ic_assets_tests.integration import push_cases as cases
 from ic_assets_tests.integration.push_cases import CONTACTS, Activity, HubSpot
 
@@ -154,10 +153,10 @@ rollback(sys.argv[1], target, OUTGOING, RollbackSelection(), dry_run=False, rech
 """
 
 
-def killed_roll_back(database: str, hub: HubSpot, point: int = 0, rps: float = 200.0) -> subprocess.Popen[bytes]:
+def killed_roll_back(database: str, hub: HubSpot, point: int = 0, rps: float = 200.0) -> commands.Process:
     """With ``point`` it kills itself at its n-th exchange with PostgreSQL or HubSpot."""
     arguments = [database, hub.sandbox.base_url, hub.sandbox.token, str(point), str(rps)]
-    return subprocess.Popen([sys.executable, "-c", ROLLBACK, *arguments])
+    return commands.start(*arguments, code=ROLLBACK)
 
 
 def in_hand_of(connection: psycopg.Connection[tuple[int]]) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +27,7 @@ from ic_assets.core.failures import Unavailable
 from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets.resources import postgres
+from ic_assets_tests import commands
 from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
 from ic_assets_tests.e2e.hostile_drops import Scenario, scenario
 
@@ -220,14 +219,8 @@ def test_a_refill_that_is_killed_leaves_nothing_and_the_next_run_makes_it_whole(
     land(database, write_drop(tmp_path / "a.csv", (row(n, kind=SIX_TYPES[n % 6]) for n in range(1, 31))))
     with opened(database) as opened_database, opened_database.transaction() as connection:
         classification.sync_classification(connection)
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, database, table],
-        env=dict(os.environ),
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    done = commands.run(database, table, code=KILLED)
+    assert done.returncode == -signal.SIGKILL, done.stderr
     with psycopg.connect(database) as connection:
         left = connection.execute(sql.SQL("SELECT count(*) FROM staging.{}").format(sql.Identifier(table))).fetchone()
         assert left == (0,)
@@ -247,9 +240,8 @@ def test_a_run_that_is_killed_when_all_is_filled_and_nothing_is_marked_goes_on_f
     land(database, write_drop(tmp_path / "a.csv", (row(n, kind=SIX_TYPES[n % 6]) for n in range(1, 31))))
     with opened(database) as opened_database, opened_database.transaction() as connection:
         classification.sync_classification(connection)
-    command = [sys.executable, "-c", KILLED, database, "none"]
-    done = subprocess.run(command, env=dict(os.environ), capture_output=True, check=False, timeout=60)
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    done = commands.run(database, "none", code=KILLED)
+    assert done.returncode == -signal.SIGKILL, done.stderr
     statuses = "SELECT staging_status, count(*) FROM staging.ic_communication_master GROUP BY 1 ORDER BY 1"
     with psycopg.connect(database) as connection:
         assert connection.execute(statuses).fetchall() == [("pending", 30)]
@@ -382,7 +374,7 @@ def test_an_interrupted_run_does_not_wait_for_the_statements_under_way(database:
     asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
     with (
         psycopg.connect(database, autocommit=True) as connection,
-        subprocess.Popen([sys.executable, "-c", SLOW, database], stderr=subprocess.PIPE) as child,
+        commands.start(database, code=SLOW, stderr=subprocess.PIPE) as child,
     ):
         try:
             for _ in range(600):
@@ -395,7 +387,7 @@ def test_an_interrupted_run_does_not_wait_for_the_statements_under_way(database:
         finally:
             child.kill()
         assert connection.execute(asleep).fetchone() == (0,)
-        assert b"KeyboardInterrupt" in (child.stderr.read() if child.stderr else b"")
+        assert "KeyboardInterrupt" in (child.stderr.read() if child.stderr else "")
 
 
 def test_a_look_at_a_table_that_is_being_filled_says_so_and_does_not_wait_for_the_end(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
@@ -12,7 +13,7 @@ import pytest
 
 from ic_assets.core import rules_data
 from ic_assets.core.failures import Refused
-from ic_assets.core.rules_data import Line, RuleFile
+from ic_assets.core.rules_data import Line, Mirror, RuleFile
 
 NAME = "colours.csv"
 
@@ -156,3 +157,75 @@ def test_who_waits_for_the_lock_reads_the_file_as_it_is_then(
         thread.join(30)
     assert outcome == [False]
     assert standing(connection) == [("red", 2)]
+
+
+def typed(line: Line) -> tuple[object, ...]:
+    return (
+        line.one_of("kind", ("a", "b")),
+        line.filled("name"),
+        line.number("share", 0, 1),
+        line.integer("count", least=0),
+        line.truth("active"),
+    )
+
+
+def one_active(lines: Sequence[tuple[Line, tuple[object, ...]]]) -> None:
+    if lines and not any(row[-1] for _, row in lines):
+        raise lines[-1][0].refused("active", "no line is active")
+
+
+TYPED = RuleFile(
+    "funnel/typed.csv",
+    columns=("kind", "name", "share", "count", "active"),
+    parse=typed,
+    key=lambda row: row[1],
+    key_columns=("name",),
+    together=one_active,
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("c,x,1,1,yes", "column kind: 'c' is not one of a, b"),
+        ("a,,1,1,yes", "column name: empty; write a value"),
+        ("a,x,1.01,1,yes", "column share: 1.01 is above 1"),
+        ("a,x,-0.5,1,yes", "column share: -0.5 is below 0"),
+        ("a,x,NaN,1,yes", "column share: 'NaN' is no number"),
+        ("a,x,,1,yes", "column share: '' is no number"),
+        ("a,x,1,1.5,yes", "column count: '1.5' is no whole number"),
+        ("a,x,1,1,perhaps", "column active: 'perhaps' is neither yes nor no"),
+        ("a,x,1,1,no", "column active: no line is active"),
+    ],
+)
+def test_each_kind_of_value_is_refused_by_its_column(tmp_path: Path, line: str, said: str) -> None:
+    file = tmp_path / "typed.csv"
+    file.write_text(f"kind,name,share,count,active\n{line}\n")
+    with pytest.raises(Refused) as refusal:
+        TYPED.read(file)
+    assert str(refusal.value) == f"typed.csv, line 2, {said}"
+
+
+def test_a_flows_own_file_goes_before_the_packaged_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the folder that its variable names, else in one of IC_HOME."""
+    own = tmp_path / "ic_home" / "rules" / "funnel"
+    own.mkdir(parents=True)
+    (own / "typed.csv").write_text("kind,name,share,count,active\na,x,0.25,3,Yes\n")
+    assert TYPED.load().rows == (("a", "x", Decimal("0.25"), 3, True),)
+    named = tmp_path / "named"
+    named.mkdir()
+    (named / "typed.csv").write_text("kind,name,share,count,active\n")
+    monkeypatch.setenv("IC_FUNNEL_RULES", str(named))
+    assert (TYPED.load().rows, TYPED.load().is_own) == ((), True)
+
+
+def test_a_mirror_tells_what_changed_once_something_rested_on_it(file: Path, connection: psycopg.Connection) -> None:
+    told: list[object] = []
+    mirror = Mirror(COLOURS, "public.colours", ("colour", "number"), 1, lambda _, keys: told.extend(keys))
+    written(file, "red,1\nblue,2\ngreen,3", at=100)
+    assert (mirror.sync(connection), told) == ([], [])
+    written(file, "red,1\nblue,5\nblack,4", at=200)
+    assert mirror.sync(connection) == [("black",), ("blue",), ("green",)]
+    assert told == [("black",), ("blue",), ("green",)]
+    assert standing(connection) == [("black", 4), ("blue", 5), ("red", 1)]
+    assert mirror.sync(connection) == []

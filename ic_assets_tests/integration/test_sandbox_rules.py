@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ic_assets.sandbox.process import running
+from ic_assets_tests.budget import examples
 
 TIME = "2019-03-04T05:06:07.000Z"
 CONTACT_OF_A_CALL = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 194}
@@ -504,7 +505,7 @@ _JSON = st.recursive(
 _ITEM = st.dictionaries(st.sampled_from(["id", "properties", "associations"]), _JSON)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(_PATHS),
     body=_JSON | st.fixed_dictionaries({"inputs": st.lists(_ITEM, min_size=1, max_size=3)}),

@@ -26,6 +26,7 @@ from ic_assets.resources import services as services_module
 from ic_assets.resources.embedded.programs import client_binary
 from ic_assets.resources.embedded.server import SUPERUSER, EmbeddedPostgres, Server
 from ic_assets.resources.services import libpq_url, running, services
+from ic_assets_tests import commands
 
 # A command: brings the services up, says so, and leaves when its standard input closes.
 COMMAND = """
@@ -71,19 +72,14 @@ def new_home(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def command(new_home: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def command(new_home: Path) -> Iterator[Callable[..., commands.Process]]:
     """Starts a command on the home in a process of its own; ``up()`` waits until it is up."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[commands.Process] = []
 
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, *arguments],
-            env={**os.environ, "IC_HOME": str(new_home)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(*arguments: str) -> commands.Process:
+        pipe = subprocess.PIPE
+        environment = {**os.environ, "IC_HOME": str(new_home)}
+        process = commands.start(*arguments, code=COMMAND, env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
         started.append(process)
         return process
 
@@ -93,12 +89,12 @@ def command(new_home: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.communicate()
 
 
-def up(process: subprocess.Popen[str]) -> None:
+def up(process: commands.Process) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n", process.communicate()[1]
 
 
-def leave(process: subprocess.Popen[str]) -> None:
+def leave(process: commands.Process) -> None:
     (_, errors) = process.communicate(timeout=60)
     assert process.returncode == 0, errors
 
@@ -261,7 +257,7 @@ def test_the_programs_of_the_wheel_dump_and_restore(home: Path, tmp_path: Path) 
 
 
 def test_commands_that_start_at_the_same_moment_share_one_server_which_the_last_one_stops(
-    new_home: Path, command: Callable[..., subprocess.Popen[str]]
+    new_home: Path, command: Callable[..., commands.Process]
 ) -> None:
     commands = [command() for _ in range(3)]
     for process in commands:
@@ -278,7 +274,7 @@ def test_commands_that_start_at_the_same_moment_share_one_server_which_the_last_
 
 
 def test_a_killed_command_leaves_its_server_to_the_next_one_which_adopts_and_stops_it(
-    home: Path, command: Callable[..., subprocess.Popen[str]]
+    home: Path, command: Callable[..., commands.Process]
 ) -> None:
     killed = command()
     up(killed)
@@ -293,7 +289,7 @@ def test_a_killed_command_leaves_its_server_to_the_next_one_which_adopts_and_sto
 
 
 def test_what_a_killed_first_start_had_not_made_yet_is_made_when_its_server_is_adopted(
-    home: Path, command: Callable[..., subprocess.Popen[str]]
+    home: Path, command: Callable[..., commands.Process]
 ) -> None:
     killed = command()
     up(killed)
@@ -308,7 +304,7 @@ def test_what_a_killed_first_start_had_not_made_yet_is_made_when_its_server_is_a
 
 
 def test_a_program_that_a_killed_command_left_behind_does_not_count_as_a_user(
-    home: Path, command: Callable[..., subprocess.Popen[str]]
+    home: Path, command: Callable[..., commands.Process]
 ) -> None:
     killed = command("child")
     up(killed)
@@ -327,7 +323,7 @@ def test_a_program_that_a_killed_command_left_behind_does_not_count_as_a_user(
 
 
 def test_a_killed_server_recovers_with_everything_that_was_committed(
-    home: Path, command: Callable[..., subprocess.Popen[str]]
+    home: Path, command: Callable[..., commands.Process]
 ) -> None:
     first = command()
     up(first)
@@ -345,7 +341,7 @@ def test_a_killed_server_recovers_with_everything_that_was_committed(
 
 
 def test_a_first_start_that_was_killed_half_way_is_begun_anew(
-    new_home: Path, command: Callable[..., subprocess.Popen[str]]
+    new_home: Path, command: Callable[..., commands.Process]
 ) -> None:
     killed = command()
     wait_until(lambda: any((new_home / "postgres").glob("data.*/PG_VERSION")))
@@ -510,7 +506,7 @@ def test_drivers_names_are_dropped_and_options_are_added_to_those_that_are_there
 
 
 def test_the_local_hubspot_is_shared_adopted_and_stopped_like_the_server(
-    home: Path, command: Callable[..., subprocess.Popen[str]]
+    home: Path, command: Callable[..., commands.Process]
 ) -> None:
     killed = command("hubspot")
     up(killed)
@@ -530,7 +526,7 @@ def test_the_local_hubspot_is_shared_adopted_and_stopped_like_the_server(
 
 
 def test_a_killed_local_hubspot_is_started_again_by_the_next_command(
-    home: Path, command: Callable[..., subprocess.Popen[str]]
+    home: Path, command: Callable[..., commands.Process]
 ) -> None:
     first = command("hubspot")
     up(first)

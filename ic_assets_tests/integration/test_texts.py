@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
+from ic_assets_tests.budget import examples
 from ic_assets_tests.drops import bring_up_to_date, land, row, write_drop
 
 IMAGE = "<p>Photo of the crack:</p><img src='data:image/png;base64,iVBORw0KGgo='><p>after the photo</p>"
@@ -133,7 +134,7 @@ DOMAINS = st.sampled_from(
 
 
 @given(st.lists(PARTS | st.builds("{}@{}".format, PARTS, DOMAINS), min_size=100, max_size=300))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_postgresql_takes_for_an_address_the_library_takes_as_it_is(loaded: str, texts: list[str]) -> None:
     with psycopg.connect(loaded) as connection:
         taken = connection.execute(

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ic_assets.activities.engine.derivatives.bodies import is_html, render_body, sanitize
+from ic_assets_tests.budget import examples
 
 VOID = {"br", "hr", "img", "col", "wbr"}
 OPENING = re.compile(r"<p>Part (\d+) of (\d+) of “(.*?)”</p>")
@@ -185,7 +186,7 @@ MARKUP = st.lists(st.sampled_from(TAGS) | st.sampled_from(SPACED) | TEXT, max_si
 
 
 @given(MARKUP)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_sanitizing_twice_changes_nothing_and_leaves_nothing_that_runs(text: str) -> None:
     clean = cleaned(text)
     assert cleaned(clean) == clean
@@ -198,7 +199,7 @@ def test_sanitizing_twice_changes_nothing_and_leaves_nothing_that_runs(text: str
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_text_between_tags_is_never_lost(text: str) -> None:
     shown = html.escape(text)
     assert words(Reader(cleaned(f"<p>{shown}</p><div>{shown}</div>")).text) == words(text) * 2
@@ -211,7 +212,7 @@ PROSE = st.lists(st.sampled_from(LINES) | st.just("word " * 150) | TEXT, min_siz
 
 
 @given(PROSE, st.integers(2_000, 4_000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_the_parts_of_a_plain_text_give_the_whole_text_back(text: str, limit: int) -> None:
     if is_html(text):
         return
@@ -247,7 +248,7 @@ ELEMENTS = [
     st.lists(st.sampled_from(ELEMENTS) | TEXT.map(html.escape), min_size=10, max_size=60).map("".join),
     st.integers(2_000, 4_000),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_the_parts_of_html_are_whole_html_each_and_hold_all_of_its_text(body: str, limit: int) -> None:
     text = f"<div>{body}</div>"
     parts = render_body(text, title="T", limit=limit).parts

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 
-COMMAND = str(Path(sys.executable).with_name("ic-assets"))
+from ic_assets_tests import commands
 
 
 def ended(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, *arguments], capture_output=True, encoding="utf-8", timeout=60, check=False)
+    return commands.run(*arguments)
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ic_assets.activities.engine.drop import csv_drop, csv_records, drop_file
-from ic_assets.activities.engine.drop.csv_rows import DropInfo, FieldWarning, Reject
+from ic_assets.activities.engine.drop.drop_info import DropInfo, FieldWarning, Reject
 from ic_assets.activities.facts.contract import COLUMNS
 from ic_assets.core.failures import DropRefused
+from ic_assets_tests.budget import examples
 
 HEADERS = [
     "Comm_CommunicationId", "Comm_OpportunityId", "Comm_CaseId", "Comm_Type", "Comm_Action", "Comm_Status",
@@ -672,7 +673,9 @@ FORMATS = st.fixed_dictionaries(
 
 @given(st.data())
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=examples(50),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 def test_whatever_a_csv_writer_writes_reads_back_the_same(tmp_path: Path, data: st.DataObject) -> None:
     codec = data.draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]))
@@ -741,7 +744,7 @@ PIECES = st.lists(
 
 
 @given(PIECES, st.sampled_from([b"", text_of().encode(), b"\xff\xfe" + text_of().encode("utf-16-le")]))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_hostile_bytes_are_refused_or_accounted_for_the_same_way_in_any_block_size(
     tmp_path: Path, pieces: list[bytes], head: bytes
 ) -> None:
@@ -756,6 +759,6 @@ def test_hostile_bytes_are_refused_or_accounted_for_the_same_way_in_any_block_si
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_arbitrary_bytes_are_refused_and_never_crash(tmp_path: Path, content: bytes) -> None:
     assert isinstance(outcome(drop(tmp_path, content)), str)

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from ic_assets.activities.engine.drop import csv_drop, csv_processes
 from ic_assets.activities.engine.drop.csv_processes import Answers, Piece
-from ic_assets.activities.engine.drop.csv_rows import Block, Reading
+from ic_assets.activities.engine.drop.csv_rows import Block
 from ic_assets.activities.engine.drop.drop_file import DropFile
+from ic_assets.activities.engine.drop.drop_info import Reading
+from ic_assets_tests.budget import examples
 from ic_assets_tests.unit.test_csv_drop import PIECES, drop, outcome, text_of
 
 NOTES = ["", "plain", "two\nlines", 'a "quoted" word', "a\n\n\nb", 'ends with a quote"', "Ünï"]
@@ -72,7 +74,7 @@ LINES = st.lists(
 
 
 @given(LINES, st.integers(1, 400), st.sampled_from(["\n", "\r\n"]))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pieces_of_any_size_read_as_the_whole_does(
     tmp_path: Path, lines: list[tuple[int, str, str]], piece_bytes: int, end: str
 ) -> None:
@@ -90,7 +92,7 @@ def test_pieces_of_any_size_read_as_the_whole_does(
 
 
 @given(PIECES, st.integers(1, 200))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_hostile_bytes_in_pieces_are_refused_or_accounted_for_as_in_one(
     tmp_path: Path, pieces: list[bytes], piece_bytes: int
 ) -> None:

@@ -10,12 +10,11 @@ import psycopg
 
 from ic_assets.activities.engine.judging.schema_check import schema_problems
 from ic_assets.activities.engine.staging.changed_settings import read_otherwise
-from ic_assets.activities.engine.staging.classification import FILES
 from ic_assets.activities.engine.staging.slices import out_of_date
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.commands.doctor.doctor import NOTE, OK, Found
 from ic_assets.commands.terminal import because, counted
-from ic_assets.core import kept_settings, locks, rules_data, schema, session
+from ic_assets.core import kept_settings, locks, parts, rules_data, schema, session
 from ic_assets.core.failures import Refused
 from ic_assets.core.settings import Settings
 from ic_assets.inbox import upkeep
@@ -125,8 +124,9 @@ def settings_kept(up: Services, settings: Settings) -> Found:
 def mapping(up: Services, settings: Settings) -> Found:
     """Which files of rules are in force, and why one that people edited is not."""
     with connected(up.postgres_url, settings) as connection:
-        yield OK, "; ".join(rules_data.in_force(connection, file) for file in FILES)
-        for file in FILES:
+        files = parts.all_rule_files()
+        yield OK, "; ".join(rules_data.in_force(connection, file) for file in files)
+        for file in files:
             if problem := rules_data.problem(connection, file):
                 yield NOTE, problem
 

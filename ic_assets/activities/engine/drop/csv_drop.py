@@ -16,17 +16,9 @@ from pathlib import Path
 
 from ic_assets.activities.engine.drop import csv_processes
 from ic_assets.activities.engine.drop.csv_records import Records
-from ic_assets.activities.engine.drop.csv_rows import (
-    Block,
-    Converter,
-    DropInfo,
-    FieldWarning,
-    Reading,
-    Reject,
-    Slashes,
-    shown,
-)
+from ic_assets.activities.engine.drop.csv_rows import Block, Converter
 from ic_assets.activities.engine.drop.drop_file import DropFile
+from ic_assets.activities.engine.drop.drop_info import DropInfo, FieldWarning, Reading, Reject, Slashes, shown
 from ic_assets.activities.facts.contract import BY_NAME, COLUMNS, DELETED_HEADER
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.processes import plain_environment, python

@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 from typing import NamedTuple
 
-from ic_assets.activities.engine.drop.csv_rows import Reading
+from ic_assets.activities.engine.drop.drop_info import Reading
 from ic_assets.activities.engine.drop.values import PLAIN_OPTIONAL_TIMESTAMP, PLAIN_TIMESTAMP
 from ic_assets.activities.facts.contract import BY_NAME, Column
 

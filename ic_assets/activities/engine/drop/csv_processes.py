@@ -25,8 +25,9 @@ from typing import IO, NamedTuple
 
 from ic_assets.activities.engine.drop.csv_plain import plain_of
 from ic_assets.activities.engine.drop.csv_records import Source
-from ic_assets.activities.engine.drop.csv_rows import Block, Converter, Reading, Slashes
+from ic_assets.activities.engine.drop.csv_rows import Block, Converter
 from ic_assets.activities.engine.drop.drop_file import DropFile, refused
+from ic_assets.activities.engine.drop.drop_info import Reading, Slashes
 from ic_assets.core.failures import DropRefused
 from ic_assets.core.processes import plain_environment, python
 

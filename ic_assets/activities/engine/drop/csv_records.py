@@ -1,11 +1,10 @@
 """The records of an open drop: its text cut into physical lines and parsed by Python's ``csv``, with the lines on
-which each record starts and ends and its raw text. What a record means is ``csv_drop``'s business.
+which each record starts and ends and its raw text. What a record means is ``csv_rows``'s business; ``csv_drop`` calls both.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,25 +12,29 @@ from functools import cached_property
 from itertools import chain
 from typing import Protocol
 
+from ic_assets.activities.engine.drop.csv_quotes import (
+    LONE_CR,
+    LONE_CR_PATTERN,
+    MAX_RECORD_BYTES,
+    RecordEnd,
+    open_quote_line,
+    split,
+)
 from ic_assets.activities.engine.drop.drop_file import BLOCK_BYTES
 from ic_assets.activities.engine.drop.drop_text import byte_length, decoder
 from ic_assets.core.failures import DropRefused
 
-MAX_RECORD_BYTES = 16 * 1024 * 1024
 # So much is kept of the text of a longer one.
 _SHOWN_CHARACTERS = 64 * 1024
 
-# No characters, so these cannot be confused with data once damaged text is kept from being them. csv takes a lone CR
-# outside quotes for a line end or an error; here it is data and travels under another name. The end mark, a line of its
-# own after the last one, comes back as a row of its own unless a quote is still open.
-_LONE_CR = "\udc0d"
+# The end mark, a line of its own after the last one, comes back as a row of its own unless a quote is still open. No
+# character either, as LONE_CR.
 _END = "\udc1a"
 # Half a surrogate pair is damaged text; which one is of no interest, but it must not be a mark.
 DAMAGE = re.compile("[\ud800-\udfff]")
-_NO_MARK = {ord(_LONE_CR): "\udc00", ord(_END): "\udc00"}
+_NO_MARK = {ord(LONE_CR): "\udc00", ord(_END): "\udc00"}
 # What DOS and tapes put behind the last record.
 _PADDING = "\0\x1a"
-_LONE_CR_PATTERN = re.compile(r"\r(?!\n|\Z)")
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class _Block:
 
     @cached_property
     def lines(self) -> list[str]:
-        return _split(self.text)
+        return split(self.text)
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ class Records:
                     raise self._never_closed(before)
                 raw = self._raw(before + 1, reader.line_num)
                 if not raw.isspace():
-                    return before + 1, [value.replace(_LONE_CR, "\r") for value in row], raw
+                    return before + 1, [value.replace(LONE_CR, "\r") for value in row], raw
                 self._finish(reader.line_num)
                 before = reader.line_num
         except _TooLarge as error:
@@ -208,7 +211,7 @@ class Records:
                 length += len(raw)
                 text = self._decoded(raw).removeprefix("" if taken or line > 1 else "\ufeff")
                 taken.append(text if text.endswith("\n") else text.rstrip(_PADDING))
-                yield _LONE_CR_PATTERN.sub(_LONE_CR, taken[-1])
+                yield LONE_CR_PATTERN.sub(LONE_CR, taken[-1])
 
         for wanted in line_numbers:
             while line + ends < wanted:
@@ -249,8 +252,8 @@ class Records:
             for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
                 if byte_length(self._raw(start, end), self._encoding) > MAX_RECORD_BYTES:
                     too_large.add(index)
-        if any(_LONE_CR in block.text for block in self._blocks):
-            rows = [[value.replace(_LONE_CR, "\r") for value in row] for row in rows]
+        if any(LONE_CR in block.text for block in self._blocks):
+            rows = [[value.replace(LONE_CR, "\r") for value in row] for row in rows]
         has_nul = any("\0" in block.text for block in self._blocks)
         return Batch(rows, starts, ends, has_nul, self._raw, frozenset(too_large), self._damaged)
 
@@ -315,8 +318,8 @@ class Records:
         self._full = self._full or self._fresh >= BLOCK_BYTES // 2
         self._fresh = len(text) + (0 if self._full else self._fresh)
         if "\r" in text and text.count("\r") != text.count("\r\n"):
-            text = _LONE_CR_PATTERN.sub(_LONE_CR, text)
-        lines = _split(text)
+            text = LONE_CR_PATTERN.sub(LONE_CR, text)
+        lines = split(text)
         self._blocks.append(_Block(self._fed + 1, self._fed + len(lines), text))
         self._fed += len(lines)
         return lines
@@ -337,7 +340,7 @@ class Records:
                 parts.append(block.text)
             elif block.first <= end and start <= block.last:
                 parts.extend(block.lines[max(start - block.first, 0) : end - block.first + 1])
-        return "".join(parts).replace(_LONE_CR, "\r")
+        return "".join(parts).replace(LONE_CR, "\r")
 
     def _never_closed(self, before: int) -> DropRefused:
         return self._unclosed(open_quote_line(self._raw(before + 1, self._fed), self._delimiter, before + 1))
@@ -346,78 +349,3 @@ class Records:
         return self._file.refused(
             f"line {line}: a quote that opens on this line never closes; close it, or double it if it is text"
         )
-
-
-class RecordEnd:
-    """Finds where a record ends in text that comes piece by piece, keeping none of it. As Python's csv has it: a quote
-    opens a field at its start only, and what follows the closing one is the field's."""
-
-    def __init__(self, delimiter: str) -> None:
-        rest = f"[^{delimiter}\n]*+"
-        # Whole fields, each with the delimiter behind it.
-        self._fields = re.compile(f'(?:(?:"(?:[^"]++|"")*+"{rest}|[^"{delimiter}\n]{rest}|){delimiter})*+')
-        self._edge = re.compile(f"[{delimiter}\n]")
-        self._state = "start"
-        self._lines = 0
-        self._opened = 0
-
-    @property
-    def open_line(self) -> int | None:
-        """Lines of the record before the one on which the quote opened that is open so far."""
-        return self._opened if self._state == "quoted" else None
-
-    def within(self, text: str) -> int | None:
-        """How much of ``text`` is the record's; None when it goes on behind it."""
-        at = 0
-        while at < len(text):
-            if self._state == "quoted":
-                at = text.find('"', at) + 1
-                if not at:
-                    break
-                self._state = "closing"
-            elif self._state == "closing" and text[at] == '"':
-                self._state, at = "quoted", at + 1
-            elif self._state == "start" and text[at] == '"' and (after := self._past_fields(text, at)) == at:
-                self._opened = self._lines + text.count("\n", 0, at)
-                self._state, at = "quoted", at + 1
-            elif self._state == "start" and (after := self._past_fields(text, at)) > at:
-                at = after
-            else:
-                edge = self._edge.search(text, at)
-                if edge is None:
-                    self._state = "plain"
-                    break
-                at = edge.end()
-                if edge[0] == "\n":
-                    return at
-                self._state = "start"
-        self._lines += text.count("\n")
-        return None
-
-    def _past_fields(self, text: str, at: int) -> int:
-        match = self._fields.match(text, at)
-        return match.end() if match else at
-
-
-def fields_of(raw: str, delimiter: str) -> list[str]:
-    """The fields of one record that was read before, from its raw text."""
-    csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_RECORD_BYTES))
-    lines = _split(_LONE_CR_PATTERN.sub(_LONE_CR, raw))
-    return [value.replace(_LONE_CR, "\r") for value in next(csv.reader(lines, delimiter=delimiter), [])]
-
-
-def _split(text: str) -> list[str]:
-    """Lines with their LF. ``splitlines`` would also split at form feeds, U+2028 and others."""
-    return list(io.StringIO(text, newline="\n"))
-
-
-def open_quote_line(raw: str, delimiter: str, first: int) -> int | None:
-    """The line on which the quote opened that is still open at the end of ``raw``, which starts on line ``first``."""
-    rest = f"[^{delimiter}\n]*+"
-    field = re.compile(f'(?:"(?:[^"]++|"")*+(?:"{rest}|(\\Z))|{rest})(?:[{delimiter}\n]|\\Z)')
-    position = 0
-    while position < len(raw) and (match := field.match(raw, position)):
-        if match[1] is not None:
-            return first + raw.count("\n", 0, position)
-        position = match.end()
-    return None

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ic_assets.activities.engine.drop.csv_rows import Reject, Slashes
+from ic_assets.activities.engine.drop.drop_info import Reject, Slashes
 from ic_assets.activities.engine.drop.reasons import HARMLESS, REJECTS
 from ic_assets.activities.engine.reports.masked_values import mask_raw, shortened
 from ic_assets.activities.facts.contract import BY_NAME

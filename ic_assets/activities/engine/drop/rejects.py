@@ -14,7 +14,7 @@ from typing import IO, Any
 import psycopg
 from psycopg.rows import dict_row
 
-from ic_assets.activities.engine.drop.csv_records import fields_of
+from ic_assets.activities.engine.drop.csv_quotes import fields_of
 from ic_assets.activities.engine.drop.reasons import HARMLESS
 from ic_assets.core.failures import Refused
 from ic_assets.core.sql import statement

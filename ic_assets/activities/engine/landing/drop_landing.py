@@ -21,9 +21,9 @@ from psycopg.types.json import Jsonb
 
 from ic_assets.activities.engine.drop import drop_folder
 from ic_assets.activities.engine.drop.csv_drop import DropReader, raw_rows, read
-from ic_assets.activities.engine.drop.csv_rows import DropInfo, FieldWarning, Reject, Slashes
 from ic_assets.activities.engine.drop.drop_file import Identity
 from ic_assets.activities.engine.drop.drop_folder import file_name
+from ic_assets.activities.engine.drop.drop_info import DropInfo, FieldWarning, Reject, Slashes
 from ic_assets.activities.engine.drop.drop_trouble import Examples, trouble
 from ic_assets.activities.engine.landing.first_look import drop_key, inspected
 from ic_assets.activities.engine.landing.landed import Landed, Progress

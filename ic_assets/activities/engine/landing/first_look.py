@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ic_assets.activities.engine.drop.csv_drop import inspect, inspect_beside
-from ic_assets.activities.engine.drop.csv_rows import DropInfo
+from ic_assets.activities.engine.drop.drop_info import DropInfo
 from ic_assets.core.settings import Settings
 
 # Smaller drops are looked at in the time that a process takes to start.

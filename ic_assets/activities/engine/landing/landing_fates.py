@@ -12,7 +12,7 @@ from datetime import date
 import psycopg
 from psycopg import sql
 
-from ic_assets.activities.engine.drop.csv_rows import DropInfo
+from ic_assets.activities.engine.drop.drop_info import DropInfo
 from ic_assets.activities.facts.contract import PEOPLE_COLUMNS
 from ic_assets.core.sql import statement
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ic_assets.activities.engine.drop.csv_drop import inspect, read
-from ic_assets.activities.engine.drop.csv_rows import Block, DropInfo
+from ic_assets.activities.engine.drop.csv_rows import Block
+from ic_assets.activities.engine.drop.drop_info import DropInfo
 from ic_assets.activities.engine.staging.mapping import Becomes, Mapping, key
 from ic_assets.activities.facts.contract import COLUMNS
 from ic_assets.core.months import at_midnight, partitions_end
