@@ -16,6 +16,7 @@ from ic_assets.cli_options import (
     App,
     Diagram,
     Entity,
+    Full,
     Json,
     Mode,
     Months,
@@ -28,7 +29,8 @@ from ic_assets.cli_options import (
     show_version,
     split,
 )
-from ic_assets.cli_settings import settings_app
+from ic_assets.cli_payments import payments_app
+from ic_assets.cli_settings import keeping_app, settings_app
 
 app = App(
     no_args_is_help=True,
@@ -43,7 +45,9 @@ app.add_typer(hubspot_app, name="hubspot")
 app.add_typer(rollback_app, name="rollback")
 app.add_typer(settings_app, name="settings")
 app.add_typer(looking_app)
+app.add_typer(keeping_app)
 app.add_typer(events_app)
+app.add_typer(payments_app)
 
 
 @app.callback()
@@ -89,24 +93,44 @@ def load(
         str | None,
         typer.Option(help="Run these months again too, 2019-03 or 2019-03:2019-08.", autocompletion=completed_months),
     ] = None,
+    columns: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV theirs,ours: their names of our columns; $IC_HOME/columns.csv by default.", readable=False
+        ),
+    ] = None,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="Write nothing; show how one file would be read and what it would become.")
+    ] = False,
+    full: Full = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Land drops and bring their months to the derivatives. Without a file: bring all months up to date."""
     from ic_assets.activities.engine.landing.first_look import look_ahead
 
+    if what_if:
+        from ic_assets.commands.load_what_if import load_what_if
+
+        if len(files or []) != 1 or months:
+            raise typer.BadParameter("--what-if wants one FILE, and no --months.")
+        raise typer.Exit(load_what_if((files or [])[0], columns, full=full, as_json=as_json))
     if files:
-        look_ahead(files[0].absolute())
+        look_ahead(files[0].absolute(), columns)
     from ic_assets.commands.load import load as run
     from ic_assets.core.months import parse_months
 
-    raise typer.Exit(run(files or [], months=parse_months(months) if months else None, as_json=as_json, quiet=quiet))
+    wanted = parse_months(months) if months else None
+    raise typer.Exit(run(files or [], months=wanted, as_json=as_json, quiet=quiet, columns=columns))
 
 
 @app.command()
 def classify(
     file: Annotated[Path, typer.Argument(help="A CSV or CSV.GZ drop.", readable=False)],
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for a spreadsheet.")] = False,
+    columns: Annotated[
+        Path | None, typer.Option(help="As load takes it; $IC_HOME/columns.csv by default.", readable=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Load nothing; show each type, action and status of a drop, how often it occurs and what it would become."""
@@ -114,7 +138,7 @@ def classify(
 
     if as_csv and as_json:
         raise typer.BadParameter("--csv or --json, one of the two.")
-    raise typer.Exit(run(file, as_csv=as_csv, as_json=as_json))
+    raise typer.Exit(run(file, as_csv=as_csv, as_json=as_json, columns=columns))
 
 
 @app.command()
@@ -293,20 +317,6 @@ def _rollback(scope: str, months: str | None, yes: bool, as_json: bool) -> None:
     from ic_assets.core.months import parse_months
 
     raise typer.Exit(run(scope, parse_months(months) if months else None, yes=yes, as_json=as_json))
-
-
-@app.command()
-def restore(
-    file: Annotated[Path, typer.Argument(help="A restore point, of $IC_HOME/backups.", readable=False)],
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
-    """Put a restore point back into the database in use, whatever its PostgreSQL. HubSpot is not touched.
-
-    What stands now is kept in a restore point of its own first."""
-    from ic_assets.commands.restore import restore as run
-
-    raise typer.Exit(run(file, yes=yes, as_json=as_json))
 
 
 @app.command()

@@ -1,11 +1,14 @@
-"""``ic-assets settings``: its two commands and their arguments. ``ic_assets.cli`` takes them in."""
+"""The commands about what the database in use keeps, and their arguments: ``settings``, ``restore``. ``ic_assets.cli`` takes
+them in."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ic_assets.cli_options import App, Json
+from ic_assets.cli_options import App, Json, Yes
 
+keeping_app = App()
 settings_app = App(no_args_is_help=True, help="The settings that shape the data, as the database keeps them.")
 
 
@@ -27,3 +30,17 @@ def set_(
     from ic_assets.commands.settings import change
 
     raise typer.Exit(change(name, value, as_json=as_json))
+
+
+@keeping_app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A restore point, of $IC_HOME/backups.", readable=False)],
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Put a restore point back into the database in use, whatever its PostgreSQL. HubSpot is not touched.
+
+    What stands now is kept in a restore point of its own first."""
+    from ic_assets.commands.restore import restore as run
+
+    raise typer.Exit(run(file, yes=yes, as_json=as_json))

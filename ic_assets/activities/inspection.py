@@ -8,6 +8,7 @@ and no thread of the sensor, so that what it may cost or break is its own, peopl
 import dagster as dg
 
 from ic_assets.activities.engine.drop import drop_folder
+from ic_assets.activities.engine.drop.column_map import names_in_force
 from ic_assets.activities.engine.drop.drop_folder import File
 from ic_assets.activities.engine.drop.drop_info import DropInfo
 from ic_assets.activities.engine.landing.drop_landing import record_refusal
@@ -39,7 +40,9 @@ def look_into_file(context: dg.OpExecutionContext, config: FileConfig, postgres:
             drop_folder.remember(connection, file.name, file.identity, refused=str(refusal))
         raise
     with postgres.database.transaction() as connection:
-        settled = drop_folder.landed_before(connection, info.content_sha256, settings.reading) is not None
+        settled = (
+            drop_folder.landed_before(connection, info.content_sha256, info.read_under(settings.reading)) is not None
+        )
         key = drop_key(file.path, info.content_sha256)
         drop_folder.remember(connection, file.name, file.identity, drop_key=key, is_settled=settled)
     context.log.info(
@@ -48,7 +51,7 @@ def look_into_file(context: dg.OpExecutionContext, config: FileConfig, postgres:
 
 
 def _inspected(file: File, encoding: str | None) -> DropInfo:
-    info = inspected(file.path, encoding)
+    info = inspected(file.path, encoding, names_in_force())
     if info.identity != file.identity:
         raise DropRefused(f"{file.name}: changed while it was being read; wait until it is complete")
     return info

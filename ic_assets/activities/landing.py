@@ -6,6 +6,7 @@ import dagster as dg
 
 from ic_assets.activities import keys
 from ic_assets.activities.checks import result, spec
+from ic_assets.activities.engine.drop.column_map import names_in_force
 from ic_assets.activities.engine.judging.rules import landing_rules
 from ic_assets.activities.engine.landing.drop_landing import land, record_refusal
 from ic_assets.activities.engine.landing.first_look import drop_key, inspected
@@ -80,7 +81,7 @@ def ic_communication_landing(
     require_months(settings)
     path = reporter.file or _in_drop_folder(settings.drop_dir, context.partition_key)
     try:
-        info = inspected(path, settings.encoding)
+        info = inspected(path, settings.encoding, reporter.columns or names_in_force())
     except DropRefused as refusal:
         with postgres.database.transaction() as connection:
             record_refusal(connection, path, refusal)

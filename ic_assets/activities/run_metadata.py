@@ -21,6 +21,7 @@ from ic_assets.activities.engine.reports.masked_values import mask_value, shorte
 from ic_assets.core.months import Window
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
+from ic_assets.resources.dagster_events import add_metadata
 
 _SAMPLED_ROWS = 3
 _LONGEST_VALUE = 40
@@ -75,28 +76,22 @@ def add_run_metadata(
     if not os.environ.get("DAGSTER_HOME"):  # `dg launch` then keeps its record in a folder that it removes
         context.log.warning("DAGSTER_HOME is not set: the work is done, and Dagster keeps no record of it.")
     months = context.partition_keys
-    for month in months:
-        context.add_asset_metadata(
-            {"dagster/partition_row_count": counts.get(date.fromisoformat(month), 0)},
-            asset_key=key,
-            partition_key=month,
-        )
+    by_month: dict[str, dict[str, Any]] = {
+        month: {"dagster/partition_row_count": counts.get(date.fromisoformat(month), 0)} for month in months
+    }
     first, last = months[0][:7], months[-1][:7]
     report = settings.home / "reports" / "data_quality.html"
-    context.add_asset_metadata(
-        {
-            "run": f"{first if first == last else f'{len(months)} months, {first} to {last}'}: {account}",
-            "run_months": dg.MetadataValue.md(plot(counts)),
-            **({"run_years": dg.MetadataValue.md(by_year(counts))} if counts else {}),
-            **({"run_sample": dg.MetadataValue.md(sample)} if sample else {}),
-            **more,
-            "run_reference_time": settings.reference_time.isoformat(timespec="seconds"),
-            # Written by `ic-assets report`: it may be older than this run.
-            **({"last_report": dg.MetadataValue.path(str(report))} if report.exists() else {}),
-        },
-        asset_key=key,
-        partition_key=months[-1],
-    )
+    by_month[months[-1]] |= {
+        "run": f"{first if first == last else f'{len(months)} months, {first} to {last}'}: {account}",
+        "run_months": dg.MetadataValue.md(plot(counts)),
+        **({"run_years": dg.MetadataValue.md(by_year(counts))} if counts else {}),
+        **({"run_sample": dg.MetadataValue.md(sample)} if sample else {}),
+        **more,
+        "run_reference_time": settings.reference_time.isoformat(timespec="seconds"),
+        # Written by `ic-assets report`: it may be older than this run.
+        **({"last_report": dg.MetadataValue.path(str(report))} if report.exists() else {}),
+    }
+    add_metadata(context, key, by_month)
 
 
 def plot(counts: Mapping[date, int]) -> str:

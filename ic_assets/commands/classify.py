@@ -4,9 +4,11 @@ import csv
 import sys
 from pathlib import Path
 
+from ic_assets.activities.engine.drop.column_map import names_in_force, names_of
 from ic_assets.activities.engine.reports.masked_values import mask_value, shortened
 from ic_assets.activities.engine.staging import classify as engine
 from ic_assets.activities.engine.staging.classification import FILES
+from ic_assets.commands.looking import settings_in_use
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.settings import Settings
 
@@ -25,9 +27,11 @@ _COLUMNS = (
 )
 
 
-def classify(file: Path, *, as_csv: bool, as_json: bool) -> int:
-    """Shows what the rows of a drop would become and loads nothing. Needs no database. Raises ``Refused``."""
-    found = engine.classify(file.absolute(), Settings.from_env())
+def classify(file: Path, *, as_csv: bool, as_json: bool, columns: Path | None = None) -> int:
+    """Shows what the rows of a drop would become and loads nothing. Needs no database; one that is there says under which
+    settings. Raises ``Refused``."""
+    names = names_of(columns) if columns else names_in_force()
+    found = engine.classify(file.absolute(), settings_in_use(Settings.from_env()), names)
     rows = [_row(each) for each in found.combinations]
     if as_csv:
         writer = csv.writer(sys.stdout)
@@ -40,11 +44,11 @@ def classify(file: Path, *, as_csv: bool, as_json: bool) -> int:
                 "rejected": dict(found.rejected),
                 "further_rows": found.further_rows,
                 "mapping": _files(),
-                "combinations": [dict(zip(_COLUMNS, row, strict=True)) for row in rows],
+                "combinations": combinations(found),
             }
         )
     else:
-        _show(file, found, rows)
+        show_combinations(file, found)
     if found.rejected and (as_csv or as_json):
         say(_rejected(found))
     return 0
@@ -57,7 +61,14 @@ def _row(each: engine.Combination) -> list[object]:
     return [each.rows, *each.words, becomes.activity_type, *(result or "" for result in results), unnamed]
 
 
-def _show(file: Path, found: engine.Classified, rows: list[list[object]]) -> None:
+def combinations(found: engine.Classified) -> list[dict[str, object]]:
+    """For JSON: each combination by the names of its columns."""
+    return [dict(zip(_COLUMNS, _row(each), strict=True)) for each in found.combinations]
+
+
+def show_combinations(file: Path, found: engine.Classified) -> None:
+    """Each combination and what it becomes, and the sum of those that the mapping does not name."""
+    rows = [_row(each) for each in found.combinations]
     shown = [
         [row[0], *(shortened(str(mask_value("comm_type", word)), 30) for word in row[1:4]), *row[4:]]
         for row in rows[:_SHOWN]

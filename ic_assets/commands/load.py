@@ -6,11 +6,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from ic_assets.activities.engine.drop.column_map import Names, names_in_force, names_of
 from ic_assets.activities.engine.landing.drop_landing import record_refusal
 from ic_assets.activities.engine.landing.first_look import drop_key, inspected
 from ic_assets.activities.engine.landing.landed import Landed
 from ic_assets.activities.engine.staging import classification, slices
-from ic_assets.commands.runs import Session, session
+from ic_assets.commands.runs import Said, Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core import locks
 from ic_assets.core.failures import DropRefused, Refused
@@ -20,12 +21,15 @@ from ic_assets.core.session import connect as session_of
 _COUNTS = ("rows_in", "inserted", "updated", "unchanged", "joined", "rejected", "field_warnings")
 
 
-def load(files: Sequence[Path], *, months: tuple[date, date] | None, as_json: bool, quiet: bool) -> int:
+def load(
+    files: Sequence[Path], *, months: tuple[date, date] | None, as_json: bool, quiet: bool, columns: Path | None = None
+) -> int:
     """Lands the files in their order and brings the months to the derivatives that are out of date. Without a file it
     does the latter. Returns the exit code: 1 when a blocking check failed. Raises ``Refused``."""
+    names = names_of(columns) if columns else names_in_force() if files else ()
     with session(quiet=quiet or as_json) as work:
         require_known(months, work.settings.partitions_start)
-        drops, brought, failed, refusal = load_files(work, files, months)
+        drops, brought, failed, refusal = load_files(work, files, months, names)
         with work.database.transaction() as connection:
             summary = _summary(connection, drops, failed)
     if as_json and (drops or not refusal):
@@ -45,7 +49,7 @@ def load(files: Sequence[Path], *, months: tuple[date, date] | None, as_json: bo
 
 
 def load_files(
-    work: Session, files: Sequence[Path], months: tuple[date, date] | None = None
+    work: Session, files: Sequence[Path], months: tuple[date, date] | None = None, names: Names = ()
 ) -> tuple[list[Landed], int, list[str], Refused | None]:
     """What landed, how many months were run, the blocking checks that failed, and what refused a file. What landed
     before a refused file is complete in itself and goes on to the derivatives; the files after it are left alone."""
@@ -55,7 +59,7 @@ def load_files(
     with _sensors_hold_still(work):
         for file in files:
             try:
-                landed, of_landing = _land(work, file.absolute())
+                landed, of_landing = _land(work, file.absolute(), names)
             except Refused as refused:
                 refusal = refused
                 break
@@ -69,18 +73,18 @@ def _landed_before(drops: Sequence[Landed]) -> str:
     return f" (the {len(drops)} files before it are loaded)" if drops else ""
 
 
-def _land(work: Session, file: Path) -> tuple[Landed, list[str]]:
+def _land(work: Session, file: Path, names: Names) -> tuple[Landed, list[str]]:
     """What became of the file, and the blocking checks that failed."""
     from ic_assets.activities.partitions import csv_drops  # with the months that the database keeps
 
     try:
-        key = drop_key(file, inspected(file, work.settings.encoding).content_sha256)
+        key = drop_key(file, inspected(file, work.settings.encoding, names).content_sha256)
     except DropRefused as refusal:
         with work.database.transaction() as connection:
             record_refusal(connection, file, refusal)
         raise
     work.instance.add_dynamic_partitions(csv_drops.name or "", [key])
-    outcome, outcomes = work.run("land_drop", partition_key=key, file=file)
+    outcome, outcomes = work.run("land_drop", partition_key=key, said=Said(file, names))
     landed = next(outcome for outcome in outcomes if isinstance(outcome, Landed))
     if landed.already_landed:
         say(f"{file.name}: the same content has landed before as {landed.drop_key}; nothing is loaded again.")

@@ -12,6 +12,14 @@ from ic_assets.resources.postgres import connected
 from ic_assets.resources.services import services
 
 
+def settings_in_use(settings: Settings) -> Settings:
+    """Those of the database where there is one, for who reads a file and nothing else. Raises ``Refused`` as ``looking``."""
+    if not settings.postgres_url and not (settings.home / "postgres" / "data").exists():
+        return settings
+    with services(settings, looks=True) as up:
+        return kept_settings.settings_for(up.postgres_url, settings)
+
+
 @contextmanager
 def looking(settings: Settings, *, read_only: bool = True) -> Iterator[psycopg.Connection]:
     """A transaction of which nothing is kept. Raises ``Refused`` where the tables are missing or those of another version,

@@ -11,7 +11,7 @@ from ic_assets.activities.engine.judging.approval import checked_name, orphans_b
 from ic_assets.activities.engine.judging.judgement import refuse_on_red_gates
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
 from ic_assets.activities.facts.outgoing import OUTGOING
-from ic_assets.commands.runs import Session, session
+from ic_assets.commands.runs import Said, Session, session
 from ic_assets.commands.terminal import counted, emit_json, out, say, table
 from ic_assets.core.failures import Refused
 from ic_assets.core.months import Window, require_known
@@ -58,10 +58,14 @@ def push(
             },
             approved_by=approved_by,
         )
+        local = work.services.hubspot_base_url if work.services.hubspot_is_local else None
     if as_json:
-        emit_json({"mode": mode, **result.to_json(), "stopped_reason": result.stopped_reason})
+        look = {"changes_url": f"{local}/changes"} if local else {}
+        emit_json({"mode": mode, **result.to_json(), "stopped_reason": result.stopped_reason, **look})
     else:
         _show(result)
+        if local:
+            out.print(f"In the local HubSpot, while `ic-assets up` runs: {local}/changes", markup=False)
     return 0 if result.succeeded else 1
 
 
@@ -95,7 +99,7 @@ def run_push(
         window=window,
         assets=[keys.engagement(BY_NAME[name]) for name in types],
         config={"ops": {"hubspot_engagements": {"config": config}}},
-        approved_by=approved_by,
+        said=Said(approved_by=approved_by),
     )
     return next(outcome for outcome in outcomes if isinstance(outcome, PushResult))
 

@@ -173,6 +173,13 @@ def _show(found: RollbackResult) -> None:
     out.print(table(f"Records in portal {found.portal_id}", list(figures), [list(figures.values())]))
     for reason, count in sorted(found.held_back_by_reason.items(), key=lambda item: -item[1]):
         out.print(f"held back {count:,} times: {reason}", markup=False)
+    for one in found.held[:_MOST_IDS]:
+        out.print(
+            f"held back: {one['type']} {one['communication']} (HubSpot id {one['hubspot_id']}): {one['reason']}",
+            markup=False,
+        )
+    if found.held_back > _MOST_IDS:
+        out.print(f"… and {found.held_back - _MOST_IDS:,} more; --json names up to {len(found.held)}.")
     for reason, count in sorted(found.failed_by_reason.items(), key=lambda item: -item[1]):
         out.print(f"failed {count:,} times: {reason}", markup=False)
     if found.taken_over:

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from ic_assets.activities.engine.drop.column_map import Names
 from ic_assets.commands.terminal import Show, progress_bars, say
 from ic_assets.core import kept_settings, schema
 from ic_assets.core.failures import Refused
@@ -42,14 +43,24 @@ _MENDABLE = {
 }
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a command tells its run, and no run configuration can say (``Reporter``)."""
+
+    file: Path | None = None
+    columns: Names = ()
+    approved_by: str | None = None
+
+
 class TerminalReporter(Reporter):
     """Shows progress through ``show`` and keeps the outcomes for the command."""
 
-    def __init__(self, show: Show | None, outcomes: list[Any], file: Path | None, approved_by: str | None) -> None:
+    def __init__(self, show: Show | None, outcomes: list[Any], said: Said) -> None:
         self._show = show
         self._outcomes = outcomes
-        self.file = file
-        self.approved_by = approved_by
+        self.file = said.file
+        self.columns = said.columns
+        self.approved_by = said.approved_by
 
     def progress(self, what: str, done: int, total: int, note: str = "", unit: str = "") -> None:
         if self._show:
@@ -89,11 +100,10 @@ class Session:
         assets: list[dg.AssetKey] | None = None,
         config: Mapping[str, Any] | None = None,
         title: str = "",
-        file: Path | None = None,
-        approved_by: str | None = None,
+        said: Said | None = None,
     ) -> tuple[RunOutcome, list[Any]]:
         """Runs a job on record. Returns how it ended and what its assets reported. With a ``title`` its steps are shown
-        as progress. ``file`` and ``approved_by`` are what a ``Reporter`` hands to the assets.
+        as progress. ``said`` is what a ``Reporter`` hands to the assets.
 
         Raises ``Refused`` when an asset refused, and ``RuntimeError`` for a defect."""
         # The whole graph; commands that only need the services start in half the time without it.
@@ -102,9 +112,7 @@ class Session:
 
         outcomes: list[Any] = []
         with progress_bars(self.quiet) as show:
-            definition = build_defs({"reporter": TerminalReporter(show, outcomes, file, approved_by)}).resolve_job_def(
-                job
-            )
+            definition = build_defs({"reporter": TerminalReporter(show, outcomes, said or Said())}).resolve_job_def(job)
             run_id = str(uuid.uuid4())
             if show and title:
                 self.instance.add_event_listener(run_id, _steps(show, title, len(definition.graph.node_dict)))

@@ -93,6 +93,8 @@ def _show(found: Trace, full: bool) -> None:
         columns = ("portal", "object_type", "part", "state", "hubspot_id", "attempts", "pushed_at", "last_error")
         rows = [["" if one[name] is None else str(one[name])[:_LONGEST] for name in columns] for one in found.hubspot]
         out.print(table("HubSpot", [name.replace("_", " ") for name in columns], rows))
+        for link in filter(None, (one["link"] for one in found.hubspot)):
+            out.print(f"In the local HubSpot, while `ic-assets up` runs: {link}", markup=False)
     if not full:
         out.print("Values are masked; --full shows them.")
 

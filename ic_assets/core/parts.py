@@ -12,19 +12,21 @@ DICTIONARIES = (
     "ic_assets.activities.facts.dictionary:WORDS",
     "ic_assets.inbox.table_words:WORDS",
     "ic_assets.crm.table_words:WORDS",
+    "ic_assets.payments.facts.table_words:WORDS",
 )
 """``core.dictionary.Words``: what tables and columns are."""
 
-INBOX_FLOWS: tuple[str, ...] = ()
+INBOX_FLOWS: tuple[str, ...] = ("ic_assets.payments.engine.flow:FLOW",)
 """``inbox.registry.Flow``: what a flow takes out of the inbox, and how."""
 
 RULE_FILES = (
     "ic_assets.activities.engine.staging.classification:FILES",
     "ic_assets.crm.countries:RULE_FILES",
+    "ic_assets.payments.engine.storing.files:FILES",
 )
 """``core.rules_data.RuleFile``: the files of rules that people edit, of one flow or room each."""
 
-EXPLAINERS = ("ic_assets.crm.explain:EXPLAINERS",)
+EXPLAINERS = ("ic_assets.crm.explain:EXPLAINERS", "ic_assets.payments.engine.explain:EXPLAINERS")
 """``core.explaining.Explainer`` by kind: the sections of `ic-assets explain`, in their order."""
 
 

@@ -1,5 +1,5 @@
 """Versioned DDL: Alembic runs the revisions of ``sql/schema`` on a database, up to the newest or down to nothing. They make
-tables; the views and functions are made after them from one text each, ``sql/schema/functions.sql`` and ``views.sql``,
+tables; the views and functions are made after them from texts of their own, ``sql/schema/functions.sql`` and ``views*.sql``,
 whenever that text is not the one that the database was made with.
 
 Alembic is imported when there is something to run: most commands find the schema as it should be.
@@ -33,7 +33,7 @@ class NothingYet(Refused):
         super().__init__("nothing is loaded yet and there are no tables of ours; `ic-assets load FILE` makes them")
 
 
-_REPEATABLE = ("schema/functions", "schema/views")
+_REPEATABLE = ("schema/functions", "schema/views", "schema/views_payments")
 _MADE = re.compile(r"^CREATE OR REPLACE (VIEW|FUNCTION) (\w+)\.(\w+)", re.MULTILINE)
 _NAMED = re.compile(r"\b\w+\.\w+")
 _SCHEMA_MADE = re.compile(r"CREATE SCHEMA (?:IF NOT EXISTS )?(\w+)")

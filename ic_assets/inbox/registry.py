@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
+import psycopg
 from pydantic import BaseModel
 
 from ic_assets.core import parts
@@ -87,7 +88,8 @@ class Flow:
 
     ``ready``: a condition in SQL on ``e``, a row of inbox.event; what does not meet it waits. ``archive``: a table or view
     with source, topic, event_id, occurred_at, received_at, verified_by and body of what the flow has dealt with; without
-    one nothing of it is pruned. ``replay``: how its tables are built anew."""
+    one nothing of it is pruned. ``replay``: how its tables are built anew. ``finish``: what is left to be done there after
+    the last batch, for a flow whose handler only takes events in and works out their effects later."""
 
     name: str
     takes: Sequence[Takes]
@@ -96,6 +98,7 @@ class Flow:
     ready: str = "TRUE"
     archive: str | None = None
     replay: Replay | None = None
+    finish: Callable[[psycopg.Connection], None] | None = None
 
     @property
     def sources(self) -> list[str]:

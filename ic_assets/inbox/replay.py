@@ -181,6 +181,8 @@ def _build(
             statement("inbox/replay_batch"), {"keys": Jsonb(keys), "since": since, "after": after, "most": MOST}
         ).rowcount
         if not count:
+            if flow.finish:
+                flow.finish(connection)
             return total, not_taken
         connection.execute("ANALYZE pg_temp.ic_batch")
         flow.handle(Batch(connection, flow, count, events, is_replay=True))

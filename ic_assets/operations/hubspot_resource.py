@@ -86,13 +86,15 @@ def seed_local_hubspot(database: Database, services: Services) -> None:
     rehearsal can associate with them. Records that stand are left as they are."""
     with database.transaction() as connection:
         records = reconciled_records(connection)
-    seed(str(services.hubspot_base_url), str(services.hubspot_token), records)
+    seed(str(services.hubspot_base_url), str(services.hubspot_token), records, database.settings.source_timezone)
 
 
-def seed(base_url: str, token: str, records: dict[str, list[dict[str, Any]]]) -> None:
-    """Gives a local HubSpot records by type, some thousands a request: it takes no body without end."""
+def seed(base_url: str, token: str, records: dict[str, list[dict[str, Any]]], zone: str = "UTC") -> None:
+    """Gives a local HubSpot records by type, some thousands a request: it takes no body without end. ``zone``: in which its
+    pages show times."""
     headers = {"Authorization": f"Bearer {token}"}
     with http.client(base_url, headers=headers, bounds=http.Bounds(seconds=120.0)) as client:
+        client.post("/_sandbox/seed", json={"zone": zone}).raise_for_status()
         for entity, items in records.items():
             for start in range(0, len(items), _SEEDED_AT_ONCE):
                 some = {entity: items[start : start + _SEEDED_AT_ONCE]}

@@ -9,11 +9,12 @@ planned once.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dagster import (
     AssetExecutionContext,
+    AssetKey,
     AssetMaterialization,
     AssetObservation,
     DagsterEvent,
@@ -22,6 +23,7 @@ from dagster import (
 )
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.events import DagsterEventBatchMetadata
+from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 from dagster._core.scheduler.instigation import InstigatorTick, TickData
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster_postgres import PostgresEventLogStorage, PostgresScheduleStorage
@@ -139,3 +141,14 @@ def record(context: AssetExecutionContext, events: Sequence[AssetObservation | A
             else DagsterEvent.asset_materialization(step, one, metadata)
         )
         operation._events.append(event)  # noqa: SLF001 - as log_event does: a run's result lists it
+
+
+def add_metadata(context: AssetExecutionContext, key: AssetKey, by_partition: Mapping[str, Mapping[str, Any]]) -> None:
+    """Adds what ``context.add_asset_metadata`` would add partition by partition. That works out the run's partitions and
+    copies all that was added before at each call: 0.7 s for nine assets of 178 months."""
+    step = context.op_execution_context.get_step_execution_context()
+    added: dict[Any, Mapping[str, Any]] = dict(step._metadata_accumulator.per_output_metadata)  # noqa: SLF001
+    for partition, metadata in by_partition.items():
+        handle = AssetMetadataHandle(asset_key=key, partition_key=partition)
+        added[handle] = {**added.get(handle, {}), **metadata}
+    step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata=added)  # noqa: SLF001

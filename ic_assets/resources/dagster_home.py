@@ -180,7 +180,8 @@ def fail_abandoned_runs(settings: Settings) -> list[str]:
     if up is None or dagster_home(settings) != settings.home / "dagster":
         return []
     with psycopg.connect(up.dagster_postgres_url, autocommit=True) as connection:
-        if connection.execute("SELECT to_regclass('runs')").fetchone() == (None,):
+        made = connection.execute("SELECT to_regclass('runs'), to_regclass('pending_steps')").fetchone()
+        if made is None or None in made:
             return []
         # In this order: a run that starts in between is not in the list.
         rows = connection.execute(
@@ -194,8 +195,11 @@ def fail_abandoned_runs(settings: Settings) -> list[str]:
             # In a database of the user's own others are connected who have nothing to do with Dagster.
             " AND application_name LIKE 'ic-assets-%' AND application_name <> current_setting('application_name')"
         ).fetchall()
+        waiting = connection.execute("SELECT 1 FROM pending_steps LIMIT 1").fetchone()
     living = {name for (name,) in others}
     dead = [run_id for run_id, process in rows if (process not in living if process else not living)]
+    if not dead and not waiting:  # nothing to mend: Dagster's storage opens a dozen connections
+        return []
     failed = []
     with DagsterInstance.get() as instance:
         for run_id in dead:

@@ -78,6 +78,8 @@ class Reporter:
 
     # The drop to land, wherever it lies; without it, the one in the drop folder that the partition names.
     file: Path | None = None
+    # Their names and ours of its columns; without them, those of $IC_HOME/columns.csv.
+    columns: tuple[tuple[str, str], ...] = ()
     # Who approves a production push; without it, it needs an approval on record.
     approved_by: str | None = None
 

@@ -47,6 +47,8 @@ _DAGSTER = {"idle_in_transaction_session_timeout": "0", "synchronous_commit": "o
 _OLDEST_POSTGRES = 15
 _UNESCAPED = re.compile(r"[/?#@\[\]]|%(?![0-9A-Fa-f]{2})")
 _SANDBOX_START_SECONDS = 30.0
+# Of the first home of a machine; another one gets a free port, and keeps it too.
+_SANDBOX_PORT = 8090
 # Parameters and variables of libpq that name files, and other variables that do.
 _FILES = ("sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir", "passfile")
 _PATHS = (
@@ -213,6 +215,7 @@ class _Sandbox:
         self._ready = home / "run" / "sandbox.json"
         self._token = home / "hubspot" / "token"
         self._database = home / "hubspot" / "sandbox.sqlite"
+        self._port = home / "hubspot" / "port"
         self._log = home / "hubspot" / "sandbox.log"
 
     def base_url(self) -> str | None:
@@ -238,6 +241,17 @@ class _Sandbox:
                 why = telling_line(self._log.read_text(encoding="utf-8", errors="replace"))
                 raise Unavailable(f"the local HubSpot did not start: {why} (log: {self._log})")
             time.sleep(0.02)
+        if not self._port.exists():
+            with _usable():
+                write_private(self._port, str((self._read_ready() or {}).get("port", _SANDBOX_PORT)))
+
+    def _wanted_port(self) -> str:
+        """The one that it had first, so that links to its records stay what they are."""
+        try:
+            text = self._port.read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            text = ""
+        return text if text.isdigit() and 0 < int(text) < 65536 else str(_SANDBOX_PORT)
 
     def stop(self) -> None:
         ready = self._read_ready()
@@ -257,7 +271,7 @@ class _Sandbox:
         with self._lock.open("ab") as lock, self._log.open("wb") as log:
             fcntl.flock(lock, fcntl.LOCK_EX)
             process = subprocess.Popen(
-                processes.python("ic_assets.sandbox", "--port", "0", *files),
+                processes.python("ic_assets.sandbox", "--port", self._wanted_port(), "--or-any", *files),
                 cwd=self._database.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -39,6 +39,7 @@ def _serve(options: argparse.Namespace, token: str) -> None:
         options.database,
         token=token,
         port=options.port,
+        or_any=options.or_any,
         chaos=chaos,
         modes=Modes(
             unique_on_activities=options.unique_on_activities,
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--database", type=Path, required=True, help="the SQLite file; made when it is not there")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--or-any", action="store_true", help="take a free port where that one is taken")
     parser.add_argument("--ready-file", type=Path, help='gets {"port": ..., "pid": ...} once requests are answered')
     parser.add_argument("--chaos", default="", help="for example seed=7,latency=200,lost_reply=0.02,http_503=0.05")
     parser.add_argument("--unique-on-activities", choices=("accepted", "refused"), default=modes.unique_on_activities)

@@ -75,7 +75,7 @@ SELECT
     ) AS person_name,
     coalesce(direction_rule.direction, other_direction.direction) AS direction,
     coalesce(m.comm_subject || E'\n\n' || m.comm_note, m.comm_subject, m.comm_note) AS subject_and_note,
-    nullif(current_setting('ic_assets.own_email', TRUE), '') AS own_email,
+    run.own_email,
     CASE
         WHEN run.task_due = 'datetime' THEN m.comm_datetime
         ELSE coalesce(m.comm_todatetime, m.comm_datetime + interval '1 day')
@@ -90,7 +90,8 @@ CROSS JOIN (
     SELECT
         staging.ic_reference_time() AS reference_time,
         staging.ic_source_timezone() AS source_timezone,
-        current_setting('ic_assets.task_due', TRUE) AS task_due
+        current_setting('ic_assets.task_due', TRUE) AS task_due,
+        nullif(current_setting('ic_assets.own_email', TRUE), '') AS own_email
     FROM (SELECT 1) AS one
     -- Else each of these is worked out for every row.
     OFFSET 0 -- noqa: AM09

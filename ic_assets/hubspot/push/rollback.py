@@ -32,6 +32,9 @@ from ic_assets.hubspot.sending import edits
 from ic_assets.hubspot.sending.change import Change
 from ic_assets.hubspot.sending.sender import Sender
 
+# Held records that are named; the table hubspot.push_rollback_record has all.
+_NAMED = 200
+
 
 @dataclass(frozen=True)
 class RollbackSelection:
@@ -60,7 +63,7 @@ class RollbackResult:
     """``found = archived + held_back + already_gone + failed``, unless ``stopped_reason`` says why not all were looked at.
     A dry run counts under ``archived`` what would be. ``taken_over``: what pushes and roll-backs that died had in hand of
     the selection (a dry run leaves it there, and counts it here alone). What a roll-back that died turns out to have
-    archived is counted under ``archived``."""
+    archived is counted under ``archived``. ``held`` names the first of those held back: type, key, HubSpot's id, reason."""
 
     portal_id: int
     dry_run: bool
@@ -73,6 +76,7 @@ class RollbackResult:
     requests: int = 0
     held_back_by_reason: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     failed_by_reason: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    held: list[Json] = field(default_factory=list)
     stopped_reason: str | None = None
 
 
@@ -345,8 +349,20 @@ def _count(result: RollbackResult, looks: Sequence[_Look]) -> None:
         setattr(result, look.outcome, getattr(result, look.outcome) + 1)
         if look.outcome == "held_back":
             result.held_back_by_reason[look.reason or ""] += 1
+            if len(result.held) < _NAMED:
+                result.held.append(_name(look))
         elif look.outcome == "failed":
             result.failed_by_reason[look.reason or "no reason given"] += 1
+
+
+def _name(look: _Look) -> Json:
+    row = look.row
+    return {
+        "type": row.object_type,
+        "communication": row.record_key if row.part == 1 else f"{row.record_key}/{row.part}",
+        "hubspot_id": row.hubspot_id,
+        "reason": look.reason,
+    }
 
 
 async def _look(client: HubSpotClient, state: TypeSetup, rows: Sequence[Row]) -> list[_Look]:

@@ -29,6 +29,7 @@ def server_parameters(data: Path) -> dict[str, str]:
         "effective_io_concurrency": "32",
         # Who gathers works as well.
         "max_parallel_workers_per_gather": str(min(4, (os.cpu_count() or 1) - 1)),
+        "max_parallel_maintenance_workers": str(min(4, (os.cpu_count() or 1) - 1)),
         "wal_buffers": "64MB",
         "max_wal_size": f"{log}MB",
         "checkpoint_timeout": "15min",

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import orjson
 import uvicorn
@@ -69,16 +70,23 @@ def serve(
     token: str,
     host: str = "127.0.0.1",
     port: int = 0,
+    or_any: bool = False,
     chaos: Chaos | None = None,
     modes: Modes | None = None,
     limits: Limits | None = None,
     ready: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Serves until SIGTERM or SIGINT; ``ready`` is called with the port once requests are answered.
+    """Serves until SIGTERM or SIGINT; ``ready`` is called with the port once requests are answered. ``or_any``: on another
+    port where this one is taken.
 
     Raises ``Refused`` for an address that is not this machine's own, or a port that is taken.
     """
-    listener = _listen(host, port)
+    try:
+        listener = _listen(host, port)
+    except Refused:
+        if not or_any:
+            raise
+        listener = _listen(host, 0)
     with listener:
         app = create_app(database, token=token, chaos=chaos, modes=modes, limits=limits)
         server = _Server(
@@ -170,7 +178,9 @@ def _control_routes(sandbox: Sandbox) -> Iterator[Route]:
         return _json(_state(sandbox))
 
     async def seed(request: Request) -> Response:
-        body = await _body(request)
+        body = dict(await _body(request))
+        if zone := body.pop("zone", None):
+            sandbox.portal.zone = ZoneInfo(zone)
         slugs = {kind.slug for kind in RECORD_TYPES}
         if wrong := set(body) - slugs:
             raise ValueError(f"seed takes {', '.join(sorted(slugs))}, not {', '.join(sorted(wrong))}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, replace
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -69,6 +70,8 @@ class Portal:
         self.store = store
         self.modes = modes
         self.chaos = chaos
+        self.zone = ZoneInfo("UTC")
+        """In which the pages show times; the API has UTC."""
         self.definitions: dict[str, dict[str, Property]] = {}
         self.archived_definitions: dict[str, dict[str, Property]] = {}
         self.unsaved = False

@@ -1,4 +1,5 @@
--- E-mails whose address is, wholly or in part, none; not those whose text became the body.
+-- E-mails whose address is, wholly or in part, none; not those whose text became the body. What is plainly an address
+-- was never read, and is not known.
 -- Parameters: window_start, window_end.
 INSERT INTO staging.ic_field_warning (
     drop_key, line_number, comm_communicationid, column_name, raw_value, reason
@@ -15,7 +16,6 @@ INNER JOIN staging.ic_address_text AS known ON known.written = md5(m.comm_email_
 WHERE
     m.derived_activity_type = 'emails'
     AND m.comm_datetime >= %(window_start)s AND m.comm_datetime < %(window_end)s
-    AND NOT staging.ic_is_address(m.comm_email_clean)
     AND NOT known.is_all
     AND NOT (known.is_text AND m.comm_note IS NULL)
 ON CONFLICT DO NOTHING

@@ -1,7 +1,14 @@
--- Continuations of a slice's bodies, before they are written again. Parameters: those of {slice}, a condition on v;
--- {view}.
+-- Continuations of a slice's bodies, before they are written again. Not by the view: the planner knows nothing of a
+-- table that was never large, and would work the whole view out for it. Parameters: those of {slice}, a condition on v;
+-- activity_type.
 DELETE FROM staging.ic_payload_part AS p
-USING staging.{view} AS v
+USING (
+    SELECT
+        id AS ic_communication_master_id,
+        comm_datetime AS activity_date
+    FROM staging.ic_communication_master
+    WHERE derived_activity_type = %(activity_type)s
+) AS v
 WHERE
     p.ic_communication_master_id = v.ic_communication_master_id
     AND {slice}

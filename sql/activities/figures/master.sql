@@ -5,27 +5,43 @@
 -- e-mails, and the activity type of others; statuses and priorities count where something is made of them.
 -- Grain: figure, item, month. Parameters: window_start, window_end. Uses ic_communication_master_datetime.
 WITH counted AS (
+    -- Each word is counted by itself, in one pass: together they make as many groups as there are communications.
     SELECT
-        date_trunc('month', m.comm_datetime)::date AS comm_month,
-        m.derived_activity_type AS activity_type,
-        word.kind,
-        word.written,
+        m.comm_month,
+        m.activity_type,
+        CASE
+            WHEN grouping(m.comm_type) = 0 THEN 'types'
+            WHEN grouping(m.comm_action) = 0 THEN 'actions'
+            WHEN grouping(m.comm_status) = 0 THEN 'statuses'
+            ELSE 'priorities'
+        END AS kind,
+        coalesce(m.comm_type, m.comm_action, m.comm_status, m.comm_priority) AS written,
         count(*) AS communications,
-        count(*) FILTER (
-            WHERE num_nulls(m.comm_communicationid, m.comm_type, m.comm_datetime, m.comm_createddate) > 0
-        ) AS lacking
-    FROM staging.ic_communication_master AS m
-    CROSS JOIN
-        LATERAL (
-            VALUES
-            ('types', m.comm_type), ('actions', m.comm_action), ('statuses', m.comm_status),
-            ('priorities', m.comm_priority)
-        ) AS word (kind, written)
-    WHERE
-        m.comm_datetime >= %(window_start)s AND m.comm_datetime < %(window_end)s
-        AND (word.kind <> 'statuses' OR m.derived_activity_type IN ('calls', 'emails', 'meetings', 'tasks'))
-        AND (word.kind <> 'priorities' OR m.derived_activity_type = 'tasks')
-    GROUP BY 1, 2, 3, 4
+        count(*) FILTER (WHERE m.is_lacking) AS lacking
+    FROM (
+        SELECT
+            date_trunc('month', comm_datetime)::date AS comm_month,
+            derived_activity_type AS activity_type,
+            comm_type,
+            comm_action,
+            comm_status,
+            comm_priority,
+            num_nulls(comm_communicationid, comm_type, comm_datetime, comm_createddate) > 0 AS is_lacking
+        FROM staging.ic_communication_master
+        WHERE comm_datetime >= %(window_start)s AND comm_datetime < %(window_end)s
+        -- Else the month is worked out for each word.
+        OFFSET 0 -- noqa: AM09
+    ) AS m
+    GROUP BY
+        GROUPING SETS (
+            (m.comm_month, m.activity_type, m.comm_type),
+            (m.comm_month, m.activity_type, m.comm_action),
+            (m.comm_month, m.activity_type, m.comm_status),
+            (m.comm_month, m.activity_type, m.comm_priority)
+        )
+    HAVING
+        (grouping(m.comm_status) = 1 OR m.activity_type IN ('calls', 'emails', 'meetings', 'tasks'))
+        AND (grouping(m.comm_priority) = 1 OR m.activity_type = 'tasks')
 ),
 
 named AS (

@@ -1,5 +1,6 @@
 -- The keys and indexes of a table, and the foreign keys of others on it, as statements that drop each and that make it
--- again. Foreign keys come first, since they rest on keys. Parameters: table.
+-- again. Foreign keys come first, since they rest on keys. Without partial indexes on columns that stay empty: nothing
+-- goes into those, and to make one again reads the whole table. Parameters: table, unfilled (text[], those columns).
 SELECT
     made.drop_statement,
     made.create_statement
@@ -27,6 +28,13 @@ FROM (
         AND NOT EXISTS (
             SELECT 1 FROM pg_constraint AS k
             WHERE k.conindid = i.indexrelid
+        )
+        AND NOT (
+            i.indpred IS NOT NULL
+            AND EXISTS (
+                SELECT 1 FROM pg_attribute AS a
+                WHERE a.attrelid = i.indrelid AND a.attnum = any(i.indkey) AND a.attname = any(%(unfilled)s::text[])
+            )
         )
 ) AS made
 ORDER BY made.place, made.name

@@ -2,6 +2,7 @@
 -- key, one portal after the other. Parameters: communication.
 SELECT
     l.portal_id AS portal,
+    p.base_url,
     l.object_type,
     l.part,
     l.state,

@@ -81,6 +81,11 @@ _TAG = re.compile(
     (?:[\s/]++(?:[^\s"'<>/=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'<>=`][^\s"'<>`]*+))?+[\s/]*+)*+)?+>""",
     re.VERBOSE,
 )
+# Text whose tags all stay as they are, as most mail is written: one pattern instead of a look at each ``<``.
+_ALL_STAY = re.compile(
+    rf"""(?:[^<]++|</?(?:{"|".join(sorted(_KNOWN - _REMOVED - {"img"}))})(?:\s++[A-Za-z-]++="[^"<]*+")*+\s*+/?>)*+""",
+    re.IGNORECASE | re.ASCII,
+)
 # Doctypes, and what Office writes: conditional comments, processing instructions.
 _DECLARATION = re.compile(r"<!doctype\b[^<>]*>|<!\[[^<>]*\]>|<\?xml\b[^<>]*>", re.IGNORECASE)
 # From the first to the second is invisible, whatever stands between.
@@ -236,6 +241,8 @@ def _protected(text: str, left_out: Counter[str]) -> str:
     """The text with each ``<`` that opens no tag of HTML escaped, without what is invisible anyway, and with placeholders
     for what nobody could see in HubSpot: the parser would take ``<bob@example.com>`` for an unknown element and drop it,
     and what follows an unclosed comment, script or video with it."""
+    if _ALL_STAY.fullmatch(text):
+        return text
     out: list[str] = []
     end = 0
     unclosed: set[int | str] = set()

@@ -167,14 +167,16 @@ def _compile(activity: ActivityType, columns: Mapping[str, Expression], template
         value = recorder.found(printed)
         if recorder.found(key) is id_property:
             has_id = True
-            members.append(_member(sql.SQL("to_json({})").format(id_property.text), _of_id(value, where).text))
+            name = sql.SQL("to_json({})").format(id_property.text)
+            members.append(_member(name, _of_id(value, where).text, is_plain=True))
             continue
         if key not in specified:
             raise Refused(
                 f"{where}: HubSpot's {activity.name} have no property {key!r}; they have"
                 f" {', '.join(name for name, each in specified.items() if not each.read_only)}"
             )
-        members.append(_member(literal(json.dumps(key)), _checked(value, key, specified[key], where)))
+        text = _checked(value, key, specified[key], where)
+        members.append(_member(literal(json.dumps(key)), text, is_plain=_is_plain(value)))
         if isinstance(value, Expression):
             reasons.extend(_reasons(value, key, specified[key]))
     if not has_id:
@@ -195,9 +197,20 @@ def _compile(activity: ActivityType, columns: Mapping[str, Expression], template
     return PayloadSql(payload, sql.SQL("CASE {} END").format(sql.SQL(" ").join(reasons)))
 
 
-def _member(name: sql.Composable, value: sql.Composable) -> sql.Composable:
-    """A member of a JSON object as text, NULL where its value is."""
-    return sql.SQL("{} || ':' || to_json({}::text)").format(name, value)
+def _member(name: sql.Composable, value: sql.Composable, *, is_plain: bool) -> sql.Composable:
+    """A member of a JSON object as text, NULL where its value is. What ``is_plain`` has nothing to escape, and to_json would
+    look its type up for each row."""
+    quoted = """{} || ':"' || {} || '"'""" if is_plain else "{} || ':' || to_json({}::text)"
+    return sql.SQL(quoted).format(name, value)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether JSON takes every value as it is: numbers, times as this module writes them, and plain words."""
+    if not isinstance(value, Expression):
+        return isinstance(value, str) and value.isalnum() and value.isascii()
+    if value.choices is not None:
+        return all(choice.replace("_", "").isalnum() and choice.isascii() for choice in value.choices)
+    return value.kind in ("number", "datetime")
 
 
 def _of_id(value: object, where: str) -> Expression:

@@ -219,7 +219,7 @@ def _refill_derivative(
     changes = begin(connection, window, activity)
     if _is_attached(connection, activity):
         return None
-    with refill.refilled(connection, activity.table) as is_empty:
+    with refill.refilled(connection, activity.table, ["hubspot_engagement_id"], is_alone=False) as is_empty:
         if not is_empty:
             return None
         columns = own_columns(connection, activity)

@@ -4,17 +4,18 @@ loaded handed to the caller's sinks. No database, no Dagster.
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
-import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 
 from ic_assets.activities.engine.drop import csv_processes
+from ic_assets.activities.engine.drop.column_map import EDGES, Names, plain
 from ic_assets.activities.engine.drop.csv_records import Records
 from ic_assets.activities.engine.drop.csv_rows import Block, Converter
 from ic_assets.activities.engine.drop.drop_file import DropFile
@@ -31,12 +32,10 @@ _MOST_NAMES = 20
 _LONGEST_NAME = 60
 _LONGEST_LINE = 80
 
-_EDGES = re.compile(r"^[\s\"'\ufeff]+|(?<![\s\"'\ufeff])[\s\"'\ufeff]+$")
 
-
-def inspect(path: Path, encoding: str | None = None) -> DropInfo:
+def inspect(path: Path, encoding: str | None = None, names: Names = ()) -> DropInfo:
     """Reads the drop once: digest, size, encoding (``encoding`` if given, unless it has a byte-order mark), delimiter,
-    header.
+    header, in which ``names`` are theirs for ours.
 
     Raises ``DropRefused`` for whatever refuses a drop as a whole, a quote that never closes excepted: that shows
     while the rows are read.
@@ -46,7 +45,7 @@ def inspect(path: Path, encoding: str | None = None) -> DropInfo:
         with file.unchanged(identity):
             found = file.detect_encoding(encoding)
             sha256, size, words = file.content_sha256, file.bytes_read, file.words
-            header = _read_header(file, found)
+            header = _read_header(file, found, dict(names))
     return DropInfo(
         content_sha256=sha256,
         byte_size=size,
@@ -60,13 +59,14 @@ def inspect(path: Path, encoding: str | None = None) -> DropInfo:
         unknown_columns=header.unknown,
         identity=identity,
         deleted=header.deleted,
+        renamed=header.renamed,
     )
 
 
-def inspect_beside(path: Path, encoding: str | None = None) -> DropInfo | None:
+def inspect_beside(path: Path, encoding: str | None = None, names: Names = ()) -> DropInfo | None:
     """``inspect`` by a process of its own, while this one does something else; None where that gives no answer."""
     finished = subprocess.run(
-        python(__name__, os.fspath(path), *([encoding] if encoding else [])),
+        python(__name__, os.fspath(path), encoding or "", json.dumps(names)),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=plain_environment(),
@@ -161,9 +161,10 @@ class _Header:
     unknown: tuple[str, ...]
     width: int
     deleted: int | None
+    renamed: Names
 
 
-def _read_header(file: DropFile, encoding: str) -> _Header:
+def _read_header(file: DropFile, encoding: str, names: Mapping[str, str]) -> _Header:
     """The first record that is not blank, under the delimiter that makes most known columns of it."""
     candidates: list[tuple[str, int, list[str], str]] = []
     refusals: list[DropRefused] = []
@@ -177,10 +178,10 @@ def _read_header(file: DropFile, encoding: str) -> _Header:
             candidates += [(delimiter, *first)] if first else []
     if not candidates:
         raise refusals[0] if refusals else file.refused("is empty; a drop has at least the header line")
-    delimiter, line, names, raw = max(candidates, key=lambda c: len({_name(text) for text in c[2]} & BY_NAME.keys()))
+    delimiter, line, headers, raw = max(candidates, key=lambda c: len(set(_ours(c[2], names)) & BY_NAME.keys()))
+    columns = _ours(headers, names)
     known: dict[str, int] = {}
-    for position, text in enumerate(names):
-        name = _name(text)
+    for position, name in enumerate(columns):
         if name in known:
             raise file.refused(
                 f"line {line}: the header names {BY_NAME[name].header} twice (columns {known[name] + 1} and"
@@ -194,22 +195,29 @@ def _read_header(file: DropFile, encoding: str) -> _Header:
         raise file.refused(f"line {line}: the lines of the file seem to end in CR alone; save it with LF or CRLF")
     if not known:
         raise _no_header(file, encoding, line, raw)
-    deleted = next((at for at, text in enumerate(names) if _name(text) == DELETED_HEADER.lower()), None)
+    deleted = next((at for at, name in enumerate(columns) if name == DELETED_HEADER.lower()), None)
     missing = [column.header for column in COLUMNS if column.required and column.name not in known]
     if missing:
         raise file.refused(
             f"line {line}: the header lacks {', '.join(missing)}, which every drop must have; export it with them"
         )
-    return _Header(line, delimiter, known, _unknown(names, deleted), len(names), deleted)
+    renamed = tuple((plain(text), names[plain(text)]) for text in headers if plain(text) in names)
+    return _Header(line, delimiter, known, _unknown(headers, columns, deleted), len(headers), deleted, renamed)
 
 
-def _unknown(names: Sequence[str], deleted: int | None) -> tuple[str, ...]:
+def _ours(headers: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    return [names.get(plain(text), plain(text)) for text in headers]
+
+
+def _unknown(headers: Sequence[str], columns: Sequence[str], deleted: int | None) -> tuple[str, ...]:
     """The first of the headers that mean nothing to us, as they can be shown and stored, and how many more there are."""
     unknown = [
-        (position, text) for position, text in enumerate(names) if _name(text) not in BY_NAME and position != deleted
+        (position, text)
+        for position, (text, name) in enumerate(zip(headers, columns, strict=True))
+        if name not in BY_NAME and position != deleted
     ]
     shown = tuple(
-        _printable(_EDGES.sub("", text), _LONGEST_NAME) or f"(column {position + 1}, unnamed)"
+        _printable(EDGES.sub("", text), _LONGEST_NAME) or f"(column {position + 1}, unnamed)"
         for position, text in unknown[:_MOST_NAMES]
     )
     more = len(unknown) - len(shown)
@@ -224,7 +232,7 @@ def _printable(text: str, length: int) -> str:
 
 def _no_header(file: DropFile, encoding: str, line: int, raw: str) -> DropRefused:
     for delimiter in _OTHER_DELIMITERS:
-        names = [_name(name) for name in raw.split(delimiter)]
+        names = [plain(name) for name in raw.split(delimiter)]
         if len(BY_NAME.keys() & set(names)) > 1:
             return file.refused(
                 f"line {line}: the columns stand between {delimiter!r}; export it with commas, semicolons or tabs"
@@ -240,10 +248,6 @@ def _no_header(file: DropFile, encoding: str, line: int, raw: str) -> DropRefuse
     )
 
 
-def _name(header: str) -> str:
-    """A header as a column name: case, outer white space and stray quotes do not matter."""
-    return _EDGES.sub("", header).lower()
-
-
 if __name__ == "__main__":
-    sys.stdout.buffer.write(pickle.dumps(inspect(Path(sys.argv[1]), *sys.argv[2:])))
+    _names = tuple((theirs, ours) for theirs, ours in json.loads(sys.argv[3]))
+    sys.stdout.buffer.write(pickle.dumps(inspect(Path(sys.argv[1]), sys.argv[2] or None, _names)))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -22,7 +23,8 @@ class DropInfo:
     ``content_sha256`` and ``byte_size`` are those of the content after decompression; ``columns`` maps master
     columns to their position in the file, ``missing_columns`` are the optional ones that it has not,
     ``unknown_columns`` the headers that mean nothing to us, the first of them at least; ``words`` the first that are
-    not ASCII, as read. ``deleted``: the position of Comm_Deleted, where it has one.
+    not ASCII, as read. ``deleted``: the position of Comm_Deleted, where it has one. ``renamed``: those of its headers that a
+    column map translated, and to what.
     """
 
     content_sha256: str
@@ -37,6 +39,14 @@ class DropInfo:
     identity: Identity
     words: tuple[str, ...] = ()
     deleted: int | None = None
+    renamed: tuple[tuple[str, str], ...] = ()
+
+    def read_under(self, reading: str) -> str:
+        """The settings under which it is read (``Settings.reading``), and the column map as far as it translated anything:
+        under another the same content is another drop."""
+        if not self.renamed:
+            return reading
+        return f"{reading} columns={hashlib.sha256(repr(self.renamed).encode()).hexdigest()[:8]}"
 
     @property
     def columns_in_order(self) -> list[str]:

@@ -85,7 +85,7 @@ def land(
     def once(connection: psycopg.Connection) -> Landed:
         wait_for_turn(connection)
         kept_settings.require(connection, settings)
-        before = drop_folder.landed_before(connection, info.content_sha256, settings.reading)
+        before = drop_folder.landed_before(connection, info.content_sha256, info.read_under(settings.reading))
         landed = (
             Landed(before, file_name(path), already_landed=True)
             if before
@@ -98,7 +98,9 @@ def land(
         return database.repeated("landing", once)
     except DropRefused as refusal:
         with database.transaction() as connection:
-            _record_refusal(connection, {**_description(path, info, key), "reading": settings.reading}, refusal)
+            _record_refusal(
+                connection, {**_description(path, info, key), "reading": info.read_under(settings.reading)}, refusal
+            )
             drop_folder.remember(connection, file_name(path), info.identity, drop_key=key, refused=str(refusal))
         raise
 
@@ -150,7 +152,7 @@ class _Landing:
             statement("activities/landing/register"),
             {
                 **_description(self.path, self.info, self.key),
-                "reading": self.settings.reading,
+                "reading": self.info.read_under(self.settings.reading),
                 "columns": self.info.headers,
             },
         ).fetchone()

@@ -4,6 +4,8 @@ and whether HubSpot counts the same. Read from the database alone, so that it ca
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pandas as pd
 import psycopg
 
@@ -12,6 +14,7 @@ from ic_assets.activities.engine.judging.verdicts import Verdict, percent
 from ic_assets.activities.engine.reports.report import Report, Section, read_frame
 from ic_assets.activities.engine.reports.report_pictures import measured_rows, stacked_rows
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
+from ic_assets.core.hosts import is_loopback
 from ic_assets.hubspot.portal.setup import guarantee
 from ic_assets.hubspot.push.result import PushOptions
 
@@ -45,7 +48,7 @@ def push_completion(connection: psycopg.Connection) -> Report:
     return Report(
         "push_completion",
         "Push completion",
-        _summary(by_rule[0]) if len(states) else "Nothing was pushed yet.",
+        f"{_summary(by_rule[0])}{_where(connection)}" if len(states) else "Nothing was pushed yet.",
         [
             Section("Checkpoints", checkpoints, _remaining_guarantee(connection, states)),
             Section(
@@ -77,6 +80,15 @@ def push_completion(connection: psycopg.Connection) -> Report:
 
 def _listed(title: str, found: pd.DataFrame) -> Section:
     return Section(title, found, "" if len(found) else "None.")
+
+
+def _where(connection: psycopg.Connection) -> str:
+    """Where the records can be looked at, when that is the local HubSpot."""
+    row = connection.execute(
+        "SELECT p.base_url FROM hubspot.portal AS p INNER JOIN hubspot.v_current_portal AS c USING (portal_id)"
+    ).fetchone()
+    is_local = row is not None and is_loopback(urlsplit(row[0]).hostname or "")
+    return f" In the local HubSpot, while `ic-assets up` runs: {row[0]}/changes." if row and is_local else ""
 
 
 def _summary(rates: list[Verdict]) -> str:

@@ -18,6 +18,7 @@ from ic_assets.activities.facts.activity_types import BY_NAME
 from ic_assets.activities.facts.contract import COLUMNS
 from ic_assets.activities.facts.derivative_contract import DERIVATIVE_COLUMNS
 from ic_assets.core.failures import Refused
+from ic_assets.core.hosts import local_link
 from ic_assets.core.sql import statement
 
 _NOT_SHOWN = ("id", "ic_communication_master_id", "hubspot_api_payload", "created_at", "pushed_at", "last_updated")
@@ -169,6 +170,8 @@ def _follow(
         )
         record = rows[0] if rows else {}
     ledger = _fetch(connection, "trace_ledger", {"communication": communication}) if communication is not None else []
+    for record in ledger:
+        record["link"] = local_link(record.pop("base_url"), record["object_type"], record["hubspot_id"])
     references = _references(connection, master) if master else []
     warnings = _rows(
         connection,

@@ -7,13 +7,14 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ic_assets.activities.engine.drop.column_map import Names
 from ic_assets.activities.engine.drop.csv_drop import inspect, read
 from ic_assets.activities.engine.drop.csv_rows import Block
-from ic_assets.activities.engine.drop.drop_info import DropInfo
+from ic_assets.activities.engine.drop.drop_info import DropInfo, FieldWarning, Reject
 from ic_assets.activities.engine.staging.mapping import Becomes, Mapping, key
 from ic_assets.activities.facts.contract import COLUMNS
 from ic_assets.core.months import at_midnight, partitions_end
@@ -47,10 +48,44 @@ class Classified:
     combinations: list[Combination] = field(default_factory=list)
 
 
-def classify(path: Path, settings: Settings) -> Classified:
-    """Raises ``DropRefused`` for a file that the landing would refuse, ``Refused`` for a mapping that cannot stand."""
-    mapping, found = Mapping(), Classified()
-    info = inspect(path, settings.encoding)
+@dataclass
+class Look:
+    """How a drop is read: its first rows by line, rejected rows and fields that could not be read, a few of each with how
+    many there are. Values are as they would land: personal data."""
+
+    most: int = 5
+    info: DropInfo | None = None
+    rows: dict[int, dict[str, str | None]] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+    warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
+    warned: list[FieldWarning] = field(default_factory=list)
+
+    def see(self, block: Block) -> None:
+        if len(self.rows) >= self.most:
+            return
+        assert self.info is not None  # noqa: S101 - set before the file is read
+        wanted = tuple(column.name for column in COLUMNS)
+        found = {int(row["line_number"] or 0): row for row in _rows(block, self.info, ("line_number", *wanted))}
+        for line in sorted(found)[: self.most - len(self.rows)]:
+            self.rows[line] = {name: found[line][name] for name in wanted}
+
+    def warn(self, warning: FieldWarning) -> None:
+        self.warnings[warning.column_name, warning.reason] += 1
+        if len(self.warned) < self.most:
+            self.warned.append(warning)
+
+
+def _rejected(found: Classified, look: Look, reject: Reject) -> None:
+    found.rejected[reject.reason] += 1
+    if len(look.rejects) < look.most:
+        look.rejects.append(reject)
+
+
+def classify(path: Path, settings: Settings, names: Names = (), look: Look | None = None) -> Classified:
+    """What the rows become; ``look`` is filled with how they are read. ``names`` are a column map's. Raises ``DropRefused``
+    for a file that the landing would refuse, ``Refused`` for a mapping that cannot stand."""
+    mapping, found, look = Mapping(), Classified(), look or Look()
+    look.info = info = inspect(path, settings.encoding, names)
     kinds: Counter[tuple[str, str, str, str, bool]] = Counter()
     reader = read(
         path,
@@ -60,11 +95,12 @@ def classify(path: Path, settings: Settings) -> Classified:
         date_order=settings.date_order,
         first_month=at_midnight(settings.partitions_start),
         end=at_midnight(partitions_end()),
-        on_reject=lambda reject: found.rejected.update([reject.reason]),
-        on_warning=lambda _warning: None,
+        on_reject=lambda reject: _rejected(found, look, reject),
+        on_warning=look.warn,
         keep_zero_ids=settings.keep_zero_ids,
     )
     for block in reader:
+        look.see(block)
         for row in _rows(block, info):
             comm_type, action, status, priority = (key(row[name] or "") for name in _WANTED[:4])
             kind = (comm_type, action, status, priority, row["comm_caseid"] is not None)
@@ -84,20 +120,20 @@ def classify(path: Path, settings: Settings) -> Classified:
     return found
 
 
-def _rows(block: Block, info: DropInfo) -> Iterator[dict[str, str | None]]:
+def _rows(block: Block, info: DropInfo, wanted: Sequence[str] = _WANTED) -> Iterator[dict[str, str | None]]:
     """The wanted columns of a block's rows, None for none."""
     names = ["drop_id", "line_number", *(column.name for column in COLUMNS)]
-    at = {name: names.index(name) for name in _WANTED}
+    at = {name: names.index(name) for name in wanted}
     for line in block.text.decode().split("\n"):
         if line:
             fields = line.split("\t")
             yield {name: _unescaped(fields[position]) for name, position in at.items()}
     if block.plain:
         names = ["drop_id", "line_number", *info.columns_in_order]
-        present = {name: names.index(name) for name in _WANTED if name in names}
+        present = {name: names.index(name) for name in wanted if name in names}
         # Read as COPY reads it: empty values are none.
         for values in csv.reader(io.StringIO(block.plain.decode(), newline=""), delimiter=info.delimiter):
-            yield {name: values[present[name]] or None if name in present else None for name in _WANTED}
+            yield {name: values[present[name]] or None if name in present else None for name in wanted}
 
 
 def _unescaped(text: str) -> str | None:

@@ -38,16 +38,21 @@ _ROWS_AT_A_TIME = 256
 
 
 @contextmanager
-def refilled(connection: psycopg.Connection, table: str) -> Iterator[bool]:
+def refilled(
+    connection: psycopg.Connection, table: str, unfilled: Sequence[str] = (), *, is_alone: bool = True
+) -> Iterator[bool]:
     """Gives True with ``staging.table`` locked, truncated and bare of indexes and keys, which come back at the end;
-    False, and nothing done, where it holds rows, is in use, or somebody has put something on it (``obstacles.sql``)."""
-    secondary = _prepare(connection, table)
+    False, and nothing done, where it holds rows, is in use, or somebody has put something on it (``obstacles.sql``).
+    Partial indexes on ``unfilled`` columns, which stay empty, stay. Who is not alone at work has no cores for helpers."""
+    secondary = _prepare(connection, table, unfilled)
     if secondary is None:
         yield False
         return
     # Not in the savepoint of _prepare: COPY … FREEZE wants the truncation in its own.
     connection.execute(sql.SQL("TRUNCATE staging.{}").format(sql.Identifier(table)))
     yield True
+    if not is_alone:
+        connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
     for _, create in reversed(secondary):
         connection.execute(create)
 
@@ -75,7 +80,7 @@ def drop_constraint(connection: psycopg.Connection, table: str, name: str) -> No
         _note(table, type(error).__name__)
 
 
-def _prepare(connection: psycopg.Connection, table: str) -> list[tuple[bytes, bytes]] | None:
+def _prepare(connection: psycopg.Connection, table: str, unfilled: Sequence[str]) -> list[tuple[bytes, bytes]] | None:
     """Locks the table and those that refer to it, and takes the keys and indexes off, if it is to be refilled: the
     statements that dropped each and that make it again."""
     if not may_refill(connection, table):
@@ -86,7 +91,9 @@ def _prepare(connection: psycopg.Connection, table: str) -> list[tuple[bytes, by
                 connection.execute(f"LOCK TABLE {each} IN ACCESS EXCLUSIVE MODE")
             if not _is_empty(connection, table):
                 raise psycopg.Rollback
-            secondary = connection.execute(statement("activities/refill/secondary"), {"table": table}).fetchall()
+            secondary = connection.execute(
+                statement("activities/refill/secondary"), {"table": table, "unfilled": list(unfilled)}
+            ).fetchall()
             for drop, _ in secondary:
                 connection.execute(drop)
             return secondary

@@ -126,7 +126,7 @@ def last_changes(portal: Portal) -> Changes | None:
             continue
         counts = _change_counts(portal, since)
         if counts:
-            began = datetime.fromtimestamp(since, UTC) if since else None
+            began = datetime.fromtimestamp(since, wording.ZONE.get()) if since else None
             return Changes(since, began, counts)
     return None
 

@@ -101,7 +101,7 @@ placeholder="Name, e-mail, id or text"> <button>Search</button>
 {% block main %}{% endblock %}
 </main>
 <footer>Portal {{ portal_id }}, a local stand-in for HubSpot: nothing here has left this machine.
-Times are in UTC.</footer>
+Times are in {{ zone }}.</footer>
 </body>
 </html>
 """

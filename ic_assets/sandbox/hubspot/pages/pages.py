@@ -6,8 +6,8 @@ no outside files. The pages read the portal's own file and its request log, noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -38,6 +38,13 @@ _ENVIRONMENT.globals.update(
 def page_routes(portal: Portal) -> list[Route]:
     """``/``, ``/changes``, one list and one page per contact, company, deal and activity."""
 
+    def route(path: str, page: Callable[[Request], Awaitable[Response]]) -> Route:
+        async def zoned(request: Request) -> Response:
+            wording.ZONE.set(portal.zone)  # of this request alone: each has a context of its own
+            return await page(request)
+
+        return Route(path, zoned, methods=["GET"])
+
     async def home(request: Request) -> Response:
         wanted = request.query_params.get("q", "").strip()
         return _found(portal, wanted) if wanted else _home(portal)
@@ -49,18 +56,18 @@ def page_routes(portal: Portal) -> list[Route]:
         async def page(request: Request) -> Response:
             return _list(portal, kind, _number(request.query_params))
 
-        return Route(f"/{kind.slug}", page, methods=["GET"])
+        return route(f"/{kind.slug}", page)
 
     def record_page(kind: ObjectType) -> Route:
         async def page(request: Request) -> Response:
             show = _activity if kind.is_activity else _record
             return show(portal, kind, record_id(request.path_params["id"]), request.query_params)
 
-        return Route(f"/{kind.slug}/{{id}}", page, methods=["GET"])
+        return route(f"/{kind.slug}/{{id}}", page)
 
     return [
-        Route("/", home, methods=["GET"]),
-        Route("/changes", changes, methods=["GET"]),
+        route("/", home),
+        route("/changes", changes),
         *(list_page(kind) for kind in OBJECT_TYPES),
         *(record_page(kind) for kind in OBJECT_TYPES),
     ]
@@ -211,10 +218,10 @@ def _query(given: Mapping[str, Any]) -> str:
 
 
 def _ms(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return datetime.fromtimestamp(milliseconds / 1000, wording.ZONE.get())
 
 
 def _page(portal: Portal, template: str, *, status: int = 200, **values: Any) -> Response:
     values.setdefault("wanted", "")
-    text = _ENVIRONMENT.get_template(template).render(portal_id=portal.store.portal_id, **values)
+    text = _ENVIRONMENT.get_template(template).render(portal_id=portal.store.portal_id, zone=portal.zone.key, **values)
     return HTMLResponse(text, status, _HEADERS)

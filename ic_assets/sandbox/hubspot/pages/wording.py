@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from contextvars import ContextVar
+from datetime import UTC, datetime, tzinfo
 
 import nh3
 
@@ -152,10 +153,14 @@ def excerpt(slug: str, values: Values, length: int = 160) -> str:
     return text if len(text) <= length else text[:length].rsplit(" ", 1)[0] + " …"
 
 
+ZONE: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
+"""The zone in which the pages of a request show times."""
+
+
 def moment(text: str) -> datetime | None:
-    """A stored time as a datetime in UTC."""
+    """A stored time as a datetime in the zone of the pages."""
     milliseconds = parse_time(text)
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, ZONE.get())
 
 
 def day_and_time(at: datetime | None) -> str:
