@@ -228,7 +228,7 @@ def record(context: AssetExecutionContext, events: Sequence[AssetObservation | A
 
 def add_metadata(context: AssetExecutionContext, key: AssetKey, by_partition: Mapping[str, Mapping[str, Any]]) -> None:
     """Adds what ``context.add_asset_metadata`` would add partition by partition. That works out the run's partitions and
-    copies all that was added before at each call: 0.7 s for nine assets of 178 months."""
+    copies all that was added before at each call, 1,600 times for nine assets of 178 months."""
     step = context.op_execution_context.get_step_execution_context()
     added: dict[Any, Mapping[str, Any]] = dict(step._metadata_accumulator.per_output_metadata)  # noqa: SLF001
     for partition, metadata in by_partition.items():

@@ -200,7 +200,7 @@ def fail_abandoned_runs(settings: Settings) -> list[str]:
         waiting = connection.execute("SELECT 1 FROM pending_steps LIMIT 1").fetchone()
     living = {name for (name,) in others}
     dead = [run_id for run_id, process in rows if (process not in living if process else not living)]
-    if not dead and not waiting:  # nothing to mend: Dagster's storage opens a dozen connections
+    if not dead and not waiting:  # nothing to mend: Dagster's storage opens connections of its own
         return []
     failed = []
     with DagsterInstance.get() as instance:
