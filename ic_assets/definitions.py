@@ -10,7 +10,7 @@ import dagster as dg
 from ic_assets.activities import definitions as activities
 from ic_assets.core.settings import Execution
 from ic_assets.executors import executor
-from ic_assets.operations import company_centre, receiver
+from ic_assets.operations import company_centre, inbox, receiver
 from ic_assets.operations.hubspot_resource import HubSpotResource
 from ic_assets.payments import definitions as payments
 from ic_assets.resources.dagster_resources import Nowhere, PostgresResource, Reporter
@@ -22,6 +22,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         activities.build(),
         payments.build(),
         company_centre.build(),
+        dg.Definitions(jobs=inbox.JOBS, sensors=inbox.SENSORS),
         receiver.build(),
         dg.Definitions(
             resources={

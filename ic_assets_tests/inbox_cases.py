@@ -51,11 +51,17 @@ COUNTER = Flow("counter", [Takes("shop", "added", Added), Takes("shop", "added.*
 REGISTRY = Registry(flows=[COUNTER])
 
 
-def prepared(postgres_url: str) -> psycopg.Connection[Any]:
-    """A connection to a database with the flow's tables."""
+def prepared(postgres_url: str, more: Sequence[str] = ()) -> psycopg.Connection[Any]:
+    """A connection to a database with the flow's tables, ``more`` beside them, and nothing in them or in the inbox: made
+    once, and emptied from the second time on."""
     connection = psycopg.connect(postgres_url)
-    for statement in TABLES:
-        connection.execute(statement.encode())
+    if connection.execute("SELECT to_regnamespace('counter')").fetchone() == (None,):
+        for statement in (*TABLES, *more):
+            connection.execute(statement.encode())
+    found = connection.execute(
+        "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('inbox', 'counter')"
+    )
+    connection.execute(f"TRUNCATE staging.ic_attempt, {', '.join(row[0] for row in found)}".encode())
     connection.commit()
     return connection
 

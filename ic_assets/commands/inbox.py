@@ -18,6 +18,8 @@ from ic_assets.core.settings import Settings
 from ic_assets.inbox import exact_json, upkeep
 from ic_assets.inbox.registry import registry
 from ic_assets.inbox.upkeep import Source, Wanted
+from ic_assets.operations import attempts
+from ic_assets.operations.attempts import Attempt
 
 _SHOWN = 10
 _LONGEST = 2000
@@ -29,10 +31,12 @@ def status(*, as_json: bool) -> int:
     try:
         with looking(Settings.from_env()) as connection:
             sources, files = upkeep.sources(connection), upkeep.files(connection)
+            tried = [one for one in attempts.standing(connection) if _is_ours(one) and one.reason is not None]
     except NothingYet:
-        sources, files = [], []
+        sources, files, tried = [], [], []
     if as_json:
-        emit_json({"sources": [one.to_json() for one in sources], "files": files})
+        failed = [{"what": one.subject, "why": str(one), "given_up": one.is_given_up} for one in tried]
+        emit_json({"sources": [one.to_json() for one in sources], "files": files, "failed": failed})
         return 0
     if sources:
         columns = ["source", "new", "oldest (UTC)", "set aside", "unknown topic", "other contents"]
@@ -49,7 +53,13 @@ def status(*, as_json: bool) -> int:
     for file in files[:_SHOWN]:
         what = "its load was broken off; load it again" if file["is_unfinished"] else _rejected(file)
         out.print(f"{file['door']}/{file['file']}: {what}", markup=False)
+    for one in tried[:_SHOWN]:
+        out.print(f"{one.subject}: {one}", markup=False)
     return 0
+
+
+def _is_ours(attempt: Attempt) -> bool:
+    return attempt.sensor == "event_files" or attempt.subject.startswith(attempts.INBOX)
 
 
 def _cells(one: Source) -> list[Any]:
@@ -99,10 +109,15 @@ def _shape(value: Any) -> Any:
 
 
 def retry(wanted: Wanted, *, as_json: bool) -> int:
-    """Lets events that were set aside be taken again. Returns 0. Raises ``Refused``."""
-    settings = Settings.from_env()
-    with working(settings) as database:
-        count = database.repeated("retry", lambda connection: upkeep.retry(connection, registry(), wanted))
+    """Lets events that were set aside be taken again, and flows whose runs were given up begin anew. Returns 0. Raises
+    ``Refused``."""
+
+    def tried(connection: psycopg.Connection) -> int:
+        attempts.begin_anew(connection, attempts.INBOX)
+        return upkeep.retry(connection, registry(), wanted)
+
+    with working(Settings.from_env()) as database:
+        count: int = database.repeated("retry", tried)
         with database.transaction() as connection:
             left = _left(connection, wanted.source)
     if as_json:

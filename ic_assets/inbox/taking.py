@@ -153,10 +153,16 @@ def work(transaction: Callable[[], Any], flow: Flow, most: int = MOST) -> int:
             return total
 
 
+def oldest(connection: psycopg.Connection, flow: Flow) -> int | None:
+    """The number of the first event that ``work`` would find; None where nothing waits."""
+    query = statement("inbox/oldest", ready=sql.SQL(flow.ready))
+    rows = [connection.execute(query, parameters).fetchone() for parameters in by_source(flow)]
+    return min((row[0] for row in rows if row and row[0] is not None), default=None)
+
+
 def waits(connection: psycopg.Connection, flow: Flow) -> bool:
     """Whether ``work`` would find something."""
-    query = statement("inbox/waits", ready=sql.SQL(flow.ready))
-    return any((connection.execute(query, parameters).fetchone() or (False,))[0] for parameters in by_source(flow))
+    return oldest(connection, flow) is not None
 
 
 def by_source(flow: Flow) -> list[dict[str, Any]]:

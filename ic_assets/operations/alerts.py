@@ -35,6 +35,7 @@ _AGAIN = {
     "land_drop": "Mend what the message names, then drop the file again.",
     "bring_months_up_to_date": "Mend the cause; `ic-assets load` then goes on where this stopped.",
     "push_to_hubspot": "Mend the cause, then push again with the same command: nothing is sent twice.",
+    "load_event_files": "Mend what the message names, then put the file back.",
     "refresh_reports": "Mend the cause, then `ic-assets report`.",
 }
 

@@ -102,3 +102,12 @@ def begin(connection: psycopg.Connection, sensor: str, works: Iterable[tuple[Wor
 def ended(connection: psycopg.Connection, sensor: str, run_key: str, reason: str) -> None:
     """Records why the works of a run are still not done."""
     connection.execute(statement("operations/attempts/ended"), {"sensor": sensor, "run_key": run_key, "reason": reason})
+
+
+INBOX = "inbox of "
+"""How the subject of what waits in a flow's inbox begins."""
+
+
+def begin_anew(connection: psycopg.Connection, subject: str) -> None:
+    """Forgets the attempts at what begins with ``subject``: a person has mended something."""
+    connection.execute("DELETE FROM staging.ic_attempt WHERE starts_with(subject, %s)", (subject,))

@@ -16,12 +16,13 @@ import orjson
 
 from ic_assets_tests.bench import baselines, data
 from ic_assets_tests.bench.figures import Results, Size, markdown, middle, ratio
+from ic_assets_tests.bench.inbox import EVENTS, inbox
 from ic_assets_tests.bench.load import STAGES, Load, load
 from ic_assets_tests.bench.push import push
 from ic_assets_tests.bench.receiver import GROUPED, PLAIN, receive
 from ic_assets_tests.bench.server import Server, serving
 
-PARTS = ("copy", "load", "delta", "usual", "months", "push", "receiver")
+PARTS = ("copy", "load", "delta", "usual", "months", "push", "inbox", "receiver")
 ROWS = "100000 500000 5000000"
 USUAL_ROWS = 100_000
 SPANS = (12, 60)
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home.mkdir(parents=True, exist_ok=True)
     with serving(home) as server:
         results = Results(machine=_machine(server))
-        for rows in sizes if set(only) - {"receiver"} else ():
+        for rows in sizes if set(only) - {"inbox", "receiver"} else ():
             results.sizes.append(_measure(server, rows, options.months, only, _rounds(options.rounds, rows)))
             _show(results.sizes[-1])
         if "usual" in only:
@@ -61,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _measure_spans(server, results, options)
         if "push" in only:
             _measure_push(server, results, min(sizes[-1], PUSH_ROWS), options.push_seconds)
+        if "inbox" in only:
+            results.inbox = inbox(server, min(max(sizes[-1], 1000), EVENTS))
+            _say(f"inbox: {results.inbox.events:,} events taken, {results.inbox.times:.2f} x a plain UPDATE")
         if "receiver" in only:
             results.received = received = receive(server, RECEIVE_ROUNDS, options.receive_seconds)
             _say(f"receiver: {received.rate(GROUPED):,.0f} events/s, beside {received.rate(PLAIN):,.0f} answers of 204")

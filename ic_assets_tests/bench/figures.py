@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ic_assets_tests.bench.baselines import Usual
+from ic_assets_tests.bench.inbox import Inbox
 from ic_assets_tests.bench.load import CHECKS, DERIVATIVES, STAGES, TYPES, Load
 from ic_assets_tests.bench.push import LATENCY_MS, Pushed
 from ic_assets_tests.bench.receiver import CONNECTIONS, GROUPED, PLAIN, SINGLE, Received
@@ -56,6 +57,7 @@ class Results:
     usual_rows: int = 0
     usual: Usual | None = None
     pushes: list[Pushed] = field(default_factory=list)
+    inbox: Inbox | None = None
     received: Received | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -120,6 +122,9 @@ def targets_of(results: Results) -> list[Target]:
             Target(f"{what}: of the budget × 100 records", 98.0, 100 * pushed.used, "%", at_least=True),
             Target(f"{what}: answers 429", 0.0, float(pushed.refused_429), ""),
         ]
+    if results.inbox:
+        what = f"{results.inbox.events:,} events out of the inbox: times a plain UPDATE of their state"
+        targets.append(Target(what, 3.0, results.inbox.times, "×"))
     return targets + (_receiver_targets(results.received) if results.received else [])
 
 

@@ -266,6 +266,7 @@ def test_sensors_run_by_default_and_nothing_is_pushed_until_someone_switches_the
     repository = definitions.get_repository_def()
     assert {sensor.name: sensor.default_status.value for sensor in repository.sensor_defs} == {
         "csv_drop": "RUNNING",
+        "event_files": "RUNNING",
         "failed_runs": "RUNNING",
         "landed_months": "RUNNING",
         "new_warnings": "RUNNING",
@@ -280,6 +281,7 @@ def test_sensors_run_by_default_and_nothing_is_pushed_until_someone_switches_the
         "inspect_drop",
         "land_drop",
         "bring_months_up_to_date",
+        "load_event_files",
         "process_payments",
     }
 

@@ -37,6 +37,12 @@ FLOW = REGISTRY.flows[0]
 
 
 @pytest.fixture
+def database(module_database: str) -> str:
+    """One for all tests: each begins with an empty inbox."""
+    return module_database
+
+
+@pytest.fixture
 def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
     with prepared(database) as connection:
         connection.autocommit = True

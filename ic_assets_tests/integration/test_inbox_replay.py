@@ -74,11 +74,14 @@ REGISTRY = Registry(flows=[FLOW])
 
 
 @pytest.fixture
+def database(module_database: str) -> str:
+    """One for all tests: each begins with an empty inbox."""
+    return module_database
+
+
+@pytest.fixture
 def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
-    with prepared(database) as connection:
-        for statement in MORE:
-            connection.execute(statement.encode())
-        connection.commit()
+    with prepared(database, MORE) as connection:
         yield connection
 
 

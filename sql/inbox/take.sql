@@ -2,21 +2,24 @@
 -- does with it: either both stand or neither.
 -- Parameters: source, topics (a regular expression), most. {ready}: the flow's condition on e.
 WITH waiting AS (
-    SELECT e.id
+    SELECT e.ctid AS place
     FROM inbox.event AS e
     WHERE
         e.state = 'new'
         AND e.source = %(source)s
         AND e.topic ~ %(topics)s
         AND ({ready})
-    ORDER BY e.id
+    -- As event_new has it. By the number alone the primary key would do as well, with all that was ever done.
+    ORDER BY e.source, e.id + 0
     LIMIT %(most)s
 ),
 
 taken AS (
     UPDATE inbox.event AS e SET state = 'done', reason = NULL, done_at = clock_timestamp()
-    FROM waiting
-    WHERE e.id = waiting.id AND e.state = 'new'
+    WHERE
+        e.state = 'new'
+        -- By their places: a join by number would look each of them up again.
+        AND e.ctid = ANY((SELECT array_agg(waiting.place) FROM waiting)::tid[]) -- noqa: CP03
     RETURNING e.id
 )
 

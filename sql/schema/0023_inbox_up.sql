@@ -32,8 +32,9 @@ CREATE TABLE inbox.event (
     CHECK (reason IS NOT NULL OR state <> 'set_aside'),
     CHECK ((done_at IS NOT NULL) = (state = 'done'))
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
--- What waits, in the order in which it came.
-CREATE INDEX event_new ON inbox.event (source, id) WHERE state = 'new';
+-- What waits, in the order in which it came. id + 0, so that a statement in that order finds what waits here and not by
+-- the primary key, among all that was ever done (sql/inbox/take.sql).
+CREATE INDEX event_new ON inbox.event (source, (id + 0)) WHERE state = 'new';
 -- What a person has to look at.
 CREATE INDEX event_aside ON inbox.event (source, state, id) WHERE state IN ('set_aside', 'unknown_topic');
 -- For pruning: rows lie in the order in which they came.

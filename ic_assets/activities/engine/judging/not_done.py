@@ -15,7 +15,8 @@ from ic_assets.operations import attempts
 from ic_assets.operations.attempts import Attempt
 
 FILES = "csv_drop"
-"""The sensor of the drop folder; the others are those of the months."""
+MONTHS = ("landed_months", "reconciled_months")
+"""The sensors of this flow by what they start; those of other flows tell of theirs."""
 
 
 def files(connection: psycopg.Connection, folder: Path) -> dict[str, list[dict[str, str]]]:
@@ -54,5 +55,5 @@ def months(connection: psycopg.Connection) -> list[dict[str, Any]]:
     return [
         {"month": attempt.subject, "why": str(attempt), "given_up": attempt.is_given_up}
         for attempt in attempts.standing(connection)
-        if attempt.sensor != FILES and attempt.reason is not None
+        if attempt.sensor in MONTHS and attempt.reason is not None
     ]
