@@ -29,7 +29,7 @@ from psycopg import sql
 
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.commands.runs import Session, session
-from ic_assets_tests import commands
+from ic_assets_tests import processes
 from ic_assets_tests.drops import (
     COMPANY,
     DEAL,
@@ -41,8 +41,8 @@ from ic_assets_tests.drops import (
     row,
     write_drop,
 )
-from ic_assets_tests.integration import push_cases as cases
-from ic_assets_tests.integration.push_cases import HubSpot
+from ic_assets_tests.hubspot import push_cases as cases
+from ic_assets_tests.hubspot.push_cases import HubSpot
 from ic_assets_tests.soak.checks import ON_THE_WAY, Key, Standing, read_portal
 
 BROKER = shutil.which("redis-server") or shutil.which("valkey-server")
@@ -123,7 +123,7 @@ class Place:
         }
 
     def command(self, *arguments: str) -> None:
-        done = commands.run(*arguments, env=self.environment)
+        done = processes.run(*arguments, env=self.environment)
         assert done.returncode == 0, f"{arguments}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
     @contextmanager

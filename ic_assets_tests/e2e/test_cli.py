@@ -20,9 +20,9 @@ import pytest
 from ic_assets import sample
 from ic_assets.core.settings import Settings
 from ic_assets.resources.services import services
-from ic_assets_tests import commands
+from ic_assets_tests import processes
 from ic_assets_tests.drops import CONTACT, HUBSPOT_CONTACT, row, write_drop
-from ic_assets_tests.unit.test_sample_data import activity, read_drop
+from ic_assets_tests.sample.test_sample_data import activity, read_drop
 
 JUNK = {
     "HUBSPOT_TOKEN": "pat-junk-token",
@@ -42,7 +42,7 @@ class Machine:
 
     def run(self, *arguments: str, answer: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         spoken = {**os.environ, "IC_HOME": str(self.home), **environment}
-        return commands.run(*arguments, env=spoken, cwd=self.folder, input=answer)
+        return processes.run(*arguments, env=spoken, cwd=self.folder, input=answer)
 
     def done(self, *arguments: str, answer: str = "", **environment: str) -> str:
         """Standard output of a command that ends with 0."""

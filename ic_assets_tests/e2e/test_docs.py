@@ -77,7 +77,7 @@ NOT_RUN = {
     "ic-assets demo": "e2e/test_cli.py runs it",
     "ic-assets settings set": _NAME,
     "ic-assets rollback push --ids 12,13": "names records of the reader",
-    "ic-assets load FILE --columns map.csv": "wants a file of other names; integration/test_column_map.py has one",
+    "ic-assets load FILE --columns map.csv": "wants a file of other names; activities/drop/test_column_map.py has one",
     "ic-assets rollback drop DROP": "takes the pages' data back; integration/test_drop_rollback.py runs it",
     "ic-assets settings set IC_PARTITIONS_START 1995-01-01": _KEPT,
     "ic-assets settings set IC_OWN_EMAIL sales@example.com": _KEPT,
