@@ -46,7 +46,7 @@ def push(
     if unknown:
         raise Refused(f"--types: {', '.join(unknown)} is not one of {', '.join(BY_NAME)}")
     approved_by = None if approved_by is None else checked_name(approved_by)
-    with session(hubspot=True, quiet=quiet or as_json) as work:
+    with session(hubspot=True, quiet=quiet or as_json, looks=mode == "dry-run") as work:
         result = run_push(
             work,
             types=types or list(BY_NAME),

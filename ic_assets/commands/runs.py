@@ -205,13 +205,16 @@ def _causes(error: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def session(*, hubspot: bool = False, quiet: bool = False) -> Iterator[Session]:
-    """Raises ``Refused`` (or its subclasses) with one line for whatever keeps the services from working."""
+def session(*, hubspot: bool = False, quiet: bool = False, looks: bool = False) -> Iterator[Session]:
+    """Raises ``Refused`` (or its subclasses) with one line for whatever keeps the services from working. With ``looks``
+    tables of an older version, or none, do so too: they are upgraded by those who come to work."""
     settings = Settings.from_env()
+    if looks:
+        _require_tables(settings)
     with services(settings, hubspot=hubspot) as up:
+        (schema.require if looks else schema.ensure)(up.postgres_url)
         dagster_home(settings)
         fail_abandoned_runs(settings)
-        schema.ensure(up.postgres_url)
         settings = kept_settings.settings_for(up.postgres_url, settings)
         database = Database(up.postgres_url, settings)
         try:
@@ -220,6 +223,15 @@ def session(*, hubspot: bool = False, quiet: bool = False) -> Iterator[Session]:
                 yield Session(settings, up, database, instance, quiet)
         finally:
             database.close()
+
+
+def _require_tables(settings: Settings) -> None:
+    """Before anything is made for the run: a server, Dagster's tables. Raises ``Refused``."""
+    if settings.postgres_url:
+        with services(settings, looks=True) as up:
+            schema.require(up.postgres_url)
+    elif not (settings.home / "postgres" / "data").exists():
+        raise schema.NothingYet
 
 
 def _keep_ctrl_c_from_helpers(instance: dg.DagsterInstance) -> None:
