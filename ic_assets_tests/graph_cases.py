@@ -113,7 +113,13 @@ class Ticks:
         self.skipped = found.skip_reason and found.skip_reason.skip_message
         for request in found.dynamic_partitions_requests or []:
             self.graph.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
+        self.events = list(found.asset_events)
         return list(found.run_requests or [])
+
+    def told(self) -> list[dg.AssetCheckEvaluation]:
+        """The check evaluations that a tick records outside of runs."""
+        self.tick()
+        return [event for event in self.events if isinstance(event, dg.AssetCheckEvaluation)]
 
     def asked(self) -> list[str]:
         """``look a.csv`` and ``land a.csv``: what the tick asks for."""

@@ -272,6 +272,7 @@ def test_sensors_run_by_default_and_nothing_is_pushed_until_someone_switches_the
         "failed_runs": "RUNNING",
         "landed_months": "RUNNING",
         "new_warnings": "RUNNING",
+        "payload_versions": "RUNNING",
         "payments_waiting": "RUNNING",
         "reconciled_months": "RUNNING",
         "who_may_post": "RUNNING",

@@ -103,6 +103,32 @@ def run_test_push(database: str) -> dg.ExecuteInProcessResult:
     return result
 
 
+def test_a_dry_run_judges_the_checks_of_what_stands_and_its_run_says_that_it_was_one(
+    database: str, hub: HubSpot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster shows a check that a run plans and does not judge as skipped, whatever it was before."""
+    cases.stage(database, cases.some(6, ["calls"]))
+    monkeypatch.setenv("HUBSPOT_BASE_URL", hub.sandbox.base_url)
+    monkeypatch.setenv("HUBSPOT_TOKEN", hub.sandbox.token)
+    monkeypatch.setenv("IC_POSTGRES_URL", database)
+    assert cases.run(database, hub).created == 6
+    job = build_defs({"postgres": PostgresResource.at(database)}).resolve_job_def("push_to_hubspot")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=[keys.engagement(ACTIVITY_TYPES[0])],
+            partition_key="2019-03-01",
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        run = instance.get_run_by_id(result.run_id)
+    assert run
+    assert run.tags["push"] == "dry-run"
+    assert result.get_asset_materialization_events() == []
+    judged = {check.check_name: check.description for check in result.get_asset_check_evaluations()}
+    assert set(judged) == {"success_rate", "hubspot_ids_set", "counts_agree", "refusals_have_reasons"}
+    assert judged["success_rate"] == "100.00 % of 6 records are in HubSpot (more than 98 % must)."
+
+
 def observed(result: dg.ExecuteInProcessResult) -> set[tuple[str, str | None]]:
     events = [
         event.asset_observation_data for event in result.all_events if event.event_type_value == "ASSET_OBSERVATION"
@@ -183,7 +209,9 @@ def test_a_push_of_dagster_that_is_killed_goes_on_and_every_communication_stands
 def test_a_push_that_stops_early_fails_its_run_and_materializes_only_what_is_wholly_there(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    march, april = cases.some(100, ["calls"]), cases.some(900, ["calls"], first=101, month="2019-04")
+    # Ids of one length: those of March come first in the order of the keys.
+    march = cases.some(100, ["calls"], first=1001)
+    april = cases.some(900, ["calls"], first=1101, month="2019-04")
     cases.stage(database, [*march, *april])
     monkeypatch.setattr("ic_assets.activities.push._prepare_production", lambda *_: None)
     monkeypatch.setattr("ic_assets.activities.push.judge", lambda *_: None)

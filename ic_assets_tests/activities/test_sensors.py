@@ -336,6 +336,29 @@ def test_an_edited_classification_asks_for_its_months_without_anyone_running_any
     assert ranges(Ticks(graph, "landed_months").tick()) == [("2018-01-01", "2018-01-01")]
 
 
+def test_an_edit_of_a_template_shows_in_the_checks_without_anyone_running_anything(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a template makes changes with the id property, too."""
+    land(graph.postgres_url, write_drop(graph.folder / "a.csv", [row(1), row(2)]))
+    bring_up_to_date(graph.postgres_url)
+    ticks = Ticks(graph, "payload_versions")
+    assert ticks.told() == []
+    assert ticks.skipped == "Every payload was made with the templates and settings that are in force."
+    monkeypatch.setenv("IC_HUBSPOT_ID_PROPERTY", "crm_id")
+    (check,) = ticks.told()
+    assert (check.asset_key.path[-1], check.check_name, check.passed) == ("ic_calls", "payloads_are_current", False)
+    assert check.description == (
+        "2 of 2 payloads were made with other templates or settings than those in force. `ic-assets load --renew` makes "
+        "them again."
+    )
+    assert ticks.skipped == "2 payloads are older than their templates or settings."
+    assert ticks.told() == [], "said once"
+    monkeypatch.delenv("IC_HUBSPOT_ID_PROPERTY")
+    (check,) = ticks.told()
+    assert check.passed
+
+
 def test_the_night_push_asks_for_the_months_that_hubspot_has_not_got_once_somebody_approved_them(graph: Graph) -> None:
     schedule = graph.definitions.resolve_schedule_def("nightly_push")
 

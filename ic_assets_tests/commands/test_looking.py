@@ -11,7 +11,8 @@ import pytest
 from ic_assets.activities.engine.judging.figures import OF_MASTER
 from ic_assets.commands.erd import erd
 from ic_assets.commands.history import history
-from ic_assets.commands.reconcile import reconcile_file
+from ic_assets.commands.push import push
+from ic_assets.commands.reconcile import reconcile_file, reconcile_from_hubspot
 from ic_assets.commands.rejects import rejects
 from ic_assets.commands.status import status
 from ic_assets.commands.trace import trace
@@ -35,6 +36,24 @@ def looks(folder: Path) -> dict[str, Callable[[], int]]:
     }
 
 
+def rehearsals() -> dict[str, Callable[[], int]]:
+    """What only looks as well, with HubSpot's help."""
+    return {
+        "dry run": lambda: push(
+            types=[],
+            months=None,
+            limit=None,
+            include_orphans=False,
+            overwrite_edits=False,
+            mode="dry-run",
+            approved_by=None,
+            as_json=True,
+            quiet=True,
+        ),
+        "what-if from HubSpot": lambda: reconcile_from_hubspot("contacts", None, dry=True, as_json=True, quiet=True),
+    }
+
+
 @pytest.fixture
 def empty(superuser_url: str, postgres_url: str) -> Iterator[str]:
     with psycopg.connect(superuser_url, autocommit=True) as connection:
@@ -47,7 +66,7 @@ def empty(superuser_url: str, postgres_url: str) -> Iterator[str]:
 def test_a_look_at_an_empty_database_or_home_makes_nothing(
     empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = looks(tmp_path)
+    wanted = looks(tmp_path) | rehearsals()
     assert wanted.pop("status")() == 0
     for look in wanted.values():
         with pytest.raises(Refused, match=r"nothing is loaded yet.*`ic-assets load FILE` makes them"):
@@ -71,7 +90,7 @@ def test_a_look_at_an_older_schema_says_which_command_upgrades_it(
     monkeypatch.setenv("IC_POSTGRES_URL", database)
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE staging.ic_schema_version SET version_num = '0003'")
-    for look in looks(tmp_path).values():
+    for look in (looks(tmp_path) | rehearsals()).values():
         with pytest.raises(Refused, match=r"older version \(revision 0003.*then `ic-assets load` upgrades them"):
             look()
     assert schema.current(database)[0] == "0003"

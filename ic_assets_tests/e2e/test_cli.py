@@ -118,6 +118,23 @@ def test_the_module_and_the_script_are_the_same_command(tmp_path: Path) -> None:
     assert "--no-such-option" in done.stderr
 
 
+# -- payloads and their templates ---------------------------------------------------------------------
+
+
+def test_older_payloads_are_named_by_status_and_made_again_by_one_option(machine: Machine) -> None:
+    other = {"IC_HUBSPOT_ID_PROPERTY": "crm_id"}
+    line = (
+        "2 payloads were made with other templates or settings than those in force (2019-03 to 2019-04): "
+        "`ic-assets load --renew` makes them again."
+    )
+    assert "payloads were made" not in machine.done("status")
+    assert line in machine.done("status", **other).splitlines()
+    assert machine.run("load", **other).stderr.splitlines() == [line]
+    assert machine.done("load", "--renew", **other) == "2 months brought up to date.\n"
+    assert "payloads were made" not in machine.done("status", **other)
+    assert machine.json("load", "--renew")["months_brought_up_to_date"] == 2
+
+
 # -- refusals ----------------------------------------------------------------------------------------
 
 

@@ -83,7 +83,7 @@ def test_an_event_is_there_when_it_is_answered_and_its_numbers_are_as_they_were_
         "chargebee",
         "payment_succeeded",
         "basic",
-        "unknown_topic",
+        "new",
         None,
     )
     assert occurred_at.timestamp() == 1790000000

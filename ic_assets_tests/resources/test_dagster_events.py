@@ -12,8 +12,10 @@ from dagster._core.scheduler.instigation import TickData, TickStatus
 from dagster._core.test_utils import instance_for_test
 from dagster_shared.error import SerializableErrorInfo
 
+from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
-from ic_assets.resources.dagster_events import EventLog, record
+from ic_assets.operations import run_errors
+from ic_assets.resources.dagster_events import EventLog, record, record_outside_runs
 from ic_assets.resources.dagster_home import dagster_home
 from ic_assets.resources.services import services
 
@@ -141,6 +143,79 @@ def test_observations_of_a_step_are_stored_in_one_batch_each_with_its_month_and_
     assert stored == [("ASSET_OBSERVATION", "observer", '["months"]', f"2020-0{month}-01") for month in range(1, 8)]
     assert 7 in batches
     assert len(_rows(url, f"{TAGS} WHERE e.run_id = %s AND t.value = 'v7'", done.run_id)) == 7
+
+
+# -- what the pages of the UI need ------------------------------------------------------------------
+
+
+def test_each_event_of_an_asset_has_a_millisecond_of_its_own_by_which_the_ui_pages(
+    ours: tuple[dg.DagsterInstance, str],
+) -> None:
+    instance, _ = ours
+    run = _run(instance)
+    found = [
+        entry.timestamp
+        for entry in instance.all_logs(run, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+        if entry.get_dagster_event().asset_key == dg.AssetKey("first")
+    ]
+    assert len(found) == 5
+    assert len({int(moment * 1000) for moment in sorted(found)}) == 5
+
+
+def test_a_run_of_a_command_stands_at_its_job_and_on_the_home_page(ours: tuple[dg.DagsterInstance, str]) -> None:
+    """Both ask for the runs of a code location."""
+    instance, _ = ours
+    run_id = _run(instance)
+    run = instance.get_run_by_id(run_id)
+    assert run
+    assert run.remote_job_origin
+    assert (run.remote_job_origin.job_name, run.remote_job_origin.location_name) == ("both", "ic_assets")
+    at_location = dg.RunsFilter(tags={".dagster/repository": "__repository__@ic_assets"})
+    assert run_id in {one.run_id for one in instance.get_runs(at_location)}
+
+
+def test_months_outside_a_run_are_recorded_once_and_before_it(ours: tuple[dg.DagsterInstance, str]) -> None:
+    instance, url = ours
+    key = dg.AssetKey("outside")
+    record_outside_runs(instance, key, ["2001-01-01", "2001-02-01"], {"run": "Nothing."})
+    record_outside_runs(instance, key, [], {"run": "Nothing."})
+    assert instance.get_materialized_partitions(key) == {"2001-01-01", "2001-02-01"}
+    stored = "SELECT run_id, step_key, partition FROM event_logs WHERE asset_key = %s ORDER BY id"
+    assert _rows(url, stored, '["outside"]') == [("", None, "2001-01-01"), ("", None, "2001-02-01")]
+
+
+@dg.asset
+def refusing() -> None:
+    raise Unavailable("no PostgreSQL: start one, or name one")
+
+
+@dg.asset
+def given() -> None: ...
+
+
+@dg.asset_check(asset=given, blocking=True)
+def gate() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=False, description="80.00 % of 5 lead there. Add the others.")
+
+
+@pytest.mark.parametrize(
+    ("asset", "sentence"),
+    [(refusing, "no PostgreSQL: start one, or name one"), (given, "80.00 % of 5 lead there. Add the others.")],
+)
+def test_a_refusal_is_its_sentence_in_the_runs_events_without_a_traceback(
+    ours: tuple[dg.DagsterInstance, str], asset: dg.AssetsDefinition, sentence: str
+) -> None:
+    instance, _ = ours
+    job = dg.Definitions([asset], asset_checks=[gate] if asset is given else []).get_implicit_global_asset_job_def()
+    done = job.execute_in_process(instance=instance, raise_on_error=False)
+    entries = [entry.get_dagster_event() for entry in instance.all_logs(done.run_id) if entry.is_dagster_event]
+    (step,) = [event.step_failure_data.error for event in entries if event.is_step_failure]
+    (run,) = [event.job_failure_data.first_step_failure_event for event in entries if event.is_job_failure]
+    assert run
+    for error in (step, run.step_failure_data.error):
+        assert error
+        assert (error.message, error.stack, error.cause) == (sentence, [], None)
+    assert run_errors.reason(instance, done.run_id) == sentence
 
 
 # -- what leaves -------------------------------------------------------------------------------------

@@ -120,6 +120,12 @@ class TestDropsThatLoadNothing:
         assert "Lovelace" not in figure
         assert "ada@" not in figure
 
+    def test_the_hint_about_an_id_is_about_ids(self, database: str, tmp_path: Path) -> None:
+        land(database, write_drop(tmp_path / "ids.csv", [row(1, Comm_CommunicationId="12.000")]))
+        figure = loads(database).figure
+        assert figure.endswith("Correct it in the source; ids are plain digits, such as 12345.")
+        assert "YYYY" not in figure
+
     def test_more_than_half_for_one_reason(self, database: str, tmp_path: Path) -> None:
         for bad, is_trouble in ((2, False), (3, True)):
             rows = [row(10 * bad + number, "1999-12-31" if number < bad else "2019-03-05") for number in range(4)]

@@ -72,7 +72,11 @@ def test_the_report_shows_states_refusals_with_advice_speed_and_agreement(databa
             "UPDATE staging.ic_communication_master SET staging_status = 'error' WHERE comm_communicationid = 902"
         )
     report = completion(database)
-    assert report.summary == "98.19 % of 111 records succeeded (more than 98 % must)."
+    assert report.summary == (
+        "Failed: success rate (calls, tasks). 98.19 % of 111 records succeeded (more than 98 % must)."
+        f" In the local HubSpot, while `ic-assets up` runs: {hub.sandbox.base_url}/changes."
+    )
+    assert report.origin.endswith(f"HubSpot portal {result.portal_id}: the local HubSpot on this machine.")
     by_type = {row["object type"]: row for row in rows(report, "Records by type and state")}
     assert by_type["calls"] == {
         "object type": "calls", "communications": "50", "payload invalid": "0", "not pushed yet": "0",
@@ -169,6 +173,34 @@ def test_a_record_that_people_delete_makes_the_counts_disagree_and_a_missing_id_
         )
         connection.execute("UPDATE hubspot.push_ledger SET state = 'failed', last_error = NULL")
     assert failing(database, "calls") == {"counts_agree", "hubspot_ids_set", "success_rate", "refusals_have_reasons"}
+
+
+def test_who_waits_for_hubspots_search_is_told_what_for_and_how_long(database: str, hub: HubSpot) -> None:
+    cases.stage(database, cases.some(6, ["calls"]))
+    result = cases.run(database, hub)
+    assert result.push_id is not None
+    hub.http.delete(f"/crm/v3/objects/calls/{hub.contents()['calls', '3'][0][0]}").raise_for_status()
+    told: list[str] = []
+
+    async def no_time(_: float) -> None: ...
+
+    read_back(database, cases.target(hub), result.push_id, patience=1, sleep=no_time, waits=told.append)
+    assert told == [
+        "HubSpot's search counts 5 calls and the ledger 6 calls. The search lags behind writes: counted again for 1 s at "
+        "most."
+    ]
+
+
+def test_whole_numbers_stay_whole_where_some_are_missing(database: str, hub: HubSpot) -> None:
+    cases.stage(database, cases.some(6, ["calls"]))
+    cases.run(database, hub)
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "INSERT INTO hubspot.push_run (portal_id, mode, options, counts)"
+            " SELECT portal_id, 'production', '{}', '{\"sent\": 149481}' FROM hubspot.push_run"
+        )
+    newest, oldest = rows(completion(database), "Pushes and roll-backs")
+    assert (newest["sent"], newest["rejected"], oldest["sent"], oldest["rejected"]) == ("149,481", "", "6", "0")
 
 
 def test_counts_are_asked_for_again_until_the_search_index_has_caught_up(database: str, hub: HubSpot) -> None:

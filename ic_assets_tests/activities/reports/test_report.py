@@ -6,9 +6,11 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import psycopg
 import pytest
 
@@ -368,6 +370,36 @@ def test_red_gates_answer_no_and_are_fixed_in_the_order_of_the_graph(connection:
     assert "orphans" in steps[1]["what is wrong"]
     wrong = " ".join(step["what is wrong"] for step in steps)
     assert "2 rows were rejected and not replaced by a newer one" in wrong, "a stale row is no fault"
+
+
+def test_ids_that_cannot_be_read_are_among_what_to_fix(connection: psycopg.Connection) -> None:
+    steps = Document(data_quality(connection).html).rows("What to fix first")
+    (step,) = [step for step in steps if "cannot be read" in step["what is wrong"]]
+    assert step["what is wrong"] == "1 id cannot be read, and those rows lead to no record by that id (1 Company_Id)."
+    assert step["what to do"] == (
+        "Correct them in the source; ids are plain digits, such as 12345. ic-assets rejects --warnings shows them."
+    )
+
+
+def test_it_says_under_its_title_when_it_was_written_and_of_which_portal(connection: psycopg.Connection) -> None:
+    moment = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+    assert report.origin(connection, moment) == (
+        "Written 2026-03-04 05:06 UTC. No HubSpot portal has been pushed to yet."
+    )
+    connection.execute(
+        "INSERT INTO hubspot.portal (portal_id, base_url, account_type, last_pushed_at)"
+        " VALUES (4711, 'https://api.hubapi.com', 'SANDBOX', now())"
+    )
+    expected = "HubSpot portal 4711: a real one (api.hubapi.com, account type SANDBOX)."
+    assert report.origin(connection, moment) == f"Written 2026-03-04 05:06 UTC. {expected}"
+    built = data_quality(connection)
+    assert built.markdown.splitlines()[2].endswith(expected)
+    assert built.html.index("<h1>") < built.html.index(expected) < built.html.index("Can I push?")
+
+
+def test_whole_numbers_beside_fractions_are_shown_whole() -> None:
+    (cells,) = report.Section("any", pd.DataFrame({"records": [149481], "seconds": [2.5]})).rows
+    assert [cell.text for cell in cells] == ["149,481", "2.50"]
 
 
 def green(database: str, tmp_path: Path) -> None:
