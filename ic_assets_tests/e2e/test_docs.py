@@ -248,7 +248,7 @@ def reader() -> Iterator[Reader]:
     # Not tmp_path: PostgreSQL's socket may lie below, and a socket's path has 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="docs-"))
     for file in (sample.COMMUNICATIONS, sample.COMMUNICATIONS.with_name("communications_delta.csv")):
-        cut(file, folder / file.name, ("2019",))
+        cut(file, folder / file.name, ("2019", "2020"))
     (folder / "missing.csv").write_text("legacy_id,hubspot_id\n999999,9999990001\n", encoding="utf-8")
     home = folder / "home"
     settings = Settings.from_env().model_copy(update={"home": home, "drop_dir": home / "drop"})

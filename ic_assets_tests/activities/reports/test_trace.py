@@ -83,7 +83,8 @@ def later_drops_go(drops: tuple[str, str, str]) -> Iterator[None]:
 def pushed(database: str, communication: int, kind: str, state: str, **columns: object) -> None:
     with psycopg.connect(database) as connection:
         connection.execute(
-            "INSERT INTO hubspot.portal (portal_id, base_url, last_pushed_at) VALUES (42, 'x', now()) ON CONFLICT DO NOTHING"
+            "INSERT INTO hubspot.portal (portal_id, base_url, last_pushed_at)"
+            " VALUES (42, 'http://127.0.0.1:8090', now()) ON CONFLICT DO NOTHING"
         )
         names = "".join(f", {name}" for name in columns)
         values = ", %s" * len(columns)
@@ -108,6 +109,7 @@ def test_a_row_is_followed_from_its_line_to_its_record_in_hubspot(drops: tuple[s
     (reference,) = found.references
     assert (reference.entity, reference.legacy_id, reference.hubspot_id) == ("contacts", CONTACT, HUBSPOT_CONTACT)
     assert [(one["portal"], one["state"], one["hubspot_id"]) for one in found.hubspot] == [(42, "pushed", 4711)]
+    assert found.hubspot[0]["link"] == "http://127.0.0.1:8090/emails/4711"
     assert said(found).strip() == (
         f"Line 7 of {first} brought communication 2, which was new. Its type 'Email' makes it an email of 2019-03."
         " It stands in HubSpot (portal 42) as email 4711."
