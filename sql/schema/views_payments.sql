@@ -74,14 +74,24 @@ ended AS (
         count(*) AS ended_at_zero
     FROM (
         SELECT
-            m.*,
-            lag(m.status) OVER w AS status_before,
-            lag(m.effective_mrr) OVER w AS effective_before
-        FROM payments.subscription_mrr AS m
-        WINDOW w AS (PARTITION BY m.subscription_id ORDER BY m.valid_from)
+            s.*,
+            lag(s.has_ended) OVER w AS had_ended,
+            lag(s.status) OVER w AS status_before,
+            lag(s.effective_mrr) OVER w AS effective_before
+        FROM (
+            -- What is active and does not count has ended, by its schedule or deleted, or is paused by its schedule.
+            SELECT
+                m.*,
+                m.status IN ('cancelled', 'transferred')
+                OR (m.status = 'non_renewing' AND NOT m.counted)
+                OR (m.status = 'active' AND NOT m.counted AND m.cause <> 'clock:pause_date') AS has_ended
+            FROM payments.subscription_mrr AS m
+        ) AS s
+        WINDOW w AS (PARTITION BY s.subscription_id ORDER BY s.valid_from)
     ) AS r
     WHERE
-        r.status = 'cancelled'
+        r.has_ended
+        AND NOT r.had_ended
         AND r.status_before IN ('active', 'non_renewing', 'paused')
         AND r.effective_before = 0
     GROUP BY 1, 2

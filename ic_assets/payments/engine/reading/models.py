@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 _BIGINT = 2**63 - 1
 
@@ -51,6 +51,13 @@ Exact = Annotated[Decimal, BeforeValidator(_exact)]
 
 class _Object(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: Any) -> Any:
+        if isinstance(value, dict) and None in value.values():
+            return {name: one for name, one in value.items() if one is not None}
+        return value
 
 
 class Versioned(_Object):
@@ -158,6 +165,10 @@ class Subscription(Versioned):
     coupon: Text | None = None
     coupons: tuple[UsedCoupon, ...] = ()
     discounts: tuple[Discount, ...] = ()
+
+    @property
+    def coupon_ids(self) -> set[str]:
+        return {one.coupon_id for one in self.coupons} | ({self.coupon} if self.coupon else set())
 
 
 class Customer(Versioned):
@@ -277,12 +288,15 @@ def read_object(kind: str, value: Any) -> Versioned:
     try:
         return MODELS[kind].model_validate(value)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
+        found = error.errors(include_url=False, include_context=False)
     paths = [".".join(str(part) for part in (kind, *one["loc"])) for one in found]
     for one, path in zip(found, paths, strict=True):
         if kind == "subscription" and path == "subscription.customer_id" and one["type"] == "missing":
             raise BadObject("no_subject")
-    unknown = [one["type"] == "literal_error" and one["loc"][-1] in _STATUS_FIELDS for one in found]
+    unknown = [
+        one["type"] == "literal_error" and one["loc"][-1] in _STATUS_FIELDS and isinstance(one["input"], str)
+        for one in found
+    ]
     for path, is_unknown in zip(paths, unknown, strict=True):
         if not is_unknown:
             raise BadObject(f"bad_field:{path}")

@@ -227,7 +227,9 @@ def _reached(
     if one.unknown or one.target is None:
         return [] if one.lasts(when, None if per_month is None else 1 / per_month) else None
     if one.target == "total":
-        return list(range(len(priced))) if one.lasts(when, None if per_month is None else 1 / per_month) else None
+        return (
+            list(range(len(priced))) or None if one.lasts(when, None if per_month is None else 1 / per_month) else None
+        )
     found = [
         place
         for place, line in enumerate(priced)
