@@ -93,6 +93,9 @@ def load(
         str | None,
         typer.Option(help="Run these months again too, 2019-03 or 2019-03:2019-08.", autocompletion=completed_months),
     ] = None,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Run the months again too whose payloads were made with other templates.")
+    ] = False,
     columns: Annotated[
         Path | None,
         typer.Option(
@@ -121,7 +124,7 @@ def load(
     from ic_assets.core.months import parse_months
 
     wanted = parse_months(months) if months else None
-    raise typer.Exit(run(files or [], months=wanted, as_json=as_json, quiet=quiet, columns=columns))
+    raise typer.Exit(run(files or [], months=wanted, renew=renew, as_json=as_json, quiet=quiet, columns=columns))
 
 
 @app.command()

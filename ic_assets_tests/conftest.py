@@ -7,6 +7,7 @@ import secrets
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import psycopg
@@ -17,6 +18,9 @@ from ic_assets.core.settings import Settings
 from ic_assets.resources.embedded.server import SUPERUSER, EmbeddedPostgres
 from ic_assets.resources.services import services
 from ic_assets_tests.budget import Budget
+
+if TYPE_CHECKING:
+    from ic_assets_tests.graph_cases import Graph
 
 # A developer's own settings, tokens included, must reach no test. Scrubbed here and not in a fixture alone,
 # since session fixtures and test modules run before the first test's own fixtures do.
@@ -45,7 +49,7 @@ _LONGEST = (
     "test_daemon",
 )
 # Folders whose tests are about servers. Elsewhere a test is one with a server when it asks for PostgreSQL, or says so.
-_WITH_SERVERS = {"bench", "e2e", "graph", "integration", "soak"}
+_WITH_SERVERS = {"e2e", "sandbox", "soak"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -143,3 +147,16 @@ def _create_database(superuser_url: str, postgres_url: str, name: str, *, templa
 
 def _settings(home: Path) -> Settings:
     return Settings(home=home, postgres_url=None, drop_dir=home / "drop")
+
+
+@pytest.fixture
+def graph(database: str, tmp_path: Path) -> Iterator[Graph]:
+    """The graph on the database, where everything is reconciled, with a Dagster instance of the test's own."""
+    import dagster as dg
+
+    from ic_assets_tests.drops import reconcile_everything
+    from ic_assets_tests.graph_cases import Graph
+
+    reconcile_everything(database)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Graph(instance, database, tmp_path / "drops")

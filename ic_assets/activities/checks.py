@@ -10,7 +10,7 @@ import dagster as dg
 from ic_assets.activities import keys
 from ic_assets.activities.engine.judging.rules import derivative_rules, judge, master_rules, resolution_rules
 from ic_assets.activities.engine.judging.schema_check import schema_problems
-from ic_assets.activities.engine.judging.verdicts import Rule, Verdict
+from ic_assets.activities.engine.judging.verdicts import Rule, Verdict, percentage
 from ic_assets.activities.engine.reports.frames import contract_problems
 from ic_assets.activities.engine.staging.classification import FILES
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
@@ -32,7 +32,9 @@ def result(verdict: Verdict, asset: dg.AssetKey) -> dg.AssetCheckResult:
     metadata: dict[str, dg.MetadataValue] = {
         "failing": dg.MetadataValue.int(verdict.failing),
         "checked": dg.MetadataValue.int(verdict.checked),
-        "failing_percent": dg.MetadataValue.float(round(100 * verdict.share, 2)),
+        "failing_percent": dg.MetadataValue.float(
+            percentage(verdict.failing, verdict.checked) if verdict.checked else 0.0
+        ),
     }
     if verdict.sample:
         metadata["sample"] = dg.MetadataValue.json(verdict.sample)
@@ -45,6 +47,20 @@ def result(verdict: Verdict, asset: dg.AssetKey) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.ERROR if verdict.rule.blocking else dg.AssetCheckSeverity.WARN,
         description=verdict.figure,
         metadata=metadata,
+    )
+
+
+def evaluation(verdict: Verdict, asset: dg.AssetKey) -> dg.AssetCheckEvaluation:
+    """A verdict that is recorded outside a run."""
+    found = result(verdict, asset)
+    return dg.AssetCheckEvaluation(
+        asset_key=asset,
+        check_name=verdict.rule.name,
+        passed=found.passed,
+        metadata=found.metadata,
+        severity=found.severity,
+        description=found.description,
+        blocking=verdict.rule.blocking,
     )
 
 

@@ -19,7 +19,7 @@ from ic_assets.activities.metadata import (
     table_metadata,
 )
 from ic_assets.activities.partitions import months
-from ic_assets.activities.run_metadata import Sample, add_run_metadata, sampled
+from ic_assets.activities.run_metadata import Sample, add_run_metadata, record_empty_months, sampled
 from ic_assets.resources.dagster_resources import PostgresResource
 
 _TYPE_OF = {keys.derivative(activity): activity for activity in ACTIVITY_TYPES}
@@ -60,7 +60,8 @@ def _spec(activity: ActivityType) -> dg.AssetSpec:
                 "`hubspot_api_payload` is empty and `error_message` says why.",
                 "`api_push_status` and `hubspot_engagement_id` follow the portal that was pushed to last.",
                 "A communication that a correction gives another type leaves this table.",
-                f"A change of `templates/{activity.template}` runs nothing by itself: materialize the months again.",
+                f"A change of `templates/{activity.template}` runs nothing by itself: the check `payloads_are_current` counts"
+                " the payloads that are older, and `ic-assets load --renew` makes them again.",
             ],
         ),
     )
@@ -84,6 +85,7 @@ def activity_derivatives(
     wanted = [activity for key, activity in _TYPE_OF.items() if key in context.selected_asset_keys]
     range_ = window(context)
     postgres.database.repeated("classification", classification.sync_classification)
+    record_empty_months(context, postgres.database, [keys.derivative(activity) for activity in wanted])
     for activity, written in slice_derivatives.apply_derivatives(postgres.database, wanted, range_, postgres.settings):
         with postgres.database.transaction() as connection:
             sample = sampled(connection, _sample_of(activity), range_)

@@ -7,7 +7,7 @@ from ic_assets.activities.engine.staging import classification, stages
 from ic_assets.activities.engine.staging.unrecognised import unrecognised
 from ic_assets.activities.metadata import code_version, described, master_schema, table_metadata
 from ic_assets.activities.partitions import months
-from ic_assets.activities.run_metadata import Sample, add_run_metadata, sampled
+from ic_assets.activities.run_metadata import Sample, add_run_metadata, record_empty_months, sampled
 from ic_assets.core.months import Window
 from ic_assets.resources.dagster_resources import PostgresResource
 
@@ -70,5 +70,6 @@ def ic_communication_master(context: dg.AssetExecutionContext, postgres: Postgre
     news = {"classification_changed": dg.MetadataValue.json(changed)} if changed else {}
     if unnamed:
         news["unrecognised_values"] = dg.MetadataValue.json([each.to_json() for each in unnamed])
+    record_empty_months(context, postgres.database, [keys.MASTER])
     add_run_metadata(context, settings, keys.MASTER, written.row_counts, account, sample, news)
     return dg.MaterializeResult()

@@ -1,6 +1,6 @@
 """The push stage: the engagements in HubSpot, one asset per activity type, brought about by one shared push."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from ic_assets.activities.engine.judging.rules import push_rules
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
 from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.activities.partitions import months
+from ic_assets.activities.run_metadata import record_other_months
 from ic_assets.core.failures import Refused, Unavailable
 from ic_assets.core.months import Window, month_key
 from ic_assets.core.sql import statement
@@ -34,6 +35,8 @@ MODES = ("dry-run", "test", "production")
 POOL = "hubspot_api"
 # On runs that have had their approval: whose.
 _APPROVED = "ic_assets/approved_by"
+MODE_TAG = "push"
+"""On the runs of a push, for the list of runs: dry-run, test or production."""
 
 # What a push may do. As it stands, nothing: it looks and says what it would do. Not a ``dg.Config``, whose text, numbers
 # and booleans may each be {"env": NAME} from the launchpad: a token would then stand in the run's events.
@@ -56,6 +59,7 @@ _CONFIG = {
     ),
 }
 
+_ALL_MONTHS = Window(date(1, 1, 1), date(9999, 1, 1))
 _TYPE_OF = {keys.engagement(activity): activity.name for activity in ACTIVITY_TYPES}
 
 
@@ -97,6 +101,7 @@ def hubspot_engagements(
         yield from _checks(context, postgres)
         return
     options = _options(context, reporter, payload_version(postgres.settings))
+    context.instance.add_run_tags(context.run.run_id, {MODE_TAG: options.mode})
     hubspot.prepare(postgres.database)
     if options.mode == "production":
         _prepare_production(context, options, postgres, hubspot)
@@ -117,9 +122,11 @@ def hubspot_engagements(
     reporter.finished("push", result)
     context.log.info(f"{options.mode}: {result.to_json()}")
     if options.mode == "dry-run":
-        # Nothing was written, so nothing is materialized; the figures are in the run's log.
+        # Nothing was written, so nothing is materialized; the figures are in the run's log. The checks judge again what
+        # stands: Dagster shows those that a run has planned and not judged as skipped.
+        yield from _checks(context, postgres)
         return
-    counted = _read_back(context, postgres, hubspot, result)
+    counted = _read_back(context, postgres, hubspot, result, reporter)
     if options.mode == "test":
         yield from _observe(context, postgres, result)
     else:
@@ -162,7 +169,9 @@ def _materialize(
     for key in sorted(context.selected_asset_keys):
         name = _TYPE_OF[key]
         with postgres.database.transaction() as connection:
-            left = _months_left(connection, result.portal_id, name, window)
+            open_months = _months_left(connection, result.portal_id, name, _ALL_MONTHS)
+        left = open_months & set(window.months)
+        record_other_months(context, key, sorted(open_months), "Nothing of this month is left to send.")
         figures = summary["by_type"].get(name, {})
         metadata = {
             "mode": result.mode,
@@ -257,23 +266,42 @@ def _prepare_production(
 
 
 def _read_back(
-    context: dg.AssetExecutionContext, postgres: PostgresResource, hubspot: HubSpotResource, result: PushResult
+    context: dg.AssetExecutionContext,
+    postgres: PostgresResource,
+    hubspot: HubSpotResource,
+    result: PushResult,
+    reporter: Reporter,
 ) -> dict[str, dict[str, int]]:
     """HubSpot's own counts, for the checks and the report. That they cannot be had does not undo the push."""
     if not result.sent or result.unknown or result.stopped_reason or result.push_id is None:
         return {}
     try:
-        return read_back(postgres.database.postgres_url, hubspot.target(), result.push_id)
+        url, target = postgres.database.postgres_url, hubspot.target()
+        return read_back(url, target, result.push_id, waits=_waits(context, reporter))
     except Unavailable as error:
         context.log.warning(f"HubSpot's records were not counted after the push: {error}")
         return {}
 
 
 def _progress(context: dg.AssetExecutionContext, reporter: Reporter):  # type: ignore[no-untyped-def]
+    waits = _waits(context, reporter)
+
     def report(progress: Progress) -> None:
+        if progress.waits_for:
+            waits(progress.waits_for)
         reporter.progress("push", progress.done, progress.total, f"{progress.requests:,} requests", "records")
 
     return report
+
+
+def _waits(context: dg.AssetExecutionContext, reporter: Reporter) -> Callable[[str], None]:
+    """Says it where the push was started, and in the run's log."""
+
+    def tell(what_for: str) -> None:
+        reporter.waits(what_for)
+        context.log.info(what_for)
+
+    return tell
 
 
 __all__ = ["PushResult", "hubspot_engagements"]

@@ -7,7 +7,7 @@ from ic_assets.activities.engine.staging import stages
 from ic_assets.activities.master import SAMPLE, window
 from ic_assets.activities.metadata import code_version, described, master_schema, table_metadata
 from ic_assets.activities.partitions import months
-from ic_assets.activities.run_metadata import add_run_metadata, sampled
+from ic_assets.activities.run_metadata import add_run_metadata, record_empty_months, sampled
 from ic_assets.resources.dagster_resources import PostgresResource
 
 
@@ -47,5 +47,6 @@ def resolved(context: dg.AssetExecutionContext, postgres: PostgresResource) -> d
         ),
     )
     account = f"{sum(written.row_counts.values()):,} communications, {written.written:,} of them written again."
+    record_empty_months(context, postgres.database, [keys.RESOLVED])
     add_run_metadata(context, postgres.settings, keys.RESOLVED, written.row_counts, account, sample)
     return dg.MaterializeResult()

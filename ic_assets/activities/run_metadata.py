@@ -18,10 +18,12 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.engine.reports.masked_values import mask_value, shortened
-from ic_assets.core.months import Window
+from ic_assets.activities.partitions import months
+from ic_assets.core.months import Window, month_key
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
-from ic_assets.resources.dagster_events import add_metadata
+from ic_assets.resources.dagster_events import add_metadata, record_outside_runs
+from ic_assets.resources.postgres import Database
 
 _SAMPLED_ROWS = 3
 _LONGEST_VALUE = 40
@@ -75,14 +77,14 @@ def add_run_metadata(
     ``sampled``."""
     if not os.environ.get("DAGSTER_HOME"):  # `dg launch` then keeps its record in a folder that it removes
         context.log.warning("DAGSTER_HOME is not set: the work is done, and Dagster keeps no record of it.")
-    months = context.partition_keys
+    covered = context.partition_keys
     by_month: dict[str, dict[str, Any]] = {
-        month: {"dagster/partition_row_count": counts.get(date.fromisoformat(month), 0)} for month in months
+        month: {"dagster/partition_row_count": counts.get(date.fromisoformat(month), 0)} for month in covered
     }
-    first, last = months[0][:7], months[-1][:7]
+    first, last = covered[0][:7], covered[-1][:7]
     report = settings.home / "reports" / "data_quality.html"
-    by_month[months[-1]] |= {
-        "run": f"{first if first == last else f'{len(months)} months, {first} to {last}'}: {account}",
+    by_month[covered[-1]] |= {
+        "run": f"{first if first == last else f'{len(covered)} months, {first} to {last}'}: {account}",
         "run_months": dg.MetadataValue.md(plot(counts)),
         **({"run_years": dg.MetadataValue.md(by_year(counts))} if counts else {}),
         **({"run_sample": dg.MetadataValue.md(sample)} if sample else {}),
@@ -94,14 +96,31 @@ def add_run_metadata(
     add_metadata(context, key, by_month)
 
 
+def record_empty_months(context: dg.AssetExecutionContext, database: Database, keys: Sequence[dg.AssetKey]) -> None:
+    """Says of the months that hold nothing, and that no run will ever be about, that they are done."""
+    with database.transaction() as connection:
+        touched = connection.execute("SELECT comm_month FROM staging.ic_month").fetchall()
+    for key in keys:
+        record_other_months(context, key, [month for (month,) in touched], "No communication is dated in this month.")
+
+
+def record_other_months(context: dg.AssetExecutionContext, key: dg.AssetKey, but: Sequence[date], why: str) -> None:
+    """Records as done, once, all months outside the run except some. The graph draws an asset grey while one of its months is
+    missing, and the months begin years before the data and end years after it. To be called before the run's own months are
+    recorded: the UI shows the newest event first."""
+    seen = {*map(month_key, but), *context.partition_keys, *context.instance.get_materialized_partitions(key)}
+    others = [month for month in months.get_partition_keys() if month not in seen]
+    record_outside_runs(context.instance, key, others, {"run": why})
+
+
 def plot(counts: Mapping[date, int]) -> str:
     """The rows by month as Markdown with an SVG that holds itself. Under a thousand characters: what is longer the UI
     hides behind a link."""
     if not any(counts.values()):
         return "No rows in these months."
-    months = Window.of(min(counts), max(counts)).months
-    each = -(-len(months) // _MOST_BARS)
-    bars = [sum(counts.get(month, 0) for month in months[at : at + each]) for at in range(0, len(months), each)]
+    span = Window.of(min(counts), max(counts)).months
+    each = -(-len(span) // _MOST_BARS)
+    bars = [sum(counts.get(month, 0) for month in span[at : at + each]) for at in range(0, len(span), each)]
     step = min(_PLOT_WIDTH // len(bars), 40)
     outline = "".join(f"V{_PLOT_HEIGHT - round(rows / max(bars) * _PLOT_HEIGHT)}h{step}" for rows in bars)
     image = (
@@ -109,9 +128,9 @@ def plot(counts: Mapping[date, int]) -> str:
         f'<path fill="#6e62e5" d="M0 {_PLOT_HEIGHT}{outline}V{_PLOT_HEIGHT}"/></svg>'
     )
     address = f"data:image/svg+xml;base64,{base64.b64encode(image.encode()).decode()}"
-    span = f"{months[0]:%Y-%m} to {months[-1]:%Y-%m}" if len(months) > 1 else f"{months[0]:%Y-%m}"
+    dates = f"{span[0]:%Y-%m} to {span[-1]:%Y-%m}" if len(span) > 1 else f"{span[0]:%Y-%m}"
     one = "a month" if each == 1 else f"{each} months"
-    return f"![Rows by month]({address})\n\n{span}; one bar is {one}, the highest {max(bars):,} rows."
+    return f"![Rows by month]({address})\n\n{dates}; one bar is {one}, the highest {max(bars):,} rows."
 
 
 def by_year(counts: Mapping[date, int]) -> str:

@@ -11,11 +11,14 @@ from datetime import date, timedelta
 import dagster as dg
 import psycopg
 
+from ic_assets.activities import keys
+from ic_assets.activities.checks import evaluation
 from ic_assets.activities.engine.drop import drop_folder
 from ic_assets.activities.engine.drop.drop_folder import File, LookedInto
 from ic_assets.activities.engine.judging.approval import require
-from ic_assets.activities.engine.judging.rules import judge
+from ic_assets.activities.engine.judging.rules import PAYLOADS_ARE_CURRENT, judge
 from ic_assets.activities.engine.staging import classification, slices
+from ic_assets.activities.facts.activity_types import BY_NAME
 from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.activities.inspection import inspect_drop
 from ic_assets.activities.jobs import bring_months_up_to_date, land_drop, push_to_hubspot
@@ -234,7 +237,31 @@ reconciled_months = _months_sensor(
     ("reconciliation",),
     "Brings the months to the derivatives that refer to an id whose reconciliation changed.",
 )
-SENSORS = [csv_drop, landed_months, reconciled_months]
+
+
+@dg.sensor(
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts nothing. When a template or setting changes of which payloads are made, it says so in the check "
+    "`payloads_are_current` of their activity type, which otherwise only a run judges.",
+)
+def payload_versions(context: dg.SensorEvaluationContext, postgres: PostgresResource) -> dg.SensorResult:
+    """The cursor holds what was said last: activity type -> older payloads."""
+    with postgres.database.transaction() as connection:
+        verdicts = judge(connection, want=lambda rule: rule.name == PAYLOADS_ARE_CURRENT, recount=False, keeps=False)
+    said: dict[str, int] = json.loads(context.cursor or "{}")
+    news = [verdict for verdict in verdicts if verdict.checked and said.get(verdict.rule.on, 0) != verdict.failing]
+    older = sum(verdict.failing for verdict in verdicts)
+    return dg.SensorResult(
+        asset_events=[evaluation(verdict, keys.derivative(BY_NAME[verdict.rule.on])) for verdict in news],
+        skip_reason=f"{older:,} payloads are older than their templates or settings."
+        if older
+        else "Every payload was made with the templates and settings that are in force.",
+        cursor=json.dumps({verdict.rule.on: verdict.failing for verdict in verdicts}),
+    )
+
+
+SENSORS = [csv_drop, landed_months, reconciled_months, payload_versions]
 
 
 @dg.schedule(

@@ -98,6 +98,7 @@ def _summary(work: Session, seconds: float) -> None:
 
 
 def _serve(work: Session, port: int) -> None:
+    from ic_assets.commands.up import say_that_it_ends
     from ic_assets.resources.dagster_home import serve_ui
 
     def ready(address: str, link: str) -> None:
@@ -107,4 +108,4 @@ def _serve(work: Session, port: int) -> None:
         out.print(f"Drop folder:   {work.settings.drop_dir}", markup=False)
         out.print("Ctrl-C ends it.")
 
-    serve_ui(work.settings, port=port, ready=ready)
+    serve_ui(work.settings, port=port, ready=ready, ending=say_that_it_ends)

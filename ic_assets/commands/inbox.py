@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import psycopg
 
+from ic_assets.activities.engine.judging import not_done
 from ic_assets.commands.looking import looking
 from ic_assets.commands.terminal import counted, emit_json, out, table
 from ic_assets.commands.working import working
@@ -23,6 +24,8 @@ from ic_assets.operations.attempts import Attempt
 
 _SHOWN = 10
 _LONGEST = 2000
+# Sensors of what does not come in by the inbox.
+_NOT_OURS = (not_done.FILES, *not_done.MONTHS)
 _RUN = re.compile(r"(\w)\1+")
 
 
@@ -59,7 +62,7 @@ def status(*, as_json: bool) -> int:
 
 
 def _is_ours(attempt: Attempt) -> bool:
-    return attempt.sensor == "event_files" or attempt.subject.startswith(attempts.INBOX)
+    return attempt.sensor not in _NOT_OURS
 
 
 def _cells(one: Source) -> list[Any]:
@@ -113,7 +116,7 @@ def retry(wanted: Wanted, *, as_json: bool) -> int:
     ``Refused``."""
 
     def tried(connection: psycopg.Connection) -> int:
-        attempts.begin_anew(connection, attempts.INBOX)
+        attempts.begin_anew(connection, _NOT_OURS)
         return upkeep.retry(connection, registry(), wanted)
 
     with working(Settings.from_env()) as database:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from ic_assets.activities.engine.derivatives.payload_versions import older_payloads
 from ic_assets.activities.engine.drop.column_map import Names, names_in_force, names_of
 from ic_assets.activities.engine.landing.drop_landing import record_refusal
 from ic_assets.activities.engine.landing.first_look import drop_key, inspected
@@ -21,26 +23,57 @@ from ic_assets.core.session import connect as session_of
 _COUNTS = ("rows_in", "inserted", "updated", "unchanged", "joined", "rejected", "field_warnings")
 
 
+@dataclass(frozen=True)
+class Brought:
+    """What became of the months that were run: how many are up to date now, how many are not, and the blocking checks that
+    failed, in sentences."""
+
+    done: int
+    late: int
+    failed: list[str]
+
+    @property
+    def sentence(self) -> str:
+        if not self.late:
+            return f"{counted(self.done, 'month')} brought up to date."
+        done = f"{counted(self.done, 'month')} brought up to date, {self.late:,} not" if self.done else ""
+        ran = f"{counted(self.late, 'month')} ran and {'is' if self.late == 1 else 'are'} still out of date"
+        why = "a red gate stopped what comes after it" if self.failed else "something changed them meanwhile"
+        return f"{done or ran}: {why}."
+
+
 def load(
-    files: Sequence[Path], *, months: tuple[date, date] | None, as_json: bool, quiet: bool, columns: Path | None = None
+    files: Sequence[Path],
+    *,
+    months: tuple[date, date] | None,
+    as_json: bool,
+    quiet: bool,
+    columns: Path | None = None,
+    renew: bool = False,
 ) -> int:
-    """Lands the files in their order and brings the months to the derivatives that are out of date. Without a file it
-    does the latter. Returns the exit code: 1 when a blocking check failed. Raises ``Refused``."""
+    """Lands the files in their order and brings the months to the derivatives that are out of date; with ``renew`` also
+    those whose payloads other templates made. Without a file it does the latter. Returns the exit code: 1 when a blocking
+    check failed. Raises ``Refused``."""
     names = names_of(columns) if columns else names_in_force() if files else ()
     with session(quiet=quiet or as_json) as work:
         require_known(months, work.settings.partitions_start)
-        drops, brought, failed, refusal = load_files(work, files, months, names)
+        drops, brought, failed, refusal = load_files(work, files, months, names, renew=renew)
         with work.database.transaction() as connection:
             summary = _summary(connection, drops, failed)
+            older = older_payloads(connection, work.settings)
+        summary |= {"months_brought_up_to_date": brought.done, "months_still_out_of_date": brought.late}
+        summary["payloads_older"] = older.payloads if older else 0
     if as_json and (drops or not refusal):
         emit_json(summary)
     else:
         if drops:
             _show(summary)
-        if brought:
-            out.print(f"{counted(brought, 'month')} brought up to date.")
+        if brought.done or brought.late:
+            out.print(brought.sentence)
         elif not refusal:
             out.print("Every month is up to date.")
+    if older:
+        say(older.sentence)
     for sentence in failed:
         say(f"FAILED {sentence}")
     if refusal:
@@ -49,9 +82,14 @@ def load(
 
 
 def load_files(
-    work: Session, files: Sequence[Path], months: tuple[date, date] | None = None, names: Names = ()
-) -> tuple[list[Landed], int, list[str], Refused | None]:
-    """What landed, how many months were run, the blocking checks that failed, and what refused a file. What landed
+    work: Session,
+    files: Sequence[Path],
+    months: tuple[date, date] | None = None,
+    names: Names = (),
+    *,
+    renew: bool = False,
+) -> tuple[list[Landed], Brought, list[str], Refused | None]:
+    """What landed, what became of the months, the blocking checks that failed, and what refused a file. What landed
     before a refused file is complete in itself and goes on to the derivatives; the files after it are left alone."""
     drops: list[Landed] = []
     refusal: Refused | None = None
@@ -65,8 +103,8 @@ def load_files(
                 break
             drops.append(landed)
             failed += of_landing
-        brought, of_months = bring_up_to_date(work, months)
-        return drops, brought, failed + of_months, refusal
+        brought = bring_up_to_date(work, months, renew=renew)
+        return drops, brought, failed + brought.failed, refusal
 
 
 def _landed_before(drops: Sequence[Landed]) -> str:
@@ -103,14 +141,16 @@ def _land(work: Session, file: Path, names: Names) -> tuple[Landed, list[str]]:
     return landed, outcome.failed_checks
 
 
-def bring_up_to_date(work: Session, months: tuple[date, date] | None = None) -> tuple[int, list[str]]:
-    """Runs the months that are out of date and those from ``months[0]`` to ``months[1]``, near ones together. Returns
-    how many there were and the blocking checks that failed."""
+def bring_up_to_date(work: Session, months: tuple[date, date] | None = None, *, renew: bool = False) -> Brought:
+    """Runs the months that are out of date, those from ``months[0]`` to ``months[1]``, and with ``renew`` those whose
+    payloads other templates made, near ones together."""
     with work.database.transaction() as connection:
         classification.sync_classification(connection)
         if problem := classification.problem(connection):
             say(problem)
         waiting = {month for month, _, _ in slices.out_of_date(connection)}
+        if renew and (older := older_payloads(connection, work.settings)):
+            waiting |= set(older.months)
     if months:
         waiting |= set(Window.of(*months).months)
     parts = windows(waiting)
@@ -121,7 +161,9 @@ def bring_up_to_date(work: Session, months: tuple[date, date] | None = None) -> 
         turn = f" ({number} of {len(parts)})" if len(parts) > 1 else ""
         outcome, _ = work.run("bring_months_up_to_date", window=window, title=f"{span}{turn}")
         failed = outcome.failed_checks or failed
-    return len(waiting), failed
+    with work.database.transaction() as connection:
+        late = waiting & {month for month, _, _ in slices.out_of_date(connection)}
+    return Brought(len(waiting) - len(late), len(late), failed)
 
 
 @contextmanager

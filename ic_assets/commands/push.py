@@ -6,9 +6,10 @@ from datetime import date
 from typing import Any
 
 from ic_assets.activities import keys
+from ic_assets.activities.engine.derivatives.payload_versions import older_payloads
 from ic_assets.activities.engine.judging.approval import approve as record_approval
 from ic_assets.activities.engine.judging.approval import checked_name, orphans_by_reason
-from ic_assets.activities.engine.judging.judgement import refuse_on_red_gates
+from ic_assets.activities.engine.judging.judgement import late_months, nothing_to_push, red_gates, refuse_on_red_gates
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, BY_NAME
 from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.commands.runs import Said, Session, session
@@ -17,6 +18,7 @@ from ic_assets.core.failures import Refused
 from ic_assets.core.months import Window, require_known
 from ic_assets.hubspot.portal.setup import setup
 from ic_assets.hubspot.push.run import PushResult
+from ic_assets.hubspot.push.scope import Scope
 from ic_assets.operations.hubspot_resource import HubSpotResource, seed_local_hubspot
 
 _REASONS = 10
@@ -44,7 +46,7 @@ def push(
     if unknown:
         raise Refused(f"--types: {', '.join(unknown)} is not one of {', '.join(BY_NAME)}")
     approved_by = None if approved_by is None else checked_name(approved_by)
-    with session(hubspot=True, quiet=quiet or as_json) as work:
+    with session(hubspot=True, quiet=quiet or as_json, looks=mode == "dry-run") as work:
         result = run_push(
             work,
             types=types or list(BY_NAME),
@@ -58,14 +60,18 @@ def push(
             },
             approved_by=approved_by,
         )
+        in_the_way = _in_the_way(work, OUTGOING.scope(types or None, months)) if mode == "dry-run" else []
         local = work.services.hubspot_base_url if work.services.hubspot_is_local else None
     if as_json:
-        look = {"changes_url": f"{local}/changes"} if local else {}
+        look: dict[str, Any] = {"changes_url": f"{local}/changes"} if local else {}
+        look |= {"in_the_way": in_the_way} if mode == "dry-run" else {}
         emit_json({"mode": mode, **result.to_json(), "stopped_reason": result.stopped_reason, **look})
     else:
         _show(result)
         if local:
             out.print(f"In the local HubSpot, while `ic-assets up` runs: {local}/changes", markup=False)
+        for line in in_the_way:
+            say(line)
     return 0 if result.succeeded else 1
 
 
@@ -78,7 +84,7 @@ def run_push(
     approved_by: str | None = None,
 ) -> PushResult:
     # Here: the months are those that the database keeps.
-    from ic_assets.activities.push import POOL
+    from ic_assets.activities.push import MODE_TAG, POOL
     from ic_assets.activities.sensors import months_to_push
 
     require_known(months, work.settings.partitions_start)
@@ -92,7 +98,8 @@ def run_push(
         with work.database.transaction() as connection:
             window = months_to_push(connection)
     if window is None:
-        raise Refused("there is nothing to push: no communication has been loaded; see `ic-assets load`")
+        with work.database.transaction() as connection:
+            raise Refused(f"there is nothing to push: {nothing_to_push(connection)}")
     work.say_who_is_before(POOL)
     _, outcomes = work.run(
         "push_to_hubspot",
@@ -100,6 +107,7 @@ def run_push(
         assets=[keys.engagement(BY_NAME[name]) for name in types],
         config={"ops": {"hubspot_engagements": {"config": config}}},
         said=Said(approved_by=approved_by),
+        tags={MODE_TAG: config["mode"]},
     )
     return next(outcome for outcome in outcomes if isinstance(outcome, PushResult))
 
@@ -135,7 +143,26 @@ def _show(result: PushResult) -> None:
         if line:
             say(line)
     if result.mode == "dry-run":
+        if result.identical:
+            say(
+                f"By the ledger {counted(result.identical, 'record')} {'stands' if result.identical == 1 else 'stand'} as "
+                "pushed: HubSpot was not asked about them, nor whether people changed them since."
+            )
         say("A dry run: nothing was written. `ic-assets push --mode test` pushes 100 records.")
+
+
+def _in_the_way(work: Session, scope: Scope) -> list[str]:
+    """What a push of this scope would be refused for, or would better wait for, in sentences."""
+    with work.database.transaction() as connection:
+        red, late, older = (
+            red_gates(connection),
+            late_months(connection, scope),
+            older_payloads(connection, work.settings),
+        )
+    lines = [f"A test or production push would be refused now: {red}"] if red else []
+    if late:
+        lines.append(f"A production push would be refused now: {late}; `ic-assets load` brings them up to date.")
+    return [*lines, *([older.sentence] if older else [])]
 
 
 def _show_edits(result: PushResult) -> None:

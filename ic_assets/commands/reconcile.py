@@ -61,7 +61,7 @@ def reconcile_from_hubspot(name: str, property_name: str | None, *, dry: bool, a
     property_name = property_name or hubspot_matches.default_property(entity)
     if not _PROPERTY.fullmatch(property_name):
         raise Refused(f"--property {property_name!r} is not a HubSpot property name: small letters, digits and _")
-    with session(hubspot=True, quiet=quiet or as_json) as work:
+    with session(hubspot=True, quiet=quiet or as_json, looks=dry) as work:
         with progress_bars(work.quiet) as show:
             listing = hubspot_matches.list_matches(
                 work.database.postgres_url,

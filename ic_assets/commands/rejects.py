@@ -1,11 +1,12 @@
 """``ic-assets rejects``: the rows of a drop that did not load, with the reason of each, and a file to mend them in."""
 
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from ic_assets.activities.engine.drop import rejects as engine
-from ic_assets.activities.engine.drop.reasons import HARMLESS, REJECTS, WARNINGS
+from ic_assets.activities.engine.drop.reasons import HARMLESS, REJECTS, WARNINGS, advice
 from ic_assets.activities.engine.reports.masked_values import mask_raw, shortened
 from ic_assets.activities.engine.reports.trace import drop_named
 from ic_assets.commands.looking import looking
@@ -66,9 +67,9 @@ def _show(
             for r in rows
         ]
         out.print(table(f"Rejected rows of {key}", ["line", "reason", "column", "value", "the row"], cells))
-        for reason in sorted({row["reason"] for row in rows}):
-            meaning, advice = REJECTS.get(reason, (reason, ""))
-            out.print(f"{reason}: {meaning}. {advice}", markup=False)
+        for reason, of_reason in groupby(sorted(rows, key=lambda row: row["reason"]), key=lambda row: row["reason"]):
+            to_do = dict.fromkeys(advice(reason, row["column"]) for row in of_reason)
+            out.print(f"{reason}: {REJECTS.get(reason, (reason, ''))[0]}. {' '.join(to_do)}", markup=False)
     harmless = counts.rejected - counts.to_mend
     rightly = (
         f", {harmless:,} more that want nothing ({', '.join(r for r in HARMLESS if r in counts.by_reason)})"

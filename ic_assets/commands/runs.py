@@ -7,12 +7,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
 
 from ic_assets.activities.engine.drop.column_map import Names
-from ic_assets.commands.terminal import Show, progress_bars, say
+from ic_assets.commands.terminal import Display, Show, progress_bars, say
 from ic_assets.core import kept_settings, schema
 from ic_assets.core.failures import Refused
 from ic_assets.core.months import Window
@@ -53,18 +54,22 @@ class Said:
 
 
 class TerminalReporter(Reporter):
-    """Shows progress through ``show`` and keeps the outcomes for the command."""
+    """Shows progress on the ``display`` and keeps the outcomes for the command."""
 
-    def __init__(self, show: Show | None, outcomes: list[Any], said: Said) -> None:
-        self._show = show
+    def __init__(self, display: Display | None, outcomes: list[Any], said: Said) -> None:
+        self._display = display
         self._outcomes = outcomes
         self.file = said.file
         self.columns = said.columns
         self.approved_by = said.approved_by
 
     def progress(self, what: str, done: int, total: int, note: str = "", unit: str = "") -> None:
-        if self._show:
-            self._show(what, done, total, note, unit)
+        if self._display:
+            self._display(what, done, total, note, unit)
+
+    def waits(self, what_for: str) -> None:
+        if self._display:
+            self._display.say(what_for)
 
     def finished(self, what: str, outcome: object) -> None:
         self._outcomes.append(outcome)
@@ -101,9 +106,10 @@ class Session:
         config: Mapping[str, Any] | None = None,
         title: str = "",
         said: Said | None = None,
+        tags: Mapping[str, str] = MappingProxyType({}),
     ) -> tuple[RunOutcome, list[Any]]:
         """Runs a job on record. Returns how it ended and what its assets reported. With a ``title`` its steps are shown
-        as progress. ``said`` is what a ``Reporter`` hands to the assets.
+        as progress. ``said`` is what a ``Reporter`` hands to the assets; ``tags`` are for the UI.
 
         Raises ``Refused`` when an asset refused, and ``RuntimeError`` for a defect."""
         # The whole graph; commands that only need the services start in half the time without it.
@@ -111,17 +117,19 @@ class Session:
         from ic_assets.definitions import build_defs
 
         outcomes: list[Any] = []
-        with progress_bars(self.quiet) as show:
-            definition = build_defs({"reporter": TerminalReporter(show, outcomes, said or Said())}).resolve_job_def(job)
+        with progress_bars(self.quiet) as display:
+            reporter = TerminalReporter(display, outcomes, said or Said())
+            definition = build_defs({"reporter": reporter}).resolve_job_def(job)
             run_id = str(uuid.uuid4())
-            if show and title:
-                self.instance.add_event_listener(run_id, _steps(show, title, len(definition.graph.node_dict)))
+            if display and title:
+                steps = _steps(display, title, len(definition.graph.node_dict))
+                self.instance.add_event_listener(run_id, steps)
             result = definition.execute_in_process(
                 instance=self.instance,
                 run_id=run_id,
                 partition_key=partition_key,
                 asset_selection=assets,
-                tags={PROCESS_TAG: process_name(), **(range_tags(window) if window else {})},
+                tags={**tags, **(range_tags(window) if window else {}), PROCESS_TAG: process_name()},
                 run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
             )
@@ -197,13 +205,16 @@ def _causes(error: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def session(*, hubspot: bool = False, quiet: bool = False) -> Iterator[Session]:
-    """Raises ``Refused`` (or its subclasses) with one line for whatever keeps the services from working."""
+def session(*, hubspot: bool = False, quiet: bool = False, looks: bool = False) -> Iterator[Session]:
+    """Raises ``Refused`` (or its subclasses) with one line for whatever keeps the services from working. With ``looks``
+    tables of an older version, or none, do so too: they are upgraded by those who come to work."""
     settings = Settings.from_env()
+    if looks:
+        _require_tables(settings)
     with services(settings, hubspot=hubspot) as up:
+        (schema.require if looks else schema.ensure)(up.postgres_url)
         dagster_home(settings)
         fail_abandoned_runs(settings)
-        schema.ensure(up.postgres_url)
         settings = kept_settings.settings_for(up.postgres_url, settings)
         database = Database(up.postgres_url, settings)
         try:
@@ -212,6 +223,15 @@ def session(*, hubspot: bool = False, quiet: bool = False) -> Iterator[Session]:
                 yield Session(settings, up, database, instance, quiet)
         finally:
             database.close()
+
+
+def _require_tables(settings: Settings) -> None:
+    """Before anything is made for the run: a server, Dagster's tables. Raises ``Refused``."""
+    if settings.postgres_url:
+        with services(settings, looks=True) as up:
+            schema.require(up.postgres_url)
+    elif not (settings.home / "postgres" / "data").exists():
+        raise schema.NothingYet
 
 
 def _keep_ctrl_c_from_helpers(instance: dg.DagsterInstance) -> None:

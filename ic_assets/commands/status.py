@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 
+from ic_assets.activities.engine.derivatives.payload_versions import older_payloads
 from ic_assets.activities.engine.drop.drop_text import read_as
 from ic_assets.activities.engine.judging import not_done
 from ic_assets.activities.engine.judging.rules import judge, landing_rules
@@ -33,6 +34,9 @@ _EMPTY: dict[str, Any] = {
     "files_given_up": [],
     "files_left_alone": [],
     "rules_not_applied": [],
+    "payloads_older": 0,
+    "older_payloads": {},
+    "older_payloads_told": None,
     "gates": [],
     "unrecognised": [],
     "mapping": [],
@@ -54,7 +58,7 @@ def status(*, as_json: bool) -> int:
     settings = Settings.from_env()
     try:
         with looking(settings) as connection:
-            found = {**_found(connection), **_not_done(connection, settings)}
+            found = {**_found(connection), **_not_done(connection, settings), **_older(connection, settings)}
     except NothingYet:
         found = _EMPTY
     found = {**found, "next": _next(found)}
@@ -72,6 +76,13 @@ def _not_done(connection: psycopg.Connection, settings: Settings) -> dict[str, A
         "months_failed": not_done.months(connection),
         "rules_not_applied": [problem for problem in problems if problem],
     }
+
+
+def _older(connection: psycopg.Connection, settings: Settings) -> dict[str, Any]:
+    older = older_payloads(connection, settings)
+    if older is None:
+        return {"payloads_older": 0, "older_payloads": {}, "older_payloads_told": None}
+    return {"payloads_older": older.payloads, "older_payloads": older.by_type, "older_payloads_told": older.sentence}
 
 
 def _found(connection: psycopg.Connection) -> dict[str, Any]:
@@ -148,6 +159,8 @@ def _show(found: dict[str, Any]) -> None:
         )
     else:
         out.print("Every month is up to date.")
+    if found["older_payloads_told"]:
+        out.print(found["older_payloads_told"])
     red = [gate for gate in found["gates"] if not gate["passed"]]
     if waiting and red:
         out.print("While a gate is red, `ic-assets load` brings months no further than that gate.")
@@ -230,6 +243,8 @@ def _next(found: dict[str, Any]) -> str:
         return "no push while a gate is red. `ic-assets unresolved` says which missing records matter most."
     if red:
         return "no push while a gate is red; do what its line says."
+    if found["payloads_older"]:
+        return "`ic-assets load --renew` makes the older payloads again; push after that."
     if records.get("in_flight") or records.get("unknown"):
         return "`ic-assets push` again: it asks HubSpot what became of the records in flight."
     if records.get("failed"):

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
@@ -99,19 +100,34 @@ class Show(Protocol):
     def __call__(self, what: str, done: int, total: int, note: str = "", unit: str = "") -> None: ...
 
 
+@dataclass(frozen=True)
+class Display:
+    """Called, it draws how far the work is; ``say`` writes a line at once, above what is drawn."""
+
+    show: Show
+    say: Callable[[str], None]
+
+    def __call__(self, what: str, done: int, total: int, note: str = "", unit: str = "") -> None:
+        self.show(what, done, total, note, unit)
+
+
 @contextmanager
-def progress_bars(quiet: bool) -> Iterator[Show | None]:
-    """A function that draws progress with rate and remaining time: bars on a terminal, now and then a line elsewhere,
-    nothing when ``quiet``."""
+def progress_bars(quiet: bool) -> Iterator[Display | None]:
+    """What draws progress with rate and remaining time: bars on a terminal, now and then a line elsewhere, nothing when
+    ``quiet``."""
     if quiet:
         yield None
         return
     with _own_stream() as console:
+
+        def write(line: str) -> None:
+            console.print(line, markup=False)
+
         if console.is_terminal:
             with _bars(console) as show:
-                yield show
+                yield Display(show, write)
         else:
-            yield progress_lines(lambda line: console.print(line, markup=False))
+            yield Display(progress_lines(write), write)
 
 
 @contextmanager

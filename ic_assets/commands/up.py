@@ -33,8 +33,13 @@ def up(*, port: int, link: bool) -> int:
             out.print("Ctrl-C ends it.")
 
         out.print("Starting Dagster's UI and daemon …")
-        serve_ui(settings, port=port, ready=ready, beside=receiver.command)
+        serve_ui(settings, port=port, ready=ready, ending=say_that_it_ends, beside=receiver.command)
+    out.print("Ended.")
     return 0
+
+
+def say_that_it_ends() -> None:
+    out.print("Ending Dagster's UI and daemon, then what they stood on (some seconds) …")
 
 
 class _Receiver:

@@ -180,9 +180,11 @@ class GroupCommit:
             await self._store(batch)
 
     async def _store(self, batch: Sequence[_Waiting]) -> None:
-        connection = await self._connected()
-        async with connection.transaction():
-            outcomes = await store_async(connection, [event for one in batch for event in one.events], self._registry)
+        # Each statement is a transaction: one for what is new, and where an id is known with another content one more, which
+        # a request that was cut off between them brings again. BEGIN and COMMIT of their own would be two more answers that
+        # wait for their turn behind sixty requests.
+        events = [event for one in batch for event in one.events]
+        outcomes = await store_async(await self._connected(), events, self._registry)
         self._pause = self._away_until = 0.0
         end = 0
         for one in batch:
@@ -226,9 +228,9 @@ class GroupCommit:
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None or self._connection.closed or self._connection.broken:
-            connection = await session.connect_async(await asyncio.to_thread(self._address), **_SOCKET)
+            address = await asyncio.to_thread(self._address)
+            connection = await session.connect_async(address, autocommit=True, **_SOCKET)
             await connection.execute(f"SET statement_timeout = '{_STATEMENT_TIMEOUT}'")
-            await connection.commit()
             self._connection = connection
         return self._connection
 

@@ -108,6 +108,6 @@ INBOX = "inbox of "
 """How the subject of what waits in a flow's inbox begins."""
 
 
-def begin_anew(connection: psycopg.Connection, subject: str) -> None:
-    """Forgets the attempts at what begins with ``subject``: a person has mended something."""
-    connection.execute("DELETE FROM staging.ic_attempt WHERE starts_with(subject, %s)", (subject,))
+def begin_anew(connection: psycopg.Connection, other_than: Sequence[str]) -> None:
+    """Forgets the attempts of all sensors but these: a person has mended something."""
+    connection.execute("DELETE FROM staging.ic_attempt WHERE NOT sensor = ANY(%s)", (list(other_than),))

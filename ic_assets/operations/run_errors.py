@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType
 
-from ic_assets.core.failures import Refused
+from ic_assets.resources.dagster_events import refusal_in, sentence_of
 
 
 def causes(instance: dg.DagsterInstance, run_id: str) -> list[Any]:
@@ -19,10 +19,9 @@ def causes(instance: dg.DagsterInstance, run_id: str) -> list[Any]:
 def reason(instance: dg.DagsterInstance, run_id: str) -> str:
     """An exception that this project did not word is named and not quoted: its message may hold values of the data."""
     errors = causes(instance, run_id)
-    worded = {"Failure", *(cls.__name__ for cls in _family(Refused))}
     for error in errors:
-        if error.cls_name in worded:
-            return " ".join((error.message.partition(": ")[2] or error.message).split())
+        if refusal := refusal_in(error):
+            return sentence_of(refusal)
     if errors:
         return f"{errors[-1].cls_name}; the run's log has the rest."
     said = [event.message for event in _failures(instance, run_id) if event.message]
@@ -39,12 +38,6 @@ def _failures(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterEvent
 
 def _error_of(event: dg.DagsterEvent) -> Any:
     return getattr(event.event_specific_data, "error", None)
-
-
-def _family(cls: type[Exception]) -> Iterator[type[Exception]]:
-    yield cls
-    for subclass in cls.__subclasses__():
-        yield from _family(subclass)
 
 
 def _chain(error: Any) -> Iterator[Any]:

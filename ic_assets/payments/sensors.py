@@ -7,8 +7,8 @@ import psycopg
 
 from ic_assets.core import rules_data
 from ic_assets.core.sql import statement
-from ic_assets.inbox import taking
-from ic_assets.operations.attempts import Work
+from ic_assets.operations import inbox
+from ic_assets.operations.attempts import INBOX, Work
 from ic_assets.operations.sensors import turn, unfinished
 from ic_assets.payments.engine.flow import FLOW
 from ic_assets.payments.engine.storing import files
@@ -31,14 +31,14 @@ def payments_waiting(
         row = connection.execute(
             statement("payments/newest_wake"), {"now": postgres.settings.reference_time}
         ).fetchone()
-        causes = []
-        if taking.waits(connection, FLOW):
-            causes.append("events")
+        events = inbox.work(connection, FLOW)
+        # What asks for a run, so that the count of attempts begins anew when one of them has changed.
+        causes = [f"events {events.cause}"] if events else []
         if row and row[0] is not None:
             causes.append(f"customers {row[0]}")
         if edited := _edited(connection):
             causes.append(f"rules {edited}")
-        works = [Work("payments", "; ".join(causes))] if causes else []
+        works = [Work(f"{INBOX}{FLOW.name}", "; ".join(causes))] if causes else []
         state = turn(context, connection, payments_waiting.name, works)
         if not state.due:
             told = {**state.under_way, **state.waiting, **state.given_up}

@@ -30,11 +30,11 @@ from ic_assets.core import locks, processes
 from ic_assets.core.failures import Unavailable
 from ic_assets.core.settings import Settings
 from ic_assets.resources.dagster_events import EventLog, Ticks
+from ic_assets.resources.dagster_runs import DEFINITIONS, LOCATION, Runs
 from ic_assets.resources.embedded.messages import telling_line
 from ic_assets.resources.services import child_environment, running
 from ic_assets.resources.ui_guard import Keys, answers
 
-DEFINITIONS = "ic_assets.definitions"
 # 9 assets x 178 months in one run, this storage, two busy cores: 0 takes 21 s, 100, 250 and 1000 take 1.4 s.
 _EVENT_BATCH_SIZE = "100"
 _READY_SECONDS = 180.0
@@ -85,8 +85,9 @@ telemetry:
 """
 
 
-# On runs in the process of a command: the name under which it is connected to Dagster's database.
-PROCESS_TAG = "ic_assets/process"
+# On runs in the process of a command: the name under which it is connected to Dagster's database. Its prefix keeps it out of
+# the UI, which shows three tags of a run and cuts this one off.
+PROCESS_TAG = ".dagster/ic_assets_process"
 
 
 # Named as in the project's own workspace.yaml and [tool.dg]: sensors remember what they saw under this name.
@@ -94,7 +95,7 @@ _WORKSPACE = """\
 load_from:
   - python_module:
       module_name: {module}
-      location_name: ic_assets
+      location_name: {location}
 """
 
 
@@ -120,6 +121,7 @@ class Storage(DagsterPostgresStorage):
             raise NotUp("Dagster's database is not up: start `ic-assets up`, or set IC_POSTGRES_URL")
         with _made_once(found.dagster_postgres_url):
             storage = cls(postgres_url=found.dagster_postgres_url, inst_data=inst_data)
+        storage._run_storage = Runs(found.dagster_postgres_url)
         storage._event_log_storage = EventLog(found.dagster_postgres_url)
         storage._schedule_storage = Ticks(found.dagster_postgres_url)
         for part in (storage.event_log_storage, storage.run_storage, storage.schedule_storage):
@@ -198,7 +200,7 @@ def fail_abandoned_runs(settings: Settings) -> list[str]:
         waiting = connection.execute("SELECT 1 FROM pending_steps LIMIT 1").fetchone()
     living = {name for (name,) in others}
     dead = [run_id for run_id, process in rows if (process not in living if process else not living)]
-    if not dead and not waiting:  # nothing to mend: Dagster's storage opens a dozen connections
+    if not dead and not waiting:  # nothing to mend: Dagster's storage opens connections of its own
         return []
     failed = []
     with DagsterInstance.get() as instance:
@@ -220,17 +222,18 @@ def serve_ui(
     *,
     port: int = 3000,
     ready: Callable[[str, str], None],
+    ending: Callable[[], None] = lambda: None,
     definitions: str = DEFINITIONS,
     beside: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
     """Serves Dagster's UI on the loopback interface, behind ``ui_guard``, with its daemon, until SIGINT or SIGTERM; calls
-    ``ready``, once it answers, with its address and a link that lets one browser in. ``beside``: command lines of further
-    processes, by name. Everything that was started has ended on return. Call it in the main thread, inside ``services``.
-    Raises ``Unavailable`` when the port is taken or one of them ends by itself."""
+    ``ready``, once it answers, with its address and a link that lets one browser in, and ``ending`` when it is told to
+    stop. ``beside``: command lines of further processes, by name. Everything that was started has ended on return. Call it
+    in the main thread, inside ``services``. Raises ``Unavailable`` when the port is taken or one of them ends by itself."""
     _check_port(port)
     home = dagster_home(settings)
     workspace = home / "workspace.yaml"
-    workspace.write_text(_WORKSPACE.format(module=definitions), encoding="utf-8")
+    workspace.write_text(_WORKSPACE.format(module=definitions, location=LOCATION), encoding="utf-8")
     address = f"http://127.0.0.1:{port}"
     commands = {
         "dagster-webserver": processes.python(
@@ -260,6 +263,9 @@ def serve_ui(
                     )
                 children[name] = (child, log)
             _watch(children, address, lambda: ready(address, Keys(settings.home).link(address)))
+        except _Stopped:
+            ending()
+            raise
         finally:
             _end_group(group, [child for child, _ in children.values()])
 

@@ -86,5 +86,8 @@ class Reporter:
     def progress(self, what: str, done: int, total: int, note: str = "", unit: str = "") -> None:
         """``done`` of ``total`` of what ``unit`` names (bytes, records); called often."""
 
+    def waits(self, what_for: str) -> None:
+        """What the work waits for, in a sentence; called once a wait."""
+
     def finished(self, what: str, outcome: object) -> None:
         """The outcome of one asset's work: a ``Landed``, a ``PushResult``."""

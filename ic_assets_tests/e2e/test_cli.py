@@ -20,9 +20,9 @@ import pytest
 from ic_assets import sample
 from ic_assets.core.settings import Settings
 from ic_assets.resources.services import services
-from ic_assets_tests import commands
+from ic_assets_tests import processes
 from ic_assets_tests.drops import CONTACT, HUBSPOT_CONTACT, row, write_drop
-from ic_assets_tests.unit.test_sample_data import activity, read_drop
+from ic_assets_tests.sample.test_sample_data import activity, read_drop
 
 JUNK = {
     "HUBSPOT_TOKEN": "pat-junk-token",
@@ -42,7 +42,7 @@ class Machine:
 
     def run(self, *arguments: str, answer: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         spoken = {**os.environ, "IC_HOME": str(self.home), **environment}
-        return commands.run(*arguments, env=spoken, cwd=self.folder, input=answer)
+        return processes.run(*arguments, env=spoken, cwd=self.folder, input=answer)
 
     def done(self, *arguments: str, answer: str = "", **environment: str) -> str:
         """Standard output of a command that ends with 0."""
@@ -116,6 +116,23 @@ def test_the_module_and_the_script_are_the_same_command(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "--no-such-option" in done.stderr
+
+
+# -- payloads and their templates ---------------------------------------------------------------------
+
+
+def test_older_payloads_are_named_by_status_and_made_again_by_one_option(machine: Machine) -> None:
+    other = {"IC_HUBSPOT_ID_PROPERTY": "crm_id"}
+    line = (
+        "2 payloads were made with other templates or settings than those in force (2019-03 to 2019-04): "
+        "`ic-assets load --renew` makes them again."
+    )
+    assert "payloads were made" not in machine.done("status")
+    assert line in machine.done("status", **other).splitlines()
+    assert machine.run("load", **other).stderr.splitlines() == [line]
+    assert machine.done("load", "--renew", **other) == "2 months brought up to date.\n"
+    assert "payloads were made" not in machine.done("status", **other)
+    assert machine.json("load", "--renew")["months_brought_up_to_date"] == 2
 
 
 # -- refusals ----------------------------------------------------------------------------------------

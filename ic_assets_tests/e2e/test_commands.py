@@ -166,7 +166,7 @@ def test_doctor_finds_a_push_that_died_a_run_that_died_and_a_drop_folder_that_is
             "INSERT INTO runs (run_id, pipeline_name, status, run_body) VALUES ('dead-run', 'land_drop', 'STARTED', '{}')"
         )
         connection.execute(
-            "INSERT INTO run_tags (run_id, key, value) VALUES ('dead-run', 'ic_assets/process', 'ic-assets-1')"
+            "INSERT INTO run_tags (run_id, key, value) VALUES ('dead-run', '.dagster/ic_assets_process', 'ic-assets-1')"
         )
     try:
         done = machine.run("doctor", "--json", IC_DROP_DIR=str(machine.folder / "calls.csv"))

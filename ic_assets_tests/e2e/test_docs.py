@@ -46,6 +46,13 @@ PLACEHOLDERS = {
     "ic-assets classify FILE": "ic-assets classify {folder}/communications.csv",
     "ic-assets load FILE": "ic-assets load {folder}/communications.csv",
     "ic-assets load FILE --what-if": "ic-assets load {folder}/communications.csv --what-if",
+    "ic-assets load-events DOOR FILE…": "ic-assets load-events chargebee {folder}/billing.jsonl",
+    "ic-assets load-events chargebee FILE…": "ic-assets load-events chargebee {folder}/billing.jsonl",
+    "ic-assets load-events site march.jsonl.gz april.csv": "ic-assets load-events site {folder}/site.jsonl",
+    "ic-assets load-events exchange_rates FILE.csv": "ic-assets load-events exchange_rates {folder}/rates.csv",
+    "ic-assets load-events free_months FILE.csv": "ic-assets load-events free_months {folder}/grants.csv",
+    "ic-assets inbox show f-17": "ic-assets inbox show ev-1",
+    "ic-assets replay FLOW": "ic-assets replay payments",
     "ic_assets/sample/communications.csv": "{folder}/communications.csv",
     "ic_assets/sample/communications_delta.csv": "{folder}/communications_delta.csv",
     "communications.csv": "{folder}/communications.csv",
@@ -55,6 +62,16 @@ PLACEHOLDERS = {
     "NAME": "A. Person",
     "RUN": "{push}",
     "erd.png": "{folder}/erd.png",
+}
+
+# What the fixture writes beside the communications.
+FILES = {
+    "missing.csv": "legacy_id,hubspot_id\n999999,9999990001\n",
+    "billing.jsonl": '{"id": "ev-1", "occurred_at": 1767225600, "event_type": "card_added", "api_version": "v2",'
+    ' "content": {}}\n',
+    "site.jsonl": '{"topic": "session_webhook", "event_id": "h-1", "occurred_at": "2026-03-03T12:00:00Z"}\n',
+    "rates.csv": "currency,rate_date,usd_per_unit\nEUR,2026-01-01,1.08\n",
+    "grants.csv": "subscription_id,free_months,starts_on,term_months\nS-1,3,2026-01-01,12\n",
 }
 
 _SERVES = "serves until Ctrl-C; e2e/test_ui.py starts it"
@@ -77,7 +94,7 @@ NOT_RUN = {
     "ic-assets demo": "e2e/test_cli.py runs it",
     "ic-assets settings set": _NAME,
     "ic-assets rollback push --ids 12,13": "names records of the reader",
-    "ic-assets load FILE --columns map.csv": "wants a file of other names; integration/test_column_map.py has one",
+    "ic-assets load FILE --columns map.csv": "wants a file of other names; activities/drop/test_column_map.py has one",
     "ic-assets rollback drop DROP": "takes the pages' data back; integration/test_drop_rollback.py runs it",
     "ic-assets settings set IC_PARTITIONS_START 1995-01-01": _KEPT,
     "ic-assets settings set IC_OWN_EMAIL sales@example.com": _KEPT,
@@ -111,8 +128,10 @@ NOT_RUN = {
 ENDS_WITH = {
     "ic-assets explain company C-1": (2, "no company 'C-1' is known"),
     "ic-assets rollback schema": (2, "stand in HubSpot"),
-    # Its section 2 has rolled the master back by then.
-    "runbook.md: ic-assets push --mode production": (2, "no communication has been loaded"),
+    "ic-assets explain company ID": (2, "no company 'ID' is known"),
+    "ic-assets explain company ID --at 2026-03-01T00:00:00Z": (2, "no company 'ID' is known"),
+    # Nothing takes events here: no daemon is up.
+    "ic-assets mrr --from 2026-01 --to 2026-06 --company C-1 --json": (2, "company 'C-1' has no revenue"),
 }
 # Serve until they are told to stop: they are started, and stopped once they say this.
 SERVERS = {"ic-assets sandbox": "Local HubSpot: http://127.0.0.1:"}
@@ -248,8 +267,9 @@ def reader() -> Iterator[Reader]:
     # Not tmp_path: PostgreSQL's socket may lie below, and a socket's path has 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="docs-"))
     for file in (sample.COMMUNICATIONS, sample.COMMUNICATIONS.with_name("communications_delta.csv")):
-        cut(file, folder / file.name, ("2019",))
-    (folder / "missing.csv").write_text("legacy_id,hubspot_id\n999999,9999990001\n", encoding="utf-8")
+        cut(file, folder / file.name, ("2019", "2020"))
+    for name, text in FILES.items():
+        (folder / name).write_text(text, encoding="utf-8")
     home = folder / "home"
     settings = Settings.from_env().model_copy(update={"home": home, "drop_dir": home / "drop"})
     with (

@@ -27,7 +27,7 @@ from psycopg.rows import dict_row
 
 from ic_assets.core.settings import Settings
 from ic_assets.resources.services import services
-from ic_assets_tests import commands
+from ic_assets_tests import processes
 from ic_assets_tests.e2e.hostile_drops import Scenario, scenario
 from ic_assets_tests.e2e.oracle import (
     ASSOCIATION_TYPES,
@@ -111,9 +111,9 @@ class Machine:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         if not self.before:
-            return commands.run(*arguments, env=self.environment, cwd=self.home)
+            return processes.run(*arguments, env=self.environment, cwd=self.home)
         return subprocess.run(
-            [*self.before, commands.SCRIPT, *arguments],
+            [*self.before, processes.SCRIPT, *arguments],
             env=self.environment,
             cwd=self.home,
             capture_output=True,

@@ -17,7 +17,7 @@ import psycopg
 
 from ic_assets.hubspot.portal.setup import PROBE
 from ic_assets.hubspot.sending.edits import UNCERTAIN
-from ic_assets_tests.integration.push_cases import NAMES, TO_COMPANY, TO_CONTACT, Activity
+from ic_assets_tests.hubspot.push_cases import NAMES, TO_COMPANY, TO_CONTACT, Activity
 from ic_assets_tests.soak.schedules import Schedule, is_refused
 
 Key = tuple[str, str]

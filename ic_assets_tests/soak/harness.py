@@ -26,8 +26,8 @@ from ic_assets.hubspot.client.client import HubSpotTarget
 from ic_assets.hubspot.portal.setup import setup
 from ic_assets.hubspot.push.run import PushOptions
 from ic_assets.sandbox.process import RunningSandbox, running
-from ic_assets_tests.integration import push_cases as cases
-from ic_assets_tests.integration.push_cases import NAMES, Activity, HubSpot
+from ic_assets_tests.hubspot import push_cases as cases
+from ic_assets_tests.hubspot.push_cases import NAMES, Activity, HubSpot
 from ic_assets_tests.soak import checks
 from ic_assets_tests.soak.schedules import LONGEST_DELAY, PORTALS, RECHECK, Kill, Round, Schedule
 from ic_assets_tests.soak.worker import Worker, push_once, start, take_back_once

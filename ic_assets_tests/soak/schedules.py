@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ic_assets.sandbox.http.chaos import FAULTS
-from ic_assets_tests.integration.push_cases import COMPANY, CONTACTS, NAMES, Activity
+from ic_assets_tests.hubspot.push_cases import COMPANY, CONTACTS, NAMES, Activity
 
 PORTALS: dict[str, dict[str, Any]] = {
     "unique": {"unique_on_activities": "accepted", "archive_frees_unique": True},

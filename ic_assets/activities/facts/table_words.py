@@ -111,6 +111,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "change_number": "The change up to which it was brought",
         "reference_time": "The run's now, which decides what is overdue",
         "applied_at": "When",
+        "payload_version": "With which templates and settings its payloads were made; empty for master and resolved",
     },
     "staging.ic_figure": {
         "source": "What was counted over: a stage or an activity type",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -27,30 +28,34 @@ def read_back(
     *,
     patience: float = PATIENCE,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    waits: Callable[[str], None] = lambda _: None,
 ) -> dict[str, dict[str, int]]:
     """Counts live records that carry the communication id, by object type: ``{"calls": {"ledger": 9, "hubspot": 9}}``,
     written to ``counts -> 'read_back'`` of the push. Types that HubSpot would not count are left out. One search request
-    a type, seven in all, and again every two seconds for those that differ, for ``patience`` seconds.
+    a type, seven in all, and again every two seconds for those that differ, for ``patience`` seconds; ``waits`` is told so
+    in a sentence.
 
     Raises ``Unavailable`` when HubSpot does not answer or its daily limit is used up; the push is done all the same.
     """
-    return asyncio.run(_read_back(postgres_url, target, push_id, patience, sleep))
+    wait = _Wait(patience, sleep, waits)
+    return asyncio.run(_read_back(postgres_url, target, push_id, wait))
 
 
-async def _read_back(
-    postgres_url: str,
-    target: HubSpotTarget,
-    push_id: int,
-    patience: float,
-    sleep: Callable[[float], Awaitable[None]],
-) -> dict[str, dict[str, int]]:
+@dataclass(frozen=True)
+class _Wait:
+    patience: float
+    sleep: Callable[[float], Awaitable[None]]
+    tell: Callable[[str], None]
+
+
+async def _read_back(postgres_url: str, target: HubSpotTarget, push_id: int, wait: _Wait) -> dict[str, dict[str, int]]:
     async with open_ledger(postgres_url) as ledger:
-        client = HubSpotClient(target, sleep=sleep, on_request=ledger.note_request)
+        client = HubSpotClient(target, sleep=wait.sleep, on_request=ledger.note_request)
         opened: list[Any] = []
         try:
-            await enter_portal(postgres_url, ledger, client, sleep, opened)
+            await enter_portal(postgres_url, ledger, client, wait.sleep, opened)
             ledger.push_id = push_id
-            counted = await _agreed(ledger, client, patience, sleep)
+            counted = await _agreed(ledger, client, wait)
         except StopForNow as reason:
             raise Unavailable(str(reason)) from reason
         finally:
@@ -67,14 +72,19 @@ async def _read_back(
     return counted
 
 
-async def _agreed(
-    ledger: Ledger, client: HubSpotClient, patience: float, sleep: Callable[[float], Awaitable[None]]
-) -> dict[str, dict[str, int]]:
-    deadline = time.monotonic() + patience
+async def _agreed(ledger: Ledger, client: HubSpotClient, wait: _Wait) -> dict[str, dict[str, int]]:
+    deadline = time.monotonic() + wait.patience
     ours = await _in_ledger(ledger)
     theirs = {name: await _in_hubspot(client, name) for name in ours}
+    told = False
     while time.monotonic() < deadline and (apart := [n for n in ours if theirs[n] not in (None, ours[n])]):
-        await sleep(_LOOK_AGAIN)
+        if not told:
+            wait.tell(
+                f"HubSpot's search counts {_listed(theirs, apart)} and the ledger {_listed(ours, apart)}. The search lags "
+                f"behind writes: counted again for {wait.patience:.0f} s at most."
+            )
+            told = True
+        await wait.sleep(_LOOK_AGAIN)
         # Another push may be under way: both counts move.
         ours |= {name: records for name, records in (await _in_ledger(ledger)).items() if name in apart}
         theirs |= {name: await _in_hubspot(client, name) for name in apart}
@@ -83,6 +93,10 @@ async def _agreed(
         for name, records in ours.items()
         if (found := theirs[name]) is not None
     }
+
+
+def _listed(counts: Mapping[str, int | None], names: Sequence[str]) -> str:
+    return ", ".join(f"{counts[name]:,} {name.replace('_', ' ')}" for name in names)
 
 
 async def _in_ledger(ledger: Ledger) -> dict[str, int]:

@@ -127,12 +127,14 @@ class PushResult:
 
 @dataclass(frozen=True)
 class Progress:
-    """``done`` of ``total`` records, with the requests and seconds so far."""
+    """``done`` of ``total`` records, with the requests and seconds so far. ``waits_for``: what it begins to wait for, in a
+    sentence."""
 
     done: int
     total: int
     requests: int
     seconds: float
+    waits_for: str = ""
 
 
 def fill(result: PushResult, by_type: dict[str, Counter[str]]) -> None:

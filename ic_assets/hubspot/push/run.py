@@ -238,6 +238,7 @@ class _Run:
         await self._prepare_types([name for name in self.ledger.outgoing.names if name in busy])
 
     async def _settle_everything(self) -> None:
+        waited = False
         while True:
             worked = False
             for action in ACTIONS:
@@ -253,6 +254,12 @@ class _Run:
                 log.info(
                     "waits", push=self.ledger.push_id, seconds=round(seconds, 1), what="requests without an answer"
                 )
+                if not waited:
+                    self._tell(
+                        f"Waits {seconds:.0f} s before it asks HubSpot what became of requests that had no answer: they "
+                        "may still be carried out (IC_HUBSPOT_RECHECK_SECONDS)."
+                    )
+            waited = seconds is not None and seconds > 1
             await self._sleep(min(max(seconds or 0.0, 0.0), 5.0))
 
     async def _resolve_due(self) -> tuple[bool, float | None]:
@@ -369,7 +376,7 @@ class _Run:
         self.result.requests = self.client.requests
         self.result.seconds = round(time.monotonic() - self._started, 3)
 
-    def _tell(self) -> None:
+    def _tell(self, waits_for: str = "") -> None:
         if self._progress is not None:
             seconds = time.monotonic() - self._started
-            self._progress(Progress(self.tally.done, self.tally.total, self.client.requests, seconds))
+            self._progress(Progress(self.tally.done, self.tally.total, self.client.requests, seconds, waits_for))

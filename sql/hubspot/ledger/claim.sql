@@ -30,6 +30,8 @@ WITH picked AS (
         AND l.state = 'pending'
         AND l.action = %(action)s
         AND (l.record_key, l.part) > (%(after_key)s, %(after_part)s)
+        -- The same for the plan, which would otherwise be read from its start for each claim.
+        AND (p.record_key, p.part) > (%(after_key)s, %(after_part)s)
         AND CASE
             WHEN l.action <> 'remove' THEN p.hash = md5(d.payload::text)::uuid
             WHEN p.hash IS NOT NULL THEN FALSE

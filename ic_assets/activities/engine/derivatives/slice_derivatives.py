@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from ic_assets.activities.engine.derivatives import addresses, slice_bodies
+from ic_assets.activities.engine.derivatives.payload_versions import version
 from ic_assets.activities.engine.derivatives.payloads import part_sql, payload_sql
 from ic_assets.activities.engine.judging import figures
 from ic_assets.activities.engine.staging import refill
@@ -33,10 +34,19 @@ _AT_A_TIME = 2
 
 
 @dataclass(frozen=True)
-class _Refilled:
-    """A derivative table that was filled at once, and the change numbers that it shows."""
+class _Begun:
+    """What is recorded of the months once their rows stand: the change numbers that they show, and the version of their
+    payloads. Both are taken before the work, so that what changes meanwhile leaves the months as they were."""
 
     changes: Mapping[date, int]
+    payload_version: str
+
+
+@dataclass(frozen=True)
+class _Refilled:
+    """A derivative table that was filled at once."""
+
+    begun: _Begun
     written: int
 
 
@@ -69,7 +79,7 @@ def apply_derivatives(
                 "passed_over", what="marks of a first load", table=activity.table, reason="rolled back meanwhile"
             )
             return activity, Written(0, 0, {})
-        return activity, _settle_derivative(connection, activity, window, settings, refilled.changes, refilled.written)
+        return activity, _settle_derivative(connection, activity, window, settings, refilled.begun, refilled.written)
 
     by_size = sorted(activities, key=lambda activity: -sizes.get(activity.name, 0))
     filled: list[tuple[ActivityType, _Refilled]] = []
@@ -130,11 +140,15 @@ def apply_derivative(
     connection: psycopg.Connection, activity: ActivityType, window: Window, settings: Settings
 ) -> Written:
     """Brings one derivative table to what its view gives, payloads included, and marks the communications processed."""
-    changes = begin(connection, window, activity)
+    begun = _begin(connection, activity, window, settings)
     written, removed = _merge_derivative(connection, activity, _IN_WINDOW, _parameters(activity, window, settings))
     _attach(connection, activity)
     analyze(connection, activity.table, written)
-    return _settle_derivative(connection, activity, window, settings, changes, written, removed)
+    return _settle_derivative(connection, activity, window, settings, begun, written, removed)
+
+
+def _begin(connection: psycopg.Connection, activity: ActivityType, window: Window, settings: Settings) -> _Begun:
+    return _Begun(begin(connection, window, activity), version(activity, settings))
 
 
 _IN_WINDOW = sql.SQL("v.activity_date >= %(window_start)s AND v.activity_date < %(window_end)s")
@@ -161,7 +175,7 @@ def _settle_derivative(
     activity: ActivityType,
     window: Window,
     settings: Settings,
-    changes: Mapping[date, int],
+    begun: _Begun,
     written: int,
     removed: int = 0,
 ) -> Written:
@@ -178,7 +192,7 @@ def _settle_derivative(
         statement("activities/push/adopt_from_ledger", table=sql.Identifier("staging", activity.table)),
         {**parameters, "object_type": activity.name},
     )
-    finish(connection, activity.name, changes, settings)
+    finish(connection, activity.name, begun.changes, settings, begun.payload_version)
     months = figures.count(connection, figures.of_derivative(activity), "payloads", window)
     row_counts = {month: each.checked for month, each in months.items()}
     return Written(written, removed, row_counts, sum(each.failing for each in months.values()))
@@ -216,7 +230,7 @@ def _refill_derivative(
     connection: psycopg.Connection, feed: Database, activity: ActivityType, window: Window, settings: Settings
 ) -> _Refilled | None:
     """Fills the table that ``_detach`` has made ready; None, and nothing done, where it is not, or cannot be."""
-    changes = begin(connection, window, activity)
+    begun = _begin(connection, activity, window, settings)
     if _is_attached(connection, activity):
         return None
     with refill.refilled(connection, activity.table, ["hubspot_engagement_id"], is_alone=False) as is_empty:
@@ -234,7 +248,7 @@ def _refill_derivative(
             written = refill.stream(source, query, parameters, connection, activity.table, into)
     _attach(connection, activity)
     analyze(connection, activity.table, written)
-    return _Refilled(changes, written)
+    return _Refilled(begun, written)
 
 
 def _merge_derivative(

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from ic_assets.activities.engine.drop.drop_info import Reject, Slashes
-from ic_assets.activities.engine.drop.reasons import HARMLESS, REJECTS
+from ic_assets.activities.engine.drop.reasons import HARMLESS, advice
 from ic_assets.activities.engine.reports.masked_values import mask_raw, shortened
 from ic_assets.activities.facts.contract import BY_NAME
 
@@ -50,7 +50,7 @@ def trouble(reasons: Counter[str], rows_in: int, examples: Examples, slashes: Sl
         "line": example.line_number if example else None,
         "column": column,
         "value": value,
-        "advice": _advice(reason, value, slashes, is_date=_is_date(example)),
+        "advice": _advice(reason, value, slashes, example.column_name if example else None),
     }
 
 
@@ -66,8 +66,8 @@ def _shown(example: Reject | None, reason: str, slashes: Slashes) -> str | None:
     return shortened(mask_raw(example.value[:200]), _LONGEST_EXAMPLE)
 
 
-def _advice(reason: str, value: str | None, slashes: Slashes, *, is_date: bool) -> str:
-    if reason == "unreadable_required" and is_date and slashes.order and value == slashes.order[1]:
+def _advice(reason: str, value: str | None, slashes: Slashes, column: str | None) -> str:
+    if reason == "unreadable_required" and slashes.order and value == slashes.order[1]:
         order = slashes.order[0]
         which = "" if slashes.day_first or slashes.month_first else " (`MDY` if the month comes first)"
         return f"`IC_DATE_ORDER={order}` would read `{value}`{which}; set it and load the file again."
@@ -75,4 +75,4 @@ def _advice(reason: str, value: str | None, slashes: Slashes, *, is_date: bool) 
         return (
             "`IC_PARTITIONS_START` names the first month that is taken; set it to an earlier one, or correct the dates."
         )
-    return REJECTS[reason][1]
+    return advice(reason, column)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ic_assets.activities.facts.contract import BY_NAME
+
 # Code -> what it means, what to do.
 REJECTS = {
     "nul_byte": ("the row holds a NUL byte", "Export it again without the byte."),
@@ -19,7 +21,7 @@ REJECTS = {
     ),
     "field_count": ("more or fewer fields than the header", "Mend the quotes or delimiters on these lines."),
     "missing_required": ("a required value is empty", "Fill it in the source."),
-    "unreadable_required": ("a required value cannot be read", "Correct it in the source; dates are YYYY-MM-DD."),
+    "unreadable_required": ("a required value cannot be read", "Correct it in the source."),
     "out_of_range": (
         "its date lies outside the months that are kept",
         "Correct the date, or set `IC_PARTITIONS_START` to an earlier month.",
@@ -47,6 +49,22 @@ WARNINGS = {
     "end_before_start": "the meeting ends before it begins; one hour was assumed",
     "over_24_hours": "the call would last over 24 hours; it has no duration",
 }
+
+
+# What a column of each type wants, where its value could not be read.
+_READABLE = {
+    "bigint": "Correct it in the source; ids are plain digits, such as 12345.",
+    "timestamp": "Correct it in the source; dates are YYYY-MM-DD HH:MM:SS, those with slashes as `IC_DATE_ORDER` says.",
+}
+
+
+def advice(reason: str, column: str | None) -> str:
+    """What to do about the rows that are rejected for ``reason``, or the fields that are empty for it, in a column of the
+    landing; empty for a reason that has none."""
+    kind = BY_NAME[column].kind if column in BY_NAME else "text"
+    if reason in ("unreadable", "unreadable_required") and kind in _READABLE:
+        return _READABLE[kind]
+    return REJECTS.get(reason, ("", ""))[1]
 
 
 def told(troubles: Sequence[dict[str, Any]]) -> str:

@@ -9,6 +9,7 @@ from functools import cache, partial
 import psycopg
 from psycopg import sql
 
+from ic_assets.activities.engine.derivatives.payload_versions import version
 from ic_assets.activities.engine.drop.reasons import told
 from ic_assets.activities.engine.judging.figures import (
     OF_MASTER,
@@ -24,6 +25,7 @@ from ic_assets.activities.engine.judging.verdicts import Figure, Rule, Verdict
 from ic_assets.activities.engine.staging.slices import MASTER, RESOLVED
 from ic_assets.activities.engine.staging.unrecognised import least_recognised, most_frequent
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, ActivityType
+from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 
 _LANDED = Source("landed", MASTER, statement("activities/figures/landed"))
@@ -167,6 +169,9 @@ def resolution_rules() -> list[Rule]:
     ]
 
 
+PAYLOADS_ARE_CURRENT = "payloads_are_current"
+
+
 def derivative_rules(activity: ActivityType) -> list[Rule]:
     table = sql.Identifier(activity.table)
     of_type = {"activity_type": activity.name}
@@ -219,6 +224,19 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             blocking=False,
         ),
     ]
+    rules.append(
+        Rule(
+            PAYLOADS_ARE_CURRENT,
+            activity.name,
+            "Every payload was made with the templates and settings that are in force.",
+            statement("activities/checks/payload_versions"),
+            "{failing} of {checked} payloads were made with other templates or settings than those in force.",
+            "`ic-assets load --renew` makes them again.",
+            parameters=of_type,
+            blocking=False,
+            in_force=lambda: {"payload_version": version(activity, Settings.from_env())},
+        )
+    )
     if activity.name == "meetings":
         rules.append(
             Rule(

@@ -21,7 +21,8 @@ class Rule:
     ``on`` names what it judges: landing, master, resolved or an activity type; ``demand`` says what must hold.
     ``allowed`` is the share of failing rows from which on it fails: 0 means none may, and any other bound is itself a
     failure (the gates are strict) unless ``bound_passes``. ``sentence`` is filled with failing, checked, good and shares.
-    ``tell`` makes of a failure's sample what to do next, where that depends on it.
+    ``tell`` makes of a failure's sample what to do next, where that depends on it. ``in_force`` gives parameters that may
+    change between two judgements.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Rule:
     blocking: bool = True
     gate: bool = False
     tell: Callable[[Any], str] | None = None
+    in_force: Callable[[], Mapping[str, Any]] | None = None
 
     def judge(
         self,
@@ -46,7 +48,8 @@ class Rule:
         """The verdict on what is there, or by what was counted last: ``judge`` below counts first."""
         if isinstance(self.query, Figure):
             return Verdict(self, *self.query.read(connection, fresh.get(self.query.source.name, NOTHING_FRESH)))
-        row = connection.execute(self.query, {**self.parameters, **(parameters or {})}).fetchone()
+        now = self.in_force() if self.in_force else {}
+        row = connection.execute(self.query, {**self.parameters, **now, **(parameters or {})}).fetchone()
         failing, checked, sample = row or (0, 0, None)
         return Verdict(self, int(failing), int(checked), sample)
 
@@ -114,6 +117,10 @@ class Verdict:
         return self.rule.tell(self.sample) if self.rule.tell and self.sample else self.rule.next_step
 
 
-def percent(part: int, whole: int) -> str:
+def percentage(part: int, whole: int) -> float:
     """Two decimals, but never rounded up to a bound that is not reached: 94.999 % is not shown as 95 %."""
-    return f"{part * 10_000 // whole / 100:.2f} %"
+    return part * 10_000 // whole / 100
+
+
+def percent(part: int, whole: int) -> str:
+    return f"{percentage(part, whole):.2f} %"

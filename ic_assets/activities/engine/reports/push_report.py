@@ -11,7 +11,7 @@ import psycopg
 
 from ic_assets.activities.engine.judging.rules import judge, push_rules
 from ic_assets.activities.engine.judging.verdicts import Verdict, percent
-from ic_assets.activities.engine.reports.report import Report, Section, read_frame
+from ic_assets.activities.engine.reports.report import Report, Section, origin, read_frame
 from ic_assets.activities.engine.reports.report_pictures import measured_rows, stacked_rows
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 from ic_assets.core.hosts import is_loopback
@@ -48,7 +48,7 @@ def push_completion(connection: psycopg.Connection) -> Report:
     return Report(
         "push_completion",
         "Push completion",
-        f"{_summary(by_rule[0])}{_where(connection)}" if len(states) else "Nothing was pushed yet.",
+        f"{_summary(by_rule, checkpoints)}{_where(connection)}" if len(states) else "Nothing was pushed yet.",
         [
             Section("Checkpoints", checkpoints, _remaining_guarantee(connection, states)),
             Section(
@@ -75,6 +75,7 @@ def push_completion(connection: psycopg.Connection) -> Report:
         ],
         {"states": states},
         state=("passed" if is_good else "failed") if len(states) else "",
+        origin=origin(connection),
     )
 
 
@@ -91,11 +92,22 @@ def _where(connection: psycopg.Connection) -> str:
     return f" In the local HubSpot, while `ic-assets up` runs: {row[0]}/changes." if row and is_local else ""
 
 
-def _summary(rates: list[Verdict]) -> str:
+def _summary(by_rule: list[list[Verdict]], checkpoints: pd.DataFrame) -> str:
+    """What failed first: the share of all records may be good while a checkpoint is not."""
+    rates = by_rule[0]
+    types = {
+        verdicts[0].rule.name.replace("_", " "): [v.rule.on.replace("_", " ") for v in verdicts if not v.passed]
+        for verdicts in by_rule
+    }
+    failed = [
+        f"{name} ({', '.join(types[name])})" if types.get(name) else name
+        for name in checkpoints[checkpoints["state"] == "failed"]["checkpoint"]
+    ]
+    told = f"Failed: {', '.join(failed)}. " if failed else ""
     refused, tried = sum(v.failing for v in rates), sum(v.checked for v in rates)
     if not tried:
-        return "Nothing stands in HubSpot."
-    return f"{percent(tried - refused, tried)} of {tried:,} records succeeded (more than 98 % must)."
+        return f"{told}Nothing stands in HubSpot."
+    return f"{told}{percent(tried - refused, tried)} of {tried:,} records succeeded (more than 98 % must)."
 
 
 def _checkpoints(by_rule: list[list[Verdict]], test: pd.DataFrame, speed: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from ic_assets.activities.engine.judging.rules import judge
 from ic_assets.activities.engine.judging.verdicts import percent
 from ic_assets.activities.engine.reconciliation.impact import impact
 from ic_assets.activities.engine.reports.frames import frame
-from ic_assets.activities.engine.reports.report import Report, Section, counted, read_frame
+from ic_assets.activities.engine.reports.report import Report, Section, counted, origin, read_frame
 from ic_assets.activities.engine.reports.report_flow import FATES, Flow, flow_section, read_flow
 from ic_assets.activities.engine.reports.report_pictures import stacked_columns
 from ic_assets.activities.engine.reports.report_rows import (
@@ -22,10 +22,11 @@ from ic_assets.activities.engine.reports.report_rows import (
     orphans_section,
     references_section,
     rejects_section,
+    unreadable_ids,
     unrecognised_section,
 )
 from ic_assets.activities.engine.reports.report_samples import samples_section
-from ic_assets.activities.engine.reports.report_verdict import answer, checkpoints, steps, targets
+from ic_assets.activities.engine.reports.report_verdict import Troubles, answer, checkpoints, steps, targets
 from ic_assets.activities.engine.staging.slices import out_of_date
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
 
@@ -40,7 +41,7 @@ def data_quality(connection: psycopg.Connection, *, full: bool = False) -> Repor
     drops, harmful = read_frame(connection, "drops", row_limit=_DROPS), _harmful(connection)
     summary = frame(connection, "SELECT * FROM staging.v_ic_activities_summary ORDER BY activity_type").infer_objects()
     state, sentence = answer(flow, verdicts, late)
-    todo = steps(flow, verdicts, late, weighed, harmful)
+    todo = steps(flow, verdicts, late, weighed, Troubles(harmful, unreadable_ids(connection)))
     return Report(
         f"data_quality{'_full' if full else ''}",
         "Data quality",
@@ -81,6 +82,7 @@ def data_quality(connection: psycopg.Connection, *, full: bool = False) -> Repor
             empty="Nothing needs to be fixed.",
         ),
         is_personal=full,
+        origin=origin(connection),
     )
 
 

@@ -7,8 +7,10 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pandas as pd
 import psycopg
@@ -17,6 +19,7 @@ from markupsafe import Markup, escape
 
 from ic_assets.activities.engine.reports.frames import frame
 from ic_assets.core.files import TEMPLATES_DIR
+from ic_assets.core.hosts import is_loopback
 from ic_assets.core.sql import statement
 
 STATES = ("passed", "failed", "green", "red", "warning")
@@ -80,9 +83,11 @@ class Section:
         if self.frame is None:
             return []
         prose = [name in _PROSE for name in self.frame.columns]
+        # Column by column: an array of all would make whole numbers beside fractions fractions.
+        columns = [self.frame.iloc[:, index].tolist() for index in range(self.frame.shape[1])]
         return [
             [_cell(value, is_prose) for value, is_prose in zip(row, prose, strict=True)]
-            for row in self.frame.to_numpy().tolist()
+            for row in zip(*columns, strict=True)
         ]
 
     @property
@@ -109,7 +114,7 @@ class Section:
 @dataclass(frozen=True)
 class Report:
     """``name`` is the file name without its ending; ``summary`` the sentence at the top, ``state`` (one of ``STATES``) its
-    colour. ``is_personal`` says that values stand in full."""
+    colour; ``origin`` says when it was written and of which portal. ``is_personal`` says that values stand in full."""
 
     name: str
     title: str
@@ -119,6 +124,7 @@ class Report:
     state: str = ""
     lead: Section | None = None
     is_personal: bool = False
+    origin: str = ""
 
     @property
     def markdown(self) -> str:
@@ -130,7 +136,8 @@ class Report:
         return self._markdown([section for section in self.sections if not section.is_appendix])
 
     def _markdown(self, sections: Sequence[Section]) -> str:
-        parts = [f"# {self.title}", *([_PERSONAL] if self.is_personal else []), self.summary]
+        parts = [f"# {self.title}", *([self.origin] if self.origin else [])]
+        parts += [*([_PERSONAL] if self.is_personal else []), self.summary]
         if self.lead:
             parts += _markdown_body(self.lead)
         for section in sections:
@@ -176,8 +183,28 @@ def write(report: Report, folder: Path) -> Files:
 
 
 def read_frame(connection: psycopg.Connection, name: str, **parameters: Any) -> pd.DataFrame:
-    """The rows of ``sql/activities/reports/<name>.sql``."""
-    return frame(connection, statement(f"activities/reports/{name}"), parameters or None).infer_objects()
+    """The rows of ``sql/activities/reports/<name>.sql``. Whole numbers stay whole where some are missing."""
+    found = frame(connection, statement(f"activities/reports/{name}"), parameters or None)
+    counts = {name: "Int64" for name in found.columns if _has_gaps_in_counts(found[name].tolist())}
+    return found.astype(counts).infer_objects()
+
+
+def _has_gaps_in_counts(values: Sequence[Any]) -> bool:
+    kinds = {type(value) for value in values}
+    return kinds == {int, type(None)}
+
+
+def origin(connection: psycopg.Connection, now: datetime | None = None) -> str:
+    """When a report is written, which portal it is about, and whether that is a real one."""
+    written = f"Written {now or datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
+    portals = read_frame(connection, "portal").to_dict("records")
+    if not portals:
+        return f"{written} No HubSpot portal has been pushed to yet."
+    (portal,) = portals
+    host = urlsplit(portal["base_url"]).hostname or ""
+    kind = f", account type {portal['account_type']}" if portal["account_type"] else ""
+    where = "the local HubSpot on this machine" if is_loopback(host) else f"a real one ({host}{kind})"
+    return f"{written} HubSpot portal {portal['portal_id']}: {where}."
 
 
 def counted(count: int, one: str, many: str = "") -> str:
@@ -191,7 +218,7 @@ def prose(text: str) -> Markup:
 
 
 def _cell(value: Any, is_prose: bool = False) -> Cell:
-    if value is None or (isinstance(value, float) and pd.isna(value)) or value is pd.NaT:
+    if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)) or value is pd.NaT:
         return Cell("", is_number=False)
     if isinstance(value, bool):
         return Cell("yes" if value else "no", is_number=False)

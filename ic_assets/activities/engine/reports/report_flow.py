@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import psycopg
 
+from ic_assets.activities.engine.judging.verdicts import percent
 from ic_assets.activities.engine.reports.report import Section, read_frame
 from ic_assets.activities.engine.reports.report_pictures import Link, Node, flow
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES
@@ -149,7 +150,7 @@ def _picture(found: Flow) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2f} %" if whole else ""
+    return percent(part, whole) if whole else ""
 
 
 def _plain(name: str) -> str:

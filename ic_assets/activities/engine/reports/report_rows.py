@@ -6,13 +6,14 @@ from __future__ import annotations
 import pandas as pd
 import psycopg
 
-from ic_assets.activities.engine.drop.reasons import REJECTS, WARNINGS
+from ic_assets.activities.engine.drop.reasons import REJECTS, WARNINGS, advice
 from ic_assets.activities.engine.judging.verdicts import percent
 from ic_assets.activities.engine.reconciliation.impact import Impact
 from ic_assets.activities.engine.reports.masked_values import mask_raw, shortened
 from ic_assets.activities.engine.reports.report import Section, counted, read_frame
 from ic_assets.activities.engine.reports.report_flow import Flow
 from ic_assets.activities.engine.staging.unrecognised import KINDS, unrecognised
+from ic_assets.activities.facts.contract import BY_NAME, COLUMNS
 from ic_assets.core.masking import mask_addresses
 
 _GROUPS, _LINES, REFERENCES = 40, 8, 10
@@ -48,10 +49,11 @@ def rejects_section(connection: psycopg.Connection, flow: Flow) -> Section:
     found = read_frame(connection, "rejects", row_limit=_GROUPS, line_limit=_LINES)
     groups = int(found["groups"].iloc[0]) if len(found) else 0
     found = _by_drop(found)
-    meanings = [REJECTS.get(reason, ("", "")) for reason in found["reason"]]
+    meanings = [REJECTS.get(reason, ("", ""))[0] for reason in found["reason"]]
+    advised = [advice(reason, column) for reason, column in zip(found["reason"], found["column"], strict=True)]
     return Section(
         "Rejected rows",
-        found.assign(what_it_means=[meaning for meaning, _ in meanings], what_to_do=[advice for _, advice in meanings]),
+        found.assign(what_it_means=meanings, what_to_do=advised),
         f"{flow.rows['rejected']:,} of {flow.rows['rows_in']:,} rows were set aside; the others of their files are loaded. "
         "`ic-assets trace DROP LINE` shows one."
         if len(found)
@@ -93,6 +95,13 @@ def field_warnings_section(connection: psycopg.Connection, full: bool) -> Sectio
         else "",
         grouped=True,
     )
+
+
+def unreadable_ids(connection: psycopg.Connection) -> dict[str, int]:
+    """How many ids could not be read and are empty for it, by the header of their column."""
+    of_ids = [column.name for column in COLUMNS if column.kind == "bigint"]
+    found = read_frame(connection, "unreadable_ids", columns=of_ids)
+    return {BY_NAME[column].header: fields for column, fields in zip(found["column"], found["fields"], strict=True)}
 
 
 def orphans_section(connection: psycopg.Connection, flow: Flow) -> Section:

@@ -4,6 +4,7 @@ push itself asks; no figure is made here that is not one of theirs."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import pandas as pd
@@ -40,8 +41,17 @@ def answer(flow: Flow, verdicts: Sequence[Verdict], late: Sequence[date]) -> tup
     )
 
 
+@dataclass(frozen=True)
+class Troubles:
+    """``rejected``: rows by reason, without those whose newer version is loaded. ``ids``: ids that could not be read, by the
+    header of their column."""
+
+    rejected: Mapping[str, int]
+    ids: Mapping[str, int]
+
+
 def steps(
-    flow: Flow, verdicts: Sequence[Verdict], late: Sequence[date], weighed: Impact, rejected: Mapping[str, int]
+    flow: Flow, verdicts: Sequence[Verdict], late: Sequence[date], weighed: Impact, troubles: Troubles
 ) -> pd.DataFrame:
     """state, what_is_wrong, what_to_do: red gates in the order of the graph (of the references, those with most to gain
     first), then what is out of date, then what only deserves a look."""
@@ -74,8 +84,17 @@ def steps(
             )
         )
     rows += [("warning", f"{_name(v)}: {found(v)}", v.rule.next_step) for v in failed if not v.rule.gate]
-    if harmful := sum(rejected.values()):
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in rejected.items())
+    if unread := sum(troubles.ids.values()):
+        columns = ", ".join(f"{count:,} {column}" for column, count in troubles.ids.items())
+        rows.append(
+            (
+                "warning",
+                f"{counted(unread, 'id')} cannot be read, and those rows lead to no record by that id ({columns}).",
+                "Correct them in the source; ids are plain digits, such as 12345. `ic-assets rejects --warnings` shows them.",
+            )
+        )
+    if harmful := sum(troubles.rejected.values()):
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in troubles.rejected.items())
         rows.append(
             (
                 "warning",

@@ -170,8 +170,8 @@ def _follow(
         )
         record = rows[0] if rows else {}
     ledger = _fetch(connection, "trace_ledger", {"communication": communication}) if communication is not None else []
-    for record in ledger:
-        record["link"] = local_link(record.pop("base_url"), record["object_type"], record["hubspot_id"])
+    for place in ledger:
+        place["link"] = local_link(place.pop("base_url"), place["object_type"], place["hubspot_id"])
     references = _references(connection, master) if master else []
     warnings = _rows(
         connection,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ic_assets.activities.engine.drop.reasons import HARMLESS, REJECTS
+from ic_assets.activities.engine.drop.reasons import HARMLESS, REJECTS, advice
 from ic_assets.activities.engine.reconciliation.matches import ENTITIES
 from ic_assets.activities.engine.reports.masked_values import mask_value, shortened
 from ic_assets.activities.engine.staging.classification import ANY
@@ -72,15 +72,15 @@ def _landing_told(
     here = f"Line {line:,} of {drop['drop_key']}"
     reason, communication = row["reason"], row["communication"]
     if reason:
-        meaning, advice = REJECTS[reason]
+        meaning, to_do = REJECTS[reason][0], advice(reason, row["column_name"])
         column = f" ({row['column_name']})" if row["column_name"] else ""
         told = [f"{here} was rejected: {meaning}{column} [{reason}]."]
         if master is None:
-            return told, advice
+            return told, to_do
         told.append(
             f"Communication {communication} stands as of line {master['source_line']:,} of {master['source_drop']}."
         )
-        return told, "" if reason in HARMLESS else advice
+        return told, "" if reason in HARMLESS else to_do
     verb = {
         "inserted": "brought communication {}, which was new.",
         "updated": "changed communication {}.",

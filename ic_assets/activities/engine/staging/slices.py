@@ -72,9 +72,15 @@ def _bounds(window: Window | None) -> dict[str, date | None]:
     return {"first": window.start if window else None, "beyond": window.end if window else None}
 
 
-def finish(connection: psycopg.Connection, stage: str, changes: Mapping[date, int], settings: Settings) -> None:
-    """Records the months as brought up to the change numbers that ``begin`` returned. Raises ``Refused`` where somebody
-    changed a setting that shapes the data meanwhile."""
+def finish(
+    connection: psycopg.Connection,
+    stage: str,
+    changes: Mapping[date, int],
+    settings: Settings,
+    payload_version: str | None = None,
+) -> None:
+    """Records the months as brought up to the change numbers that ``begin`` returned, and what their payloads were made
+    with. Raises ``Refused`` where somebody changed a setting that shapes the data meanwhile."""
     kept_settings.keep(connection, settings)
     connection.execute(
         statement("activities/months/mark_applied"),
@@ -83,6 +89,7 @@ def finish(connection: psycopg.Connection, stage: str, changes: Mapping[date, in
             "months": list(changes),
             "change_numbers": list(changes.values()),
             "reference_time": settings.reference_time,
+            "payload_version": payload_version,
         },
     )
 
