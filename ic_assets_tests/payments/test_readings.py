@@ -14,6 +14,7 @@ from ic_assets.payments.engine.reading.events import SetAside, read
 from ic_assets.payments.engine.revenue.rules import Grant
 from ic_assets_tests.payments.billing import CURRENCIES, at, event, item, rules, subscription, worth
 from ic_assets_tests.payments.pipeline import post, run, state
+from ic_assets_tests.payments.test_gaps import verdicts
 from ic_assets_tests.payments.test_pipeline import COUPON
 from ic_assets_tests.payments.test_worked_examples import transactions
 
@@ -43,6 +44,7 @@ def reason(content: dict[str, Any], kind: str = "subscription_changed", **more: 
         ({"subscription": {**subscription(), "customer_id": None}}, "subscription_changed", "no_subject"),
         ({"subscription": subscription(status=5)}, "subscription_changed", "bad_field:subscription.status"),
         ({"transaction": {**MONEY, "type": "gift"}}, "payment_succeeded", "unknown_status"),
+        ({"subscription": subscription(exchange_rate="1")}, "mrr_updated", "bad_field:subscription.exchange_rate"),
         (
             {"subscription": subscription(item("plan", 100), cf_note="a\x00b")},
             "subscription_changed",
@@ -225,6 +227,43 @@ def test_an_end_that_was_scheduled_is_no_end_at_zero(database: str) -> None:
             "SELECT company_key, month::text FROM payments.v_mrr_monthly WHERE ended_at_zero > 0"
         ).fetchall()
     assert found == [("B", "2026-06-01")]
+
+
+def test_a_month_with_an_end_at_zero_alone_has_what_was_paid(database: str) -> None:
+    free = subscription(item("plan", 10000), id="F", **percent(100))
+    post(
+        database,
+        [
+            event(1, "2026-01-01", {"subscription": subscription(item("plan", 500))}),
+            event(2, "2026-01-01", {"subscription": free}),
+            event(3, "2026-04-10", {"subscription": {**free, "status": "cancelled"}}),
+        ],
+    )
+    run(database)
+    with psycopg.connect(database) as connection:
+        found = connection.execute(
+            "SELECT start_mrr::text, end_mrr::text, ended_at_zero FROM payments.v_mrr_monthly WHERE month = '2026-04-01'"
+        ).fetchall()
+    assert found == [("5.0000", "5.0000", 1)]
+
+
+def test_a_paused_subscription_with_unknown_terms_has_no_discount_status(database: str) -> None:
+    of = subscription(item("plan", 500), status="paused", coupons=[{"coupon_id": "NEVER"}])
+    post(database, [event(1, "2026-01-01", {"subscription": of})])
+    run(database)
+    assert state(database)["company_current_discount"][0]["status"] is None
+
+
+def test_revenue_that_jumps_is_told_of_companies_and_in_all(database: str) -> None:
+    def at_price(number: int, when: str, name: str, amount: int) -> dict[str, Any]:
+        of = subscription(item("plan", amount), id=name, customer_id=name)
+        return event(number, when, {"subscription": of})
+
+    steps = [at_price(1, "2026-01-01", "A", 10000), at_price(2, "2026-01-01", "B", 10000)]
+    post(database, [*steps, at_price(3, "2026-03-01", "A", 5000), at_price(4, "2026-03-01", "B", 4999)])
+    run(database, "2026-03-01")
+    check = verdicts(database, "2026-03-01")["mrr_jump"]
+    assert [subject for subject, _ in check.found] == ["B", "all companies"]
 
 
 def test_an_event_that_comes_to_name_another_customer_leaves_the_first(database: str) -> None:

@@ -45,8 +45,9 @@ _ORDER = (
 
 _PERSONAL = ("address", "email", "phone", "card", "vat_number", "tax_id")
 _PERSONAL_WHOLE = {
-    "first_name",
-    "last_name",
+    "payment_method_details",
+    "last4",
+    "iin",
     "name",
     "company",
     "locale",
@@ -242,7 +243,7 @@ def without_personal(value: Any) -> Any:
 
 
 def _is_personal(key: str) -> bool:
-    return key in _PERSONAL_WHOLE or any(part in key for part in _PERSONAL)
+    return key in _PERSONAL_WHOLE or key.endswith("_name") or any(part in key for part in _PERSONAL)
 
 
 def _unfit(value: Any, path: str) -> Iterator[str]:

@@ -41,12 +41,19 @@ def _exact(value: Any) -> Any:
     return number
 
 
+def _number(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError("is a text")  # noqa: TRY004 - pydantic wants ValueError
+    return _exact(value)
+
+
 Text = Annotated[str, Field(strict=True), BeforeValidator(_text)]
 Whole = Annotated[int, Field(strict=True, ge=-_BIGINT, le=_BIGINT)]
 Count = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 Time = Annotated[int, Field(strict=True, ge=0, le=253_402_300_799)]
 Flag = Annotated[bool, Field(strict=True)]
 Exact = Annotated[Decimal, BeforeValidator(_exact)]
+Number = Annotated[Decimal, BeforeValidator(_number)]
 
 
 class _Object(BaseModel):
@@ -119,7 +126,7 @@ class Discount(_Object):
 
     id: Text
     type: Text
-    percentage: Exact | None = None
+    percentage: Number | None = None
     amount: Whole | None = None
     currency_code: Text | None = None
     duration_type: Text
@@ -145,7 +152,7 @@ class Subscription(Versioned):
     cancelled_at: Time | None = None
     pause_date: Time | None = None
     created_at: Time | None = None
-    exchange_rate: Exact | None = None
+    exchange_rate: Number | None = None
     base_currency_code: Text | None = None
     mrr: Whole | None = None
     free_period: Count | None = None
@@ -222,7 +229,7 @@ class Transaction(Versioned):
     date: Time | None = None
     amount: Whole
     currency_code: Text
-    exchange_rate: Exact | None = None
+    exchange_rate: Number | None = None
     base_currency_code: Text | None = None
     refunded_txn_id: Text | None = None
     reference_transaction_id: Text | None = None
@@ -243,7 +250,7 @@ class ItemCriterion(_Object):
 
 class Coupon(Versioned):
     discount_type: Text
-    discount_percentage: Exact | None = None
+    discount_percentage: Number | None = None
     discount_amount: Whole | None = None
     currency_code: Text | None = None
     apply_on: Text | None = None

@@ -160,10 +160,9 @@ def _range_at(arr: Decimal | None, span: Span, standing: str | None, rules: Rule
 def discount_status(timelines: Sequence[Timeline], whole: Profile, until: int) -> DiscountStatus:
     """What the company's price is lowered by, and until when."""
     now = [one.samples[-1] for one in timelines if one.rows]
-    standing = [
-        (row, terms) for row in now if row.figures.counted or _is_paused(row, until) for terms in row.figures.discounts
-    ]
-    unknown = any({"unknown_coupon", "unsupported_discount"} & set(row.figures.problems) for row in now)
+    reduced = [row for row in now if row.figures.counted or _is_paused(row, until)]
+    standing = [(row, terms) for row in reduced for terms in row.figures.discounts]
+    unknown = not all(row.figures.knows_terms for row in reduced)
     price, effective = whole.current_mrr, whole.effective_mrr
     usd = None if price is None or effective is None else price - effective
     share = None

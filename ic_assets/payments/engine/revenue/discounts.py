@@ -69,8 +69,12 @@ class Reduction:
     counted: list[Terms] = field(default_factory=list)
 
     @property
+    def knows_terms(self) -> bool:
+        return not self.problems & {"unknown_coupon", "unsupported_discount"}
+
+    @property
     def is_known(self) -> bool:
-        return not self.problems & {"unknown_coupon", "unsupported_discount", "no_period"}
+        return self.knows_terms and "no_period" not in self.problems
 
     @property
     def monthly(self) -> Decimal:

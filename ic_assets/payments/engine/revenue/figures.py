@@ -43,6 +43,8 @@ class Figures:
     """As if counted; None when it is not known."""
     discounts: tuple[Terms, ...] = field(default=(), compare=False)
     """Those that reach a line, as if counted."""
+    knows_terms: bool = field(default=True, compare=False)
+    """False while a discount that would count has terms that are not known, or not supported."""
     detail: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
@@ -97,7 +99,13 @@ def figures(version: Version[Subscription], when: int, rules: Rules) -> Figures:
     if problems or rate is None:
         detail = {"lines": [_shown(line, None) for line in chosen], "steps": []}
         unpriced = _unpriced(of, chosen, when, rules)
-        bare = Figures(counted, seats=seats, discounts=tuple(unpriced.counted), detail=detail)
+        bare = Figures(
+            counted,
+            seats=seats,
+            discounts=tuple(unpriced.counted),
+            knows_terms=unpriced.knows_terms,
+            detail=detail,
+        )
         return _unknown(bare, rate, {*problems, *unpriced.problems}, months_paid) if counted else bare
     worth = Fraction(rate.usd_per_unit) / minor
     priced = [Priced(line, r4((line.amount or 0) * (line.factor or 0) * worth)) for line in chosen]
@@ -106,9 +114,16 @@ def figures(version: Version[Subscription], when: int, rules: Rules) -> Figures:
     total = sum((one.monthly for one in priced), ZERO)
     reaching = tuple(reduction.counted)
     if not counted:
-        return Figures(False, seats=seats, list_price=total, discounts=reaching, detail=detail)
+        return Figures(
+            False,
+            seats=seats,
+            list_price=total,
+            discounts=reaching,
+            knows_terms=reduction.knows_terms,
+            detail=detail,
+        )
     if "no_period" in reduction.problems:
-        found = Figures(True, seats=seats, discounts=reaching, detail=detail)
+        found = Figures(True, seats=seats, discounts=reaching, knows_terms=reduction.knows_terms, detail=detail)
         return _unknown(found, rate, reduction.problems, months_paid)
     base, split = _split(priced, rules)
     paid, covered = months_paid
@@ -131,6 +146,7 @@ def figures(version: Version[Subscription], when: int, rules: Rules) -> Figures:
         seats,
         total,
         reaching,
+        reduction.knows_terms,
         detail,
     )
 
