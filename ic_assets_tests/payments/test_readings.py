@@ -45,6 +45,15 @@ def reason(content: dict[str, Any], kind: str = "subscription_changed", **more: 
         ({"subscription": subscription(status=5)}, "subscription_changed", "bad_field:subscription.status"),
         ({"transaction": {**MONEY, "type": "gift"}}, "payment_succeeded", "unknown_status"),
         ({"subscription": subscription(exchange_rate="1")}, "mrr_updated", "bad_field:subscription.exchange_rate"),
+        # Its figure would have more digits than the tables.
+        ({"subscription": subscription(item("plan", 2**62))}, "mrr_updated", "bad_field:subscription.amount"),
+        (
+            {"subscription": subscription(item("plan", unit_price=10**9, quantity=10**6))},
+            "mrr_updated",
+            "bad_field:subscription.amount",
+        ),
+        ({"transaction": {**MONEY, "amount": 2**62}}, "payment_succeeded", "bad_field:transaction.amount"),
+        ({"subscription": subscription(item("plan", 10**13))}, "mrr_updated", "taken"),
         (
             {"subscription": subscription(item("plan", 100), cf_note="a\x00b")},
             "subscription_changed",

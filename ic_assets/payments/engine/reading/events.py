@@ -25,6 +25,8 @@ from ic_assets.payments.engine.reading.models import (
 AHEAD_SECONDS = 600
 """How far ``occurred_at`` may lie ahead of the arrival: clocks differ."""
 
+MOST = 10**13
+"""Minor units of one line or payment, a hundred billion dollars: more a day would not fit in numeric(18,4) a month."""
 LATEST = 253_402_300_799
 """The last second that a timestamp of Python holds."""
 
@@ -191,6 +193,8 @@ def faults(value: Versioned, currencies: Mapping[str, int]) -> Iterator[str]:
         lines = (*(value.subscription_items or ()), *value.addons, _PlanAmounts(value))
         if any(below_zero(line) for line in lines):
             yield "negative_amount"
+        if any(too_large(line) for line in lines):
+            yield "bad_field:subscription.amount"
         if any(bad_discount(one) for one in value.discounts):
             yield "bad_coupon"
     elif isinstance(value, Invoice):
@@ -200,6 +204,8 @@ def faults(value: Versioned, currencies: Mapping[str, int]) -> Iterator[str]:
     elif isinstance(value, Transaction):
         if value.type != "authorization" and value.amount <= 0:
             yield "amount_not_positive"
+        if value.amount > MOST:
+            yield "bad_field:transaction.amount"
     elif isinstance(value, Coupon) and bad_coupon(value):
         yield "bad_coupon"
     if any(code is not None and code not in currencies for code in named):
@@ -219,6 +225,18 @@ class _PlanAmounts:
 def below_zero(line: Any) -> bool:
     names = ("amount", "amount_in_decimal", "unit_price", "unit_price_in_decimal", "quantity", "quantity_in_decimal")
     return any((getattr(line, name, None) or 0) < 0 for name in names)
+
+
+def too_large(line: Any) -> bool:
+    """Whether its figures could have more digits than a table has: one such line must not hold all others up."""
+    quantity = max(getattr(line, name, None) or 1 for name in ("quantity", "quantity_in_decimal"))
+    amounts = (
+        getattr(line, "amount", None) or 0,
+        100 * (getattr(line, "amount_in_decimal", None) or 0),
+        quantity * (getattr(line, "unit_price", None) or 0),
+        quantity * 100 * (getattr(line, "unit_price_in_decimal", None) or 0),
+    )
+    return max(amounts) > MOST
 
 
 def bad_discount(one: Discount) -> bool:
