@@ -128,13 +128,17 @@ def envelope(body: Any, received_at: float) -> tuple[str, str, int, Mapping[str,
     return event_id, event_type, occurred_at, content
 
 
-def read(body: Any, received_at: float, currencies: Mapping[str, int], *, is_read: bool = True) -> Event:
+def read(
+    body: Any, received_at: float, currencies: Mapping[str, int], *, is_read: bool = True, fits: bool = False
+) -> Event:
     """``body`` as an event. ``currencies`` are those that are known; an event that is not ``is_read`` carries nothing.
+    ``fits``: the caller knows that jsonb can hold it.
 
     Raises ``SetAside`` with the first reason in the contract's order."""
     event_id, event_type, occurred_at, content = envelope(body, received_at)
     source = body.get("source") if isinstance(body.get("source"), str) else None
-    reasons = [f"bad_field:{path}" for path in (*_unfit(source, "source"), *_unfit(content, ""))][:1]
+    unfit = () if fits else (*_unfit(source, "source"), *_unfit(content, ""))
+    reasons = [f"bad_field:{path}" for path in unfit[:1]]
     if not is_read:
         if reasons:
             raise SetAside(reasons[0])

@@ -133,6 +133,7 @@ def events_of(rows: Iterable[tuple[Any, ...]]) -> list[Event]:
             },
             FOREVER,
             _ANY,
+            fits=True,
         )
         for event_id, kind, occurred_at, source, content in rows
     ]

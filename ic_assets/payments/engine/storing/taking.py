@@ -70,7 +70,9 @@ class _Intake:
     def _event(self, taken: Taken, body: Any) -> None:
         kind = body.get("event_type") if isinstance(body, dict) else None
         handling = self.known.get(kind) if isinstance(kind, str) else None
-        event = read(body, taken.received_at.timestamp(), self.currencies, is_read=handling == "read")
+        # The inbox keeps as a JSON string what jsonb cannot hold.
+        fits = not taken.body.startswith('"')
+        event = read(body, taken.received_at.timestamp(), self.currencies, is_read=handling == "read", fits=fits)
         if handling is None:
             self.unknown.append((taken.id, "event_type.csv"))
             return
