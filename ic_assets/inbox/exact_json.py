@@ -60,7 +60,7 @@ def dumps(value: Any, *, canonical: bool = False) -> str:
 def for_jsonb(text: str, value: Any) -> str:
     """The JSON text to be kept in a jsonb column: ``text`` itself, or, where jsonb could not hold its ``value``, a JSON
     string with that text. ``kept`` reads both."""
-    if _SUSPICIOUS.search(text) and not _fits(value):
+    if _SUSPICIOUS.search(text) and not fits(value):
         return json.dumps(text)
     return text
 
@@ -81,11 +81,12 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=not is_plain(value))
 
 
-def _fits(value: Any) -> bool:
+def fits(value: Any) -> bool:
+    """Whether jsonb can hold the value."""
     if isinstance(value, dict):
-        return all(is_plain(key) and _fits(one) for key, one in value.items())
+        return all(is_plain(key) and fits(one) for key, one in value.items())
     if isinstance(value, list):
-        return all(map(_fits, value))
+        return all(map(fits, value))
     if isinstance(value, str):
         return is_plain(value)
     if isinstance(value, Decimal):

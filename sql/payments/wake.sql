@@ -1,6 +1,6 @@
 -- Who has to be computed again after a batch: the customers of its events, those whose events share an object with them
 -- (a subscription may have moved), and whoever a coupon, a currency's rate or a grant is for.
--- Parameters: coupons, currencies, granted.
+-- Parameters: coupons, currencies, granted, named (customers that its events named before).
 INSERT INTO payments.waiting AS w (customer_id, version, due_at)
 SELECT
     woken.customer_id,
@@ -8,6 +8,8 @@ SELECT
     '-infinity'
 FROM (
     SELECT n.customer_id FROM pg_temp.new_events AS n
+    UNION
+    SELECT unnest(%(named)s::text[]) AS customer_id
     UNION
     SELECT e.customer_id
     FROM (

@@ -74,14 +74,24 @@ ended AS (
         count(*) AS ended_at_zero
     FROM (
         SELECT
-            m.*,
-            lag(m.status) OVER w AS status_before,
-            lag(m.effective_mrr) OVER w AS effective_before
-        FROM payments.subscription_mrr AS m
-        WINDOW w AS (PARTITION BY m.subscription_id ORDER BY m.valid_from)
+            s.*,
+            lag(s.has_ended) OVER w AS had_ended,
+            lag(s.status) OVER w AS status_before,
+            lag(s.effective_mrr) OVER w AS effective_before
+        FROM (
+            -- What is active and does not count has ended, by its schedule or deleted, or is paused by its schedule.
+            SELECT
+                m.*,
+                m.status IN ('cancelled', 'transferred')
+                OR (m.status = 'non_renewing' AND NOT m.counted)
+                OR (m.status = 'active' AND NOT m.counted AND m.cause <> 'clock:pause_date') AS has_ended
+            FROM payments.subscription_mrr AS m
+        ) AS s
+        WINDOW w AS (PARTITION BY s.subscription_id ORDER BY s.valid_from)
     ) AS r
     WHERE
-        r.status = 'cancelled'
+        r.has_ended
+        AND NOT r.had_ended
         AND r.status_before IN ('active', 'non_renewing', 'paused')
         AND r.effective_before = 0
     GROUP BY 1, 2
@@ -90,17 +100,23 @@ ended AS (
 SELECT
     coalesce(m.company_key, e.company_key) AS company_key,
     coalesce(m.month, e.month) AS month,
-    coalesce(m.start_mrr, 0) AS start_mrr,
+    coalesce(m.start_mrr, b.end_mrr, 0) AS start_mrr,
     coalesce(m.new, 0) AS new,
     coalesce(m.expansion, 0) AS expansion,
     coalesce(m.contraction, 0) AS contraction,
     coalesce(m.churn, 0) AS churn,
     coalesce(m.reactivation, 0) AS reactivation,
     coalesce(m.fx, 0) AS fx,
-    coalesce(m.end_mrr, 0) AS end_mrr,
+    coalesce(m.end_mrr, b.end_mrr, 0) AS end_mrr,
     coalesce(e.ended_at_zero, 0) AS ended_at_zero
 FROM moved AS m
-FULL JOIN ended AS e ON m.company_key = e.company_key AND m.month = e.month;
+FULL JOIN ended AS e ON m.company_key = e.company_key AND m.month = e.month
+LEFT JOIN LATERAL (
+    SELECT d.end_mrr FROM payments.mrr_daily AS d
+    WHERE d.company_key = e.company_key AND d.day < e.month
+    ORDER BY d.day DESC
+    LIMIT 1
+) AS b ON m.company_key IS NULL;
 
 -- Grain: one month from the first movement to the last, or to this one. Companies are those that pay something.
 CREATE OR REPLACE VIEW payments.v_mrr_total_monthly AS

@@ -48,8 +48,15 @@ def _compute_all(connection: psycopg.Connection) -> None:
     computing.work(lambda: nullcontext(connection), settings, rows.replace)
 
 
+_HAPPENED = (
+    "coalesce(e.occurred_at <= coalesce("
+    "nullif(current_setting('ic_assets.reference_time', TRUE), '')::timestamptz, now()), TRUE)"
+)
+"""What happens after the reference time waits; a row of a file says with ``as_of`` from when on it is known."""
+
 FLOW = Flow(
     name="payments",
+    ready=_HAPPENED,
     takes=(Takes(SOURCE, "*"),),
     handle=handle,
     doors=(

@@ -26,4 +26,16 @@ WHERE
         SELECT FROM payments.subscription_mrr AS m
         WHERE m.subscription_id = i.subscription_id
     )
+UNION ALL
+SELECT DISTINCT
+    t.subscription_id AS subject,
+    'a payment names it, and no event carried it' AS wrong
+FROM payments.transaction_payments AS t
+WHERE
+    t.subscription_id IS NOT NULL
+    AND t.occurred_at < %(now)s::timestamptz - interval '1 hour'
+    AND NOT EXISTS (
+        SELECT FROM payments.subscription_mrr AS m
+        WHERE m.subscription_id = t.subscription_id
+    )
 ORDER BY subject

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ic_assets.inbox import exact_json
 from ic_assets.payments.engine.reading.models import (
     MODELS,
     BadObject,
@@ -23,6 +24,11 @@ from ic_assets.payments.engine.reading.models import (
 
 AHEAD_SECONDS = 600
 """How far ``occurred_at`` may lie ahead of the arrival: clocks differ."""
+
+MOST = 10**13
+"""Minor units of one line or payment, a hundred billion dollars: more a day would not fit in numeric(18,4) a month."""
+LATEST = 253_402_300_799
+"""The last second that a timestamp of Python holds."""
 
 _ORDER = (
     "bad_envelope",
@@ -41,8 +47,9 @@ _ORDER = (
 
 _PERSONAL = ("address", "email", "phone", "card", "vat_number", "tax_id")
 _PERSONAL_WHOLE = {
-    "first_name",
-    "last_name",
+    "payment_method_details",
+    "last4",
+    "iin",
     "name",
     "company",
     "locale",
@@ -109,7 +116,7 @@ def envelope(body: Any, received_at: float) -> tuple[str, str, int, Mapping[str,
     event_id, event_type, occurred_at = body.get("id"), body.get("event_type"), body.get("occurred_at")
     if not (isinstance(event_id, str) and event_id and isinstance(event_type, str) and event_type):
         raise SetAside("bad_envelope")
-    if not isinstance(occurred_at, int) or isinstance(occurred_at, bool) or not 0 <= occurred_at <= 253_402_300_799:
+    if not isinstance(occurred_at, int) or isinstance(occurred_at, bool) or not 0 <= occurred_at <= LATEST:
         raise SetAside("bad_envelope")
     if body.get("api_version") != "v2":
         raise SetAside("api_version")
@@ -121,16 +128,24 @@ def envelope(body: Any, received_at: float) -> tuple[str, str, int, Mapping[str,
     return event_id, event_type, occurred_at, content
 
 
-def read(body: Any, received_at: float, currencies: Mapping[str, int], *, is_read: bool = True) -> Event:
+def read(
+    body: Any, received_at: float, currencies: Mapping[str, int], *, is_read: bool = True, fits: bool = False
+) -> Event:
     """``body`` as an event. ``currencies`` are those that are known; an event that is not ``is_read`` carries nothing.
+    ``fits``: the caller knows that jsonb can hold it.
 
     Raises ``SetAside`` with the first reason in the contract's order."""
     event_id, event_type, occurred_at, content = envelope(body, received_at)
-    source = body.get("source")
-    event = Event(event_id, event_type, occurred_at, api_source=source if isinstance(source, str) else None)
+    source = body.get("source") if isinstance(body.get("source"), str) else None
+    unfit = () if fits else (*_unfit(source, "source"), *_unfit(content, ""))
+    reasons = [f"bad_field:{path}" for path in unfit[:1]]
     if not is_read:
-        return event
-    reasons: list[str] = []
+        if reasons:
+            raise SetAside(reasons[0])
+        return Event(event_id, event_type, occurred_at, api_source=source)
+    wanted = subject(event_type)
+    if wanted and content.get(wanted) is None:
+        reasons.append("no_subject")
     objects = []
     for kind in MODELS:
         if content.get(kind) is None or (event_type == "customer_deleted" and isinstance(content[kind], list)):
@@ -150,13 +165,15 @@ def read(body: Any, received_at: float, currencies: Mapping[str, int], *, is_rea
             except BadObject as bad:
                 reasons.append(bad.reason)
                 continue
+            reasons += faults(value, currencies)
             own = max(value.version(occurred_at) + 1, 1000 * occurred_at)
             listed.append(Carried("subscription", value, own, deleted=True))
-    if not reasons and (wanted := subject(event_type)) and not any(one.kind == wanted for one in objects):
-        reasons.append("no_subject")
     if reasons:
         raise SetAside(min(reasons, key=lambda reason: _ORDER.index(reason.partition(":")[0])))
-    return Event(event_id, event_type, occurred_at, tuple(objects), event.api_source, tuple(listed))
+    if event_type.startswith("pulled_"):
+        # It says how the object was when that version came to be, whenever it was pulled.
+        occurred_at = next(min(max(one.version // 1000, 0), LATEST) for one in objects if one.kind == wanted)
+    return Event(event_id, event_type, occurred_at, tuple(objects), source, tuple(listed))
 
 
 def subject(event_type: str) -> str | None:
@@ -180,6 +197,8 @@ def faults(value: Versioned, currencies: Mapping[str, int]) -> Iterator[str]:
         lines = (*(value.subscription_items or ()), *value.addons, _PlanAmounts(value))
         if any(below_zero(line) for line in lines):
             yield "negative_amount"
+        if any(too_large(line) for line in lines):
+            yield "bad_field:subscription.amount"
         if any(bad_discount(one) for one in value.discounts):
             yield "bad_coupon"
     elif isinstance(value, Invoice):
@@ -189,6 +208,8 @@ def faults(value: Versioned, currencies: Mapping[str, int]) -> Iterator[str]:
     elif isinstance(value, Transaction):
         if value.type != "authorization" and value.amount <= 0:
             yield "amount_not_positive"
+        if value.amount > MOST:
+            yield "bad_field:transaction.amount"
     elif isinstance(value, Coupon) and bad_coupon(value):
         yield "bad_coupon"
     if any(code is not None and code not in currencies for code in named):
@@ -208,6 +229,18 @@ class _PlanAmounts:
 def below_zero(line: Any) -> bool:
     names = ("amount", "amount_in_decimal", "unit_price", "unit_price_in_decimal", "quantity", "quantity_in_decimal")
     return any((getattr(line, name, None) or 0) < 0 for name in names)
+
+
+def too_large(line: Any) -> bool:
+    """Whether its figures could have more digits than a table has: one such line must not hold all others up."""
+    quantity = max(getattr(line, name, None) or 1 for name in ("quantity", "quantity_in_decimal"))
+    amounts = (
+        getattr(line, "amount", None) or 0,
+        100 * (getattr(line, "amount_in_decimal", None) or 0),
+        quantity * (getattr(line, "unit_price", None) or 0),
+        quantity * 100 * (getattr(line, "unit_price_in_decimal", None) or 0),
+    )
+    return max(amounts) > MOST
 
 
 def bad_discount(one: Discount) -> bool:
@@ -232,7 +265,23 @@ def without_personal(value: Any) -> Any:
 
 
 def _is_personal(key: str) -> bool:
-    return key in _PERSONAL_WHOLE or any(part in key for part in _PERSONAL)
+    return key in _PERSONAL_WHOLE or key.endswith("_name") or any(part in key for part in _PERSONAL)
+
+
+def _unfit(value: Any, path: str) -> Iterator[str]:
+    """Where a value holds what the database cannot: a text with U+0000 or half a surrogate pair, a number without end."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            inner = f"{path}.{key}".lstrip(".")
+            if exact_json.is_plain(key):
+                yield from _unfit(one, inner)
+            else:
+                yield path or "content"
+    elif isinstance(value, list):
+        for place, one in enumerate(value):
+            yield from _unfit(one, f"{path}.{place}")
+    elif not exact_json.fits(value):
+        yield path
 
 
 def _carried(kind: str, value: Versioned, event_type: str, occurred_at: int, otherwise: int | None) -> Carried:

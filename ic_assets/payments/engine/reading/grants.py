@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import MAXYEAR, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import psycopg
 
 from ic_assets.core.sql import statement
+from ic_assets.inbox.exact_json import is_plain
 from ic_assets.payments.engine.reading.events import SetAside
 from ic_assets.payments.engine.reading.rates import instant
 
@@ -37,8 +38,9 @@ def read(body: Any, event_id: str) -> GrantRow:
         subscription_id = str(body["subscription_id"]).strip()
     except (KeyError, TypeError, ValueError, InvalidOperation, OverflowError):
         raise SetAside("bad_grant") from None
-    two_decimals = free.is_finite() and free == round(free, 2)
-    if not subscription_id or not two_decimals or not 0 <= free < term or term > _LONGEST_TERM:
+    is_length = free.is_finite() and 0 <= free < term <= _LONGEST_TERM and free == round(free, 2)
+    ends = starts_on.year + term // 12 + 1
+    if not subscription_id or not is_plain(subscription_id) or not is_length or ends > MAXYEAR:
         raise SetAside("bad_grant")
     return GrantRow(subscription_id, as_of, event_id, free, starts_on, term)
 

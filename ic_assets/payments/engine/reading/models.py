@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 _BIGINT = 2**63 - 1
 
@@ -41,16 +41,30 @@ def _exact(value: Any) -> Any:
     return number
 
 
+def _number(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError("is a text")  # noqa: TRY004 - pydantic wants ValueError
+    return _exact(value)
+
+
 Text = Annotated[str, Field(strict=True), BeforeValidator(_text)]
 Whole = Annotated[int, Field(strict=True, ge=-_BIGINT, le=_BIGINT)]
 Count = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 Time = Annotated[int, Field(strict=True, ge=0, le=253_402_300_799)]
 Flag = Annotated[bool, Field(strict=True)]
 Exact = Annotated[Decimal, BeforeValidator(_exact)]
+Number = Annotated[Decimal, BeforeValidator(_number)]
 
 
 class _Object(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: Any) -> Any:
+        if isinstance(value, dict) and None in value.values():
+            return {name: one for name, one in value.items() if one is not None}
+        return value
 
 
 class Versioned(_Object):
@@ -112,7 +126,7 @@ class Discount(_Object):
 
     id: Text
     type: Text
-    percentage: Exact | None = None
+    percentage: Number | None = None
     amount: Whole | None = None
     currency_code: Text | None = None
     duration_type: Text
@@ -138,7 +152,7 @@ class Subscription(Versioned):
     cancelled_at: Time | None = None
     pause_date: Time | None = None
     created_at: Time | None = None
-    exchange_rate: Exact | None = None
+    exchange_rate: Number | None = None
     base_currency_code: Text | None = None
     mrr: Whole | None = None
     free_period: Count | None = None
@@ -158,6 +172,10 @@ class Subscription(Versioned):
     coupon: Text | None = None
     coupons: tuple[UsedCoupon, ...] = ()
     discounts: tuple[Discount, ...] = ()
+
+    @property
+    def coupon_ids(self) -> set[str]:
+        return {one.coupon_id for one in self.coupons} | ({self.coupon} if self.coupon else set())
 
 
 class Customer(Versioned):
@@ -211,7 +229,7 @@ class Transaction(Versioned):
     date: Time | None = None
     amount: Whole
     currency_code: Text
-    exchange_rate: Exact | None = None
+    exchange_rate: Number | None = None
     base_currency_code: Text | None = None
     refunded_txn_id: Text | None = None
     reference_transaction_id: Text | None = None
@@ -232,7 +250,7 @@ class ItemCriterion(_Object):
 
 class Coupon(Versioned):
     discount_type: Text
-    discount_percentage: Exact | None = None
+    discount_percentage: Number | None = None
     discount_amount: Whole | None = None
     currency_code: Text | None = None
     apply_on: Text | None = None
@@ -277,12 +295,15 @@ def read_object(kind: str, value: Any) -> Versioned:
     try:
         return MODELS[kind].model_validate(value)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
+        found = error.errors(include_url=False, include_context=False)
     paths = [".".join(str(part) for part in (kind, *one["loc"])) for one in found]
     for one, path in zip(found, paths, strict=True):
         if kind == "subscription" and path == "subscription.customer_id" and one["type"] == "missing":
             raise BadObject("no_subject")
-    unknown = [one["type"] == "literal_error" and one["loc"][-1] in _STATUS_FIELDS for one in found]
+    unknown = [
+        one["type"] == "literal_error" and one["loc"][-1] in _STATUS_FIELDS and isinstance(one["input"], str)
+        for one in found
+    ]
     for path, is_unknown in zip(paths, unknown, strict=True):
         if not is_unknown:
             raise BadObject(f"bad_field:{path}")

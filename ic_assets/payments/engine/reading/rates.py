@@ -33,7 +33,7 @@ def read(body: Any, event_id: str, currencies: Mapping[str, int]) -> RateRow:
         currency = str(body["currency"]).strip()
     except (KeyError, TypeError, ValueError, InvalidOperation, OverflowError):
         raise SetAside("bad_rate") from None
-    if not 0 < rate <= 1000:
+    if not (rate.is_finite() and 0 < rate <= 1000):
         raise SetAside("bad_rate")
     if currency not in currencies:
         raise SetAside("unknown_currency")

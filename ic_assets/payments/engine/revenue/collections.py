@@ -52,10 +52,11 @@ def collected(transactions: Sequence[Version[Transaction]], rules: Rules) -> lis
         if one.kind == "payment":
             continue
         payment = payments.get(one.payment_id or "")
+        if payment is not None and _currency(payment) == _currency(one):
+            alone[key] = _at(one, payment.rate, rules)
         if payment is None or not _counts(payment.version) or _currency(payment) != _currency(one):
-            alone[key] = replace(one, counted_amount=0, counted_usd=ZERO, problem="payment_unknown")
+            alone[key] = replace(alone[key], counted_amount=0, counted_usd=ZERO, problem="payment_unknown")
             continue
-        alone[key] = _at(one, payment.rate, rules)
         if _counts(one.version):
             back[payment.transaction_id].append(alone[key])
     for payment_id, ones in back.items():

@@ -13,7 +13,7 @@ from typing import Any
 
 from ic_assets.core.money import ZERO, r4
 from ic_assets.payments.engine.revenue.discounts import Terms
-from ic_assets.payments.engine.revenue.figures import is_live
+from ic_assets.payments.engine.revenue.figures import is_ended, is_live
 from ic_assets.payments.engine.revenue.lines import plan_item
 from ic_assets.payments.engine.revenue.movements import History, Span
 from ic_assets.payments.engine.revenue.rules import Rules
@@ -115,6 +115,7 @@ def plan(timelines: Sequence[Timeline], rules: Rules, payment_status: str | None
         for row, value in now
         if value.status in ("active", "non_renewing")
         and not row.version.deleted
+        and not is_ended(value, row.version.valid_from, row.valid_from)
         and row.figures.list_price == 0
         and plan_item(value) is not None
     ]
@@ -159,10 +160,9 @@ def _range_at(arr: Decimal | None, span: Span, standing: str | None, rules: Rule
 def discount_status(timelines: Sequence[Timeline], whole: Profile, until: int) -> DiscountStatus:
     """What the company's price is lowered by, and until when."""
     now = [one.samples[-1] for one in timelines if one.rows]
-    standing = [
-        (row, terms) for row in now if row.figures.counted or _is_paused(row, until) for terms in row.figures.discounts
-    ]
-    unknown = any({"unknown_coupon", "unsupported_discount"} & set(row.figures.problems) for row in now)
+    reduced = [row for row in now if row.figures.counted or _is_paused(row, until)]
+    standing = [(row, terms) for row in reduced for terms in row.figures.discounts]
+    unknown = not all(row.figures.knows_terms for row in reduced)
     price, effective = whole.current_mrr, whole.effective_mrr
     usd = None if price is None or effective is None else price - effective
     share = None
@@ -172,7 +172,9 @@ def discount_status(timelines: Sequence[Timeline], whole: Profile, until: int) -
     kinds = {terms.kind for _, terms in standing}
     ended_at = None
     status: str | None
-    if standing:
+    if standing and unknown:
+        status = "active"
+    elif standing:
         status = "ending" if ends and min(ends) <= until + ENDING_SECONDS else "active"
     elif unknown:
         status = None
@@ -213,6 +215,11 @@ def _ended_at(timeline: Timeline, until: int) -> int | None:
         return None
     ended = None
     for before, after in pairwise(timeline.samples):
-        if before.figures.discounts and not after.figures.discounts:
+        if _reduced(before) and not _reduced(after):
             ended = after.valid_from
     return ended
+
+
+def _reduced(row: Row) -> bool:
+    """Whether a discount counted then: on a trial, or once it was cancelled, none does."""
+    return bool(row.figures.discounts) and (row.figures.counted or _is_paused(row, row.valid_from))

@@ -69,8 +69,12 @@ class Reduction:
     counted: list[Terms] = field(default_factory=list)
 
     @property
+    def knows_terms(self) -> bool:
+        return not self.problems & {"unknown_coupon", "unsupported_discount"}
+
+    @property
     def is_known(self) -> bool:
-        return not self.problems & {"unknown_coupon", "unsupported_discount", "no_period"}
+        return self.knows_terms and "no_period" not in self.problems
 
     @property
     def monthly(self) -> Decimal:
@@ -227,7 +231,9 @@ def _reached(
     if one.unknown or one.target is None:
         return [] if one.lasts(when, None if per_month is None else 1 / per_month) else None
     if one.target == "total":
-        return list(range(len(priced))) if one.lasts(when, None if per_month is None else 1 / per_month) else None
+        return (
+            list(range(len(priced))) or None if one.lasts(when, None if per_month is None else 1 / per_month) else None
+        )
     found = [
         place
         for place, line in enumerate(priced)

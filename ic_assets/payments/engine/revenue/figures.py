@@ -7,7 +7,7 @@ sources do not give.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -43,6 +43,8 @@ class Figures:
     """As if counted; None when it is not known."""
     discounts: tuple[Terms, ...] = field(default=(), compare=False)
     """Those that reach a line, as if counted."""
+    knows_terms: bool = field(default=True, compare=False)
+    """False while a discount that would count has terms that are not known, or not supported."""
     detail: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
@@ -93,11 +95,18 @@ def figures(version: Version[Subscription], when: int, rules: Rules) -> Figures:
         (quantity for item, is_plan, quantity in seat_counts(of) if is_plan or rules.bundle(item) == "seats"),
         Decimal(0),
     )
+    months_paid = _months_paid(of, when, rules.grants.get(of.id, ()))
     if problems or rate is None:
         detail = {"lines": [_shown(line, None) for line in chosen], "steps": []}
-        if not counted:
-            return Figures(False, seats=seats, list_price=None, detail=detail)
-        return _unknown(rate, {*problems, *_of_discounts(of, chosen, when, rules)}, seats, detail)
+        unpriced = _unpriced(of, chosen, when, rules)
+        bare = Figures(
+            counted,
+            seats=seats,
+            discounts=tuple(unpriced.counted),
+            knows_terms=unpriced.knows_terms,
+            detail=detail,
+        )
+        return _unknown(bare, rate, {*problems, *unpriced.problems}, months_paid) if counted else bare
     worth = Fraction(rate.usd_per_unit) / minor
     priced = [Priced(line, r4((line.amount or 0) * (line.factor or 0) * worth)) for line in chosen]
     reduction = reduce(of, priced, subscription_factor(of), worth, terms_at(of, when, rules), when)
@@ -105,11 +114,19 @@ def figures(version: Version[Subscription], when: int, rules: Rules) -> Figures:
     total = sum((one.monthly for one in priced), ZERO)
     reaching = tuple(reduction.counted)
     if not counted:
-        return Figures(False, seats=seats, list_price=total, discounts=reaching, detail=detail)
+        return Figures(
+            False,
+            seats=seats,
+            list_price=total,
+            discounts=reaching,
+            knows_terms=reduction.knows_terms,
+            detail=detail,
+        )
     if "no_period" in reduction.problems:
-        return _unknown(rate, reduction.problems, seats, detail)
+        found = Figures(True, seats=seats, discounts=reaching, knows_terms=reduction.knows_terms, detail=detail)
+        return _unknown(found, rate, reduction.problems, months_paid)
     base, split = _split(priced, rules)
-    paid, covered = _months_paid(of, when, rules.grants.get(of.id, ()))
+    paid, covered = months_paid
     known = reduction.is_known
     discount = reduction.monthly if known else None
     effective = total - reduction.monthly if known else None
@@ -129,26 +146,38 @@ def figures(version: Version[Subscription], when: int, rules: Rules) -> Figures:
         seats,
         total,
         reaching,
+        reduction.knows_terms,
         detail,
     )
 
 
-def _unknown(rate: Rate | None, problems: set[str], seats: Decimal, detail: dict[str, Any]) -> Figures:
+def _unknown(found: Figures, rate: Rate | None, problems: set[str], months_paid: tuple[Fraction, Fraction]) -> Figures:
+    """``found`` with no figure but the months, which the price has no part in."""
     nothing: dict[str, Decimal | None] = dict.fromkeys(SPLIT)
-    names = tuple(sorted(problems))
-    return Figures(True, rate, None, nothing, None, None, None, None, problems=names, seats=seats, detail=detail)
+    return replace(
+        found,
+        rate=rate,
+        base_plan_mrr=None,
+        addons=nothing,
+        calculated_mrr=None,
+        discount_mrr=None,
+        effective_mrr=None,
+        sales_effective_mrr=None,
+        paid_months=months_paid[0],
+        covered_months=months_paid[1],
+        problems=tuple(sorted(problems)),
+    )
 
 
-def _of_discounts(of: Subscription, chosen: list[Line], when: int, rules: Rules) -> set[str]:
-    """What is amiss with the discounts of lines that have no price."""
+def _unpriced(of: Subscription, chosen: list[Line], when: int, rules: Rules) -> Reduction:
+    """The discounts of lines that have no price: which count, and what is amiss with them."""
     priced = [Priced(line, ZERO) for line in chosen]
-    reduction = reduce(of, priced, subscription_factor(of), Fraction(0), terms_at(of, when, rules), when)
-    return reduction.problems
+    return reduce(of, priced, subscription_factor(of), Fraction(0), terms_at(of, when, rules), when)
 
 
 def _missing(of: Subscription, chosen: list[Line], rate: Rate | None) -> tuple[str, ...]:
     found = set()
-    if not of.subscription_items and not of.plan_id and not of.addons:
+    if not of.subscription_items and not of.plan_id:
         found.add("no_amount")
     if any(line.amount is None for line in chosen):
         found.add("no_amount")

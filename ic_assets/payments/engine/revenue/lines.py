@@ -49,12 +49,12 @@ def subscription_factor(of: Subscription) -> Fraction | None:
 
 def lines(of: Subscription, minor: int) -> list[Line]:
     """The recurring lines, a trial's too. ``minor``: minor units in one of the currency."""
-    return list(_items(of, minor) if of.subscription_items is not None else _plan_and_addons(of, minor))
+    return list(_items(of, minor) if of.subscription_items else _plan_and_addons(of, minor))
 
 
 def seat_counts(of: Subscription) -> Iterator[tuple[str, bool, Decimal]]:
     """Item, whether it is the plan, and quantity, of all plan and add-on lines, counted or not."""
-    if of.subscription_items is not None:
+    if of.subscription_items:
         for item in of.subscription_items:
             if item.item_type in ("plan", "addon"):
                 yield item.item_price_id, item.item_type == "plan", _quantity(item, Decimal(0))
@@ -67,7 +67,7 @@ def seat_counts(of: Subscription) -> Iterator[tuple[str, bool, Decimal]]:
 
 def plan_item(of: Subscription) -> str | None:
     """Chargebee's id of the plan."""
-    if of.subscription_items is not None:
+    if of.subscription_items:
         return next((item.item_price_id for item in of.subscription_items if item.item_type == "plan"), None)
     return of.plan_id
 

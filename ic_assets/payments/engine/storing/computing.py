@@ -17,6 +17,7 @@ from ic_assets.payments.engine.reading.events import Carried, Event
 from ic_assets.payments.engine.reading.models import Customer, Invoice, Subscription, Transaction, Versioned
 from ic_assets.payments.engine.revenue.collections import Counted, collected
 from ic_assets.payments.engine.revenue.company import (
+    ENDING_SECONDS,
     ArrRange,
     DiscountStatus,
     Profile,
@@ -83,6 +84,7 @@ class Group:
 class Computed:
     groups: list[Group]
     events: list[Event]
+    """Those up to the reference time."""
     rules: Rules
     due: dict[str, datetime | None]
     """By customer, when it has to be computed again without an event; None for never."""
@@ -93,11 +95,14 @@ def compute(connection: psycopg.Connection, customers: Iterable[str], settings: 
     wanted = set(customers)
     until = int(settings.until.timestamp())
     while True:
-        rules = load_rules(connection, sorted(wanted), settings.until, settings.company_field, settings.base_currency)
         rows = connection.execute(statement("payments/events_of_customers"), {"customers": sorted(wanted)})
         events = events_of(rows)
-        owned = _owned([one for one in events if one.occurred_at <= until], wanted, rules)
-        more = _sharing(connection, owned.values(), wanted)
+        known = [one for one in events if one.occurred_at <= until]
+        rules = load_rules(
+            connection, sorted(wanted), known, settings.until, settings.company_field, settings.base_currency
+        )
+        owned, more = _owned(known, wanted, rules)
+        more |= _sharing(connection, owned.values(), wanted)
         if not more:
             break
         wanted |= more
@@ -105,10 +110,11 @@ def compute(connection: psycopg.Connection, customers: Iterable[str], settings: 
     for one in owned.values():
         by_key[one.key].append(one)
     groups = [_group(key, by_key[key], rules, until) for key in sorted(by_key)]
-    return Computed(groups, events, rules, _due(connection, groups, events, settings))
+    return Computed(groups, known, rules, _due(connection, groups, events, settings))
 
 
-def _owned(events: Sequence[Event], wanted: set[str], rules: Rules) -> dict[str, Owned]:
+def _owned(events: Sequence[Event], wanted: set[str], rules: Rules) -> tuple[dict[str, Owned], set[str]]:
+    """The wanted customers with what is theirs, and the other customers that an object of theirs belongs to by now."""
     carried: dict[tuple[str, str], list[tuple[Event, Carried]]] = defaultdict(list)
     named = set()
     for event in events:
@@ -118,6 +124,7 @@ def _owned(events: Sequence[Event], wanted: set[str], rules: Rules) -> dict[str,
             if customer in wanted:
                 named.add(customer)
     owned = {name: Owned(name) for name in named}
+    others = set()
     for (kind, identifier), ones in carried.items():
         if kind == "coupon":
             continue
@@ -125,30 +132,37 @@ def _owned(events: Sequence[Event], wanted: set[str], rules: Rules) -> dict[str,
             if identifier in owned:
                 owned[identifier].customer = _held(ones, Customer)
             continue
-        _give(owned, kind, identifier, ones)
+        owner = _give(owned, kind, identifier, ones)
+        others |= {owner} - wanted if owner else set()
     for own in owned.values():
         asked = own.customer[-1].value.field(rules.company_field) if own.customer and rules.company_field else None
         own.company, own.company_from = rules.company(own.customer_id, asked)
-    return owned
+    return owned, others
 
 
 def _held(ones: list[tuple[Event, Carried]], model: type[Model]) -> list[Version[Model]]:
     return versions_of(ones, model)
 
 
-def _give(owned: dict[str, Owned], kind: str, identifier: str, ones: list[tuple[Event, Carried]]) -> None:
+def _give(owned: dict[str, Owned], kind: str, identifier: str, ones: list[tuple[Event, Carried]]) -> str | None:
+    """Gives an object to the customer of its newest version. Returns that customer."""
+    owner: str | None = None
     if kind == "subscription":
         subscriptions = _held(ones, Subscription)
-        if one := owned.get(subscriptions[-1].value.customer_id):
+        owner = subscriptions[-1].value.customer_id
+        if one := owned.get(owner):
             one.subscriptions[identifier] = subscriptions
     elif kind == "invoice":
         invoices = _held(ones, Invoice)
-        if one := owned.get(invoices[-1].value.customer_id or ""):
+        owner = invoices[-1].value.customer_id
+        if one := owned.get(owner or ""):
             one.invoices[identifier] = invoices
     elif kind == "transaction":
         transactions = _held(ones, Transaction)
-        if one := owned.get(transactions[-1].value.customer_id or ""):
+        owner = transactions[-1].value.customer_id
+        if one := owned.get(owner or ""):
             one.transactions[identifier] = transactions[-1]
+    return owner
 
 
 def _sharing(connection: psycopg.Connection, owned: Iterable[Owned], wanted: set[str]) -> set[str]:
@@ -201,6 +215,10 @@ def _due(
         for owner, found in group.timelines:
             if found.due_at is not None:
                 later[owner.customer_id].append(datetime.fromtimestamp(found.due_at, UTC))
+        if group.discount.status == "active" and group.discount.term_end is not None:
+            begins = datetime.fromtimestamp(max(group.discount.term_end - ENDING_SECONDS, until + 1), UTC)
+            for own in group.customers:
+                later[own.customer_id].append(begins)
     return {name: min(later[name], default=None) for name in {*names, *later}}
 
 

@@ -14,7 +14,7 @@ import psycopg
 
 from ic_assets.core.sql import placed, statement
 from ic_assets.payments.engine.reading.events import Carried, Event, read
-from ic_assets.payments.engine.reading.models import Coupon
+from ic_assets.payments.engine.reading.models import Coupon, Subscription
 from ic_assets.payments.engine.revenue.rules import Grant, Rules
 from ic_assets.payments.engine.revenue.versions import Version, versions_of
 from ic_assets.payments.engine.storing import files
@@ -37,13 +37,19 @@ def handlings(connection: psycopg.Connection) -> dict[str, str]:
 
 
 def load_rules(
-    connection: psycopg.Connection, customers: Sequence[str], until: datetime, company_field: str | None, base: str
+    connection: psycopg.Connection,
+    customers: Sequence[str],
+    events: Iterable[Event],
+    until: datetime,
+    company_field: str | None,
+    base: str,
 ) -> Rules:
-    """All rules as known ``until`` then; of coupons and grants those that the customers' subscriptions may have."""
+    """All rules as known ``until`` then; of grants those of the customers' subscriptions, of coupons those that the
+    subscriptions of ``events`` have, whoever they belonged to."""
     return Rules(
         currencies(connection),
         _rates(connection, until),
-        _coupons(connection, customers, int(until.timestamp())),
+        _coupons(connection, events, int(until.timestamp())),
         _grants(connection, customers, until),
         files.lines(connection, files.ADDONS),
         files.lines(connection, files.PLANS),
@@ -72,10 +78,16 @@ def _grants(connection: psycopg.Connection, customers: Sequence[str], until: dat
     return found
 
 
-def _coupons(connection: psycopg.Connection, customers: Sequence[str], until: int) -> dict[str, list[Version[Coupon]]]:
-    query = statement("payments/coupon_events_of_customers")
-    events = events_of(connection.execute(query, {"customers": list(customers)}))
-    return coupon_versions(one for one in events if one.occurred_at <= until)
+def _coupons(connection: psycopg.Connection, events: Iterable[Event], until: int) -> dict[str, list[Version[Coupon]]]:
+    used = {
+        name
+        for event in events
+        for one in (*event.objects, *event.cancelled_with_customer)
+        if isinstance(one.value, Subscription)
+        for name in one.value.coupon_ids
+    }
+    found = events_of(connection.execute(statement("payments/coupon_events"), {"coupons": sorted(used)}))
+    return coupon_versions(one for one in found if one.occurred_at <= until)
 
 
 def coupon_versions(events: Iterable[Event]) -> dict[str, list[Version[Coupon]]]:
@@ -121,6 +133,7 @@ def events_of(rows: Iterable[tuple[Any, ...]]) -> list[Event]:
             },
             FOREVER,
             _ANY,
+            fits=True,
         )
         for event_id, kind, occurred_at, source, content in rows
     ]

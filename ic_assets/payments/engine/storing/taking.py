@@ -70,7 +70,9 @@ class _Intake:
     def _event(self, taken: Taken, body: Any) -> None:
         kind = body.get("event_type") if isinstance(body, dict) else None
         handling = self.known.get(kind) if isinstance(kind, str) else None
-        event = read(body, taken.received_at.timestamp(), self.currencies, is_read=handling == "read")
+        # The inbox keeps as a JSON string what jsonb cannot hold.
+        fits = not taken.body.startswith('"')
+        event = read(body, taken.received_at.timestamp(), self.currencies, is_read=handling == "read", fits=fits)
         if handling is None:
             self.unknown.append((taken.id, "event_type.csv"))
             return
@@ -79,9 +81,7 @@ class _Intake:
             self.archive[event.event_id] = _archived(event, taken, body)
         for one in (*event.objects, *event.cancelled_with_customer):
             if isinstance(one.value, Subscription):
-                named = {used.coupon_id for used in one.value.coupons}
-                named |= {one.value.coupon} if one.value.coupon else set()
-                self.used |= {(name, one.value.customer_id) for name in named}
+                self.used |= {(name, one.value.customer_id) for name in one.value.coupon_ids}
             elif isinstance(one.value, Coupon):
                 self.coupons.add(one.id)
 
@@ -91,9 +91,13 @@ class _Intake:
         self.batch.unknown(self.unknown)
         connection.execute("DROP TABLE IF EXISTS pg_temp.new_events")
         connection.execute(statement("payments/new_events"))
+        named: set[str | None] = set()
         if self.archive:
             copy(connection, "pg_temp.new_events", _ARCHIVE, self.archive.values())
             connection.execute("ANALYZE pg_temp.new_events")
+            for customer, coupon in connection.execute(statement("payments/replaced")).fetchall():
+                named.add(customer)
+                self.coupons |= {coupon} if coupon else set()
             connection.execute(statement("payments/archive"))
         names, customers = [name for name, _ in self.used], [customer for _, customer in self.used]
         connection.execute(statement("payments/use_coupons"), {"coupons": names, "customers": customers})
@@ -106,6 +110,7 @@ class _Intake:
                 "coupons": sorted(self.coupons),
                 "currencies": sorted({one.currency for one in self.rates}),
                 "granted": sorted({one.subscription_id for one in self.grants}),
+                "named": list(named),
             },
         )
 
@@ -120,7 +125,6 @@ def handle(batch: Batch) -> None:
 
 def _archived(event: Event, taken: Taken, body: dict[str, Any]) -> tuple[Any, ...]:
     of = dict(_ids(event))
-    content = body.get("content") if event.objects or event.cancelled_with_customer else {}
     return (
         event.event_id,
         event.event_type,
@@ -135,7 +139,7 @@ def _archived(event: Event, taken: Taken, body: dict[str, Any]) -> tuple[Any, ..
         of.get("coupon"),
         taken.verified_by,
         taken.event_id.startswith(CONFIRMED),
-        exact_json.dumps(without_personal(content)),
+        exact_json.dumps(without_personal(body["content"])),
     )
 
 
