@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from ic_assets.core.failures import Refused
+from ic_assets.payments.engine.reading.events import is_personal
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class PaymentSettings:
         if field and not re.fullmatch(r"[a-z][a-z0-9_]*", field):
             raise Refused(
                 f"IC_CHARGEBEE_COMPANY_FIELD={field!r} is no name of a field; write it as Chargebee does, cf_company_id"
+            )
+        if field and is_personal(field):
+            raise Refused(
+                f"IC_CHARGEBEE_COMPANY_FIELD={field!r} names what is kept out of the archive as personal data; keep the "
+                "company's id in a field of another name, for example cf_company_id"
             )
         if not re.fullmatch("[A-Z]{3}", base):
             raise Refused(

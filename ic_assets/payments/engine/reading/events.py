@@ -258,13 +258,14 @@ def bad_coupon(one: Coupon) -> bool:
 def without_personal(value: Any) -> Any:
     """Content as it is kept: cards, addresses, names, e-mails, phones and free texts left out."""
     if isinstance(value, dict):
-        return {key: without_personal(one) for key, one in value.items() if not _is_personal(str(key))}
+        return {key: without_personal(one) for key, one in value.items() if not is_personal(str(key))}
     if isinstance(value, list):
         return [without_personal(one) for one in value]
     return value
 
 
-def _is_personal(key: str) -> bool:
+def is_personal(key: str) -> bool:
+    """Whether a member of this name is left out of what is kept."""
     return key in _PERSONAL_WHOLE or key.endswith("_name") or any(part in key for part in _PERSONAL)
 
 
