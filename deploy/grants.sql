@@ -16,10 +16,11 @@ BEGIN
 END $$;
 
 -- staging holds the communications, hubspot the push ledger, inbox the events that came in, crm the companies and
--- contacts as all flows see them, ic_dagster Dagster's runs and events; ic_replay is empty but while tables are built anew.
+-- contacts as all flows see them, payments what billing events come to, ic_dagster Dagster's runs and events; ic_replay is empty but while tables are built anew.
 CREATE SCHEMA IF NOT EXISTS staging AUTHORIZATION ic_assets;
 CREATE SCHEMA IF NOT EXISTS hubspot AUTHORIZATION ic_assets;
 CREATE SCHEMA IF NOT EXISTS inbox AUTHORIZATION ic_assets;
 CREATE SCHEMA IF NOT EXISTS ic_replay AUTHORIZATION ic_assets;
 CREATE SCHEMA IF NOT EXISTS crm AUTHORIZATION ic_assets;
+CREATE SCHEMA IF NOT EXISTS payments AUTHORIZATION ic_assets;
 CREATE SCHEMA IF NOT EXISTS ic_dagster AUTHORIZATION ic_assets;

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -104,7 +103,7 @@ def test_payloads_that_other_settings_made_are_counted_by_type_and_month_until_t
     loaded: str, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert older_payloads(connection, SETTINGS) is None
-    other = replace(SETTINGS, hubspot_id_property="crm_id")
+    other = SETTINGS.model_copy(update={"hubspot_id_property": "crm_id"})
     older = older_payloads(connection, other)
     assert older
     assert older.by_type == {"calls": 3, "emails": 1}

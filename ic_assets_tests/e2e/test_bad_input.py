@@ -199,8 +199,14 @@ def test_a_drop_that_loads_nothing_fails_and_says_what_would_read_it(place: Plac
     assert status.returncode == 1
     assert "NOT LOADED slashes.csv@" in status.stdout
     place.machine.environment["IC_DATE_ORDER"] = "DMY"
+    refused = place.machine.run("load", str(drop))
+    assert refused.returncode == 2
+    assert "ic-assets settings set IC_DATE_ORDER DMY" in refused.stderr, "the others were read by another order"
+    del place.machine.environment["IC_DATE_ORDER"]
+    assert place.machine.run("settings", "set", "IC_DATE_ORDER", "DMY").returncode == 0
     loaded = json.loads(place.machine.run("load", str(drop), "--json").stdout.splitlines()[-1])
-    del place.machine.environment["IC_DATE_ORDER"], place.machine.environment["PYTHONIOENCODING"]
+    assert place.machine.run("settings", "set", "IC_DATE_ORDER", "YMD").returncode == 0
+    del place.machine.environment["PYTHONIOENCODING"]
     assert (loaded["inserted"], loaded["rejected"]) == (3, 0)
     found = json.loads(place.machine.run("status", "--json").stdout.splitlines()[-1])
     assert found["trouble"] is None

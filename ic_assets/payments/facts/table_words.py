@@ -38,6 +38,53 @@ _OTHERS = {
     "free_months": "Free months that were granted to one subscription.",
     "waiting": "One customer that must be computed again.",
 }
+_MONEY = {
+    "start_mrr": "At the start, US dollars a month",
+    **{column.name: column.holds for column in COLUMNS["mrr_daily"] if column.name not in ("day", "company_key")},
+}
+_VIEWS: dict[str, tuple[str, dict[str, str]]] = {
+    "v_mrr_total_daily": ("One day and the revenue of all companies.", {"day": "Day in UTC", **_MONEY}),
+    "v_mrr_monthly": (
+        "One company and a month in which something moved or ended.",
+        {
+            "company_key": "The company, or ? and the customer's id while it is mapped to none",
+            "month": "Its first day",
+            **_MONEY,
+            "ended_at_zero": "Subscriptions that ended while they were worth nothing",
+        },
+    ),
+    "v_mrr_total_monthly": ("One month and the revenue of all companies.", {"month": "Its first day", **_MONEY}),
+    "v_unmapped_customers": (
+        "One customer that is mapped to no company.",
+        {
+            "customer_id": "Chargebee's id of the customer",
+            "subscriptions": "How many of its subscriptions count",
+            "effective_mrr": "What it pays, US dollars a month",
+        },
+    ),
+    "v_problems": (
+        "One thing that is amiss with what stands now.",
+        {
+            "object": "subscription, invoice, transaction, customer or event",
+            "id": "Its id",
+            "company": "The product's company id",
+            "problem": "What is amiss",
+        },
+    ),
+    "v_archive": (
+        "One event that was dealt with, as replay reads it where the inbox was pruned.",
+        {
+            "source": "chargebee",
+            "topic": "The type of the event, or of the file's rows",
+            "event_id": "Its id in the inbox",
+            "occurred_at": "When it happened",
+            "received_at": "When it came in",
+            "verified_by": "Which proof it came with",
+            "body": "What came, without what the archive leaves out",
+        },
+    ),
+}
+
 WORDS = Words(
     schemas=("payments",),
     tables={
@@ -46,9 +93,13 @@ WORDS = Words(
             for name, (what, grain) in TABLES.items()
         },
         **{f"payments.{name}": what for name, what in _OTHERS.items()},
+        **{f"payments.{name}": what for name, (what, _) in _VIEWS.items()},
     },
     columns={
-        f"payments.{table}": {column.name: column.holds for column in columns} for table, columns in COLUMNS.items()
+        **{
+            f"payments.{table}": {column.name: column.holds for column in columns} for table, columns in COLUMNS.items()
+        },
+        **{f"payments.{name}": columns for name, (_, columns) in _VIEWS.items()},
     },
     references=(
         Reference("payments.subscription_mrr", ("customer_id",), "payments.chargebee_customer", ("customer_id",)),

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ic_assets.activities.engine.drop import csv_drop, csv_quotes, csv_records, drop_file, values
+from ic_assets.activities.engine.drop import column_map, csv_drop, csv_quotes, csv_records, drop_file, values
 from ic_assets.activities.engine.drop.csv_quotes import RecordEnd
 from ic_assets.activities.engine.drop.csv_rows import well_quoted
 from ic_assets.activities.engine.drop.drop_info import FieldWarning
@@ -347,7 +347,7 @@ PATTERNS: list[Callable[[str], object]] = [
     values.PLAIN_TIMESTAMPS.fullmatch,
     values.PLAIN_OPTIONAL_TIMESTAMPS.fullmatch,
     well_quoted(","),
-    lambda text: csv_drop._EDGES.sub("", text + "x" + text),
+    lambda text: column_map.EDGES.sub("", text + "x" + text),
     lambda text: csv_quotes.open_quote_line(text, ",", 1),
     lambda text: RecordEnd(",").within(text),
     lambda text: Words().see(text),

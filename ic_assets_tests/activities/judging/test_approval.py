@@ -136,7 +136,9 @@ def test_production_needs_a_test_push_then_an_approval_of_the_data_as_it_stands(
 
         cases.run(database, hub, limit=3, **options)
         assert "no successful test push" in refusal(PORTAL, "Ada"), "another portal was not tested"
-        assert "no successful test push" in refusal(portal_id, settings=replace(SETTINGS, source_timezone="Asia/Tokyo"))
+        assert "no successful test push" in refusal(
+            portal_id, settings=SETTINGS.model_copy(update={"source_timezone": "Asia/Tokyo"})
+        )
         assert "nobody approved this data" in refusal(portal_id)
         approve(connection, PORTAL, "Ada", EVERYTHING)
         assert "nobody approved this data" in refusal(portal_id), "the approval is for another portal"

@@ -287,6 +287,6 @@ def test_warnings_are_no_gates_and_everything_else_is(connection: psycopg.Connec
     soft = {(v.rule.on, v.rule.name) for v in judge(connection) if not v.rule.gate}
     # A drop that hardly loads ends its command with 1, and holds back nothing that is loaded.
     of_a_drop = {("landing", "rows_load")}
-    per_row = ("payloads_valid", "payloads_plausible")
+    per_row = ("payloads_valid", "payloads_plausible", "payloads_are_current")
     assert {name for name in soft if name[1] not in per_row} == WARNINGS | of_a_drop
     assert {(v.rule.on, v.rule.name) for v in judge(connection) if not v.rule.blocking} == soft - of_a_drop
