@@ -82,7 +82,8 @@ def _print(months: list[dict[str, Any]], counts: dict[str, int], company: str | 
     for row in (header, *cells, *([total] if len(cells) > 1 else [])):
         out.print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)), highlight=False)
     if not company:
-        out.print(f"{counts['companies']:,} companies pay.", highlight=False)
+        paying = counts["companies"]
+        out.print("1 company pays." if paying == 1 else f"{paying:,} companies pay.", highlight=False)
     if counts["unknown_figures"]:
         out.print(
             f"{counts['unknown_figures']:,} subscriptions have no figure yet and count with their last known one; "
