@@ -32,5 +32,7 @@ FIGURES = 0x1CA55E8
 """The hash of the source's name: who counts it."""
 INBOX = 0x1CA55E9
 """The hash of a flow's name: who takes its events out of the inbox, or puts its tables anew."""
+COMPANY = 0x1CA55EA
+"""The hash of a company's key: who computes its payments."""
 MONTH = 0x1CA55F0
 """The month's number: one stage writes it. MONTH + 1 + n is the same for the n-th activity type alone."""

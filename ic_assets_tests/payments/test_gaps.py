@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 
+from ic_assets.core import locks
 from ic_assets.inbox.replay import replay
 from ic_assets.inbox.taking import work as take_all
 from ic_assets.payments.checks import ALL, Verdict, judge
@@ -239,3 +243,41 @@ def test_a_customer_that_another_has_in_hand_holds_nobody_up(database: str) -> N
         assert {row["customer_id"] for row in state(database)["subscription_mrr"]} == {"B"}
     assert computing.work(transaction, settings, rows.write) == 1
     assert {row["customer_id"] for row in state(database)["subscription_mrr"]} == {"A", "B"}
+
+
+@pytest.mark.gap("PAYx6")
+def test_customers_of_one_company_are_computed_one_after_the_other(database: str, other_database: str) -> None:
+    in_x = [
+        event(number, "2026-01-02", {"customer": {"id": name, "cf_company_id": "X"}}, "customer_changed")
+        for number, name in ((150, "A"), (250, "B"))
+    ]
+    for url in (database, other_database):
+        post(url, [COUPON, *in_x, *life("A", 100), *life("B", 200)])
+    run(other_database, company_field="cf_company_id")
+    transaction = transactions(database)
+    with transaction() as connection:
+        files.apply(connection)
+    take_all(transaction, FLOW)
+    settings = computing.Settings(datetime(2027, 1, 1, tzinfo=UTC), "cf_company_id")
+    begun = threading.Event()
+
+    def slow(*given: Any) -> None:
+        begun.set()
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline and not somebody_waits(database):
+            time.sleep(0.05)
+        rows.write(*given)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(computing.work, transaction, settings, slow, 1)
+        assert begun.wait(10)
+        assert computing.work(transaction, settings, rows.write, 1) == 1
+        assert first.result() == 1
+    assert [row["company"] for row in state(database)["company_profile_meta_data"]] == ["X"]
+    assert state(database) == state(other_database)
+
+
+def somebody_waits(url: str) -> bool:
+    with psycopg.connect(url) as connection:
+        waits = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid::bigint = %s"
+        return connection.execute(waits, (locks.COMPANY,)).rowcount > 0

@@ -223,3 +223,14 @@ def test_the_command_shows_months_and_their_sum(
     assert "-90.00" in shown
     with pytest.raises(Refused, match="has no revenue"):
         mrr(None, None, "nobody", as_json=False)
+
+
+def test_a_rate_that_is_not_known_yet_is_waited_for_by_a_customer_that_is_new(database: str) -> None:
+    rate = {"currency": "EUR", "rate_date": "2026-01-01", "usd_per_unit": "1.1", "as_of": "2026-05-01"}
+    post(database, [rate], "exchange_rates")
+    run(database, "2026-06-01")
+    post(database, [event(1, "2026-01-01", {"subscription": subscription(item("plan", 100), currency_code="EUR")})])
+    run(database, "2026-04-01")
+    assert [row["problem"] for row in state(database)["subscription_mrr"]] == ["no_rate"]
+    run(database, "2026-06-01")
+    assert [str(row["effective_mrr"]) for row in state(database)["subscription_mrr"]] == ["1.1"]

@@ -1,19 +1,12 @@
--- When a rate or a grant becomes known that a customer may need. Parameters: customers, until.
+-- When a rate or a grant becomes known that a customer may need. Parameters: customers, until; owners and currencies,
+-- beside each other: the currencies that a customer's objects are in.
 SELECT
-    m.customer_id,
+    u.customer_id,
     min(r.as_of) AS as_of
-FROM payments.exchange_rate AS r
-INNER JOIN payments.subscription_mrr AS m ON r.currency = m.currency
-WHERE r.as_of > %(until)s AND m.customer_id = any(%(customers)s)
-GROUP BY m.customer_id
-UNION ALL
-SELECT
-    t.customer_id,
-    min(r.as_of) AS as_of
-FROM payments.exchange_rate AS r
-INNER JOIN payments.transaction_payments AS t ON r.currency = t.currency
-WHERE r.as_of > %(until)s AND t.customer_id = any(%(customers)s)
-GROUP BY t.customer_id
+FROM unnest(%(owners)s::text[], %(currencies)s::text[]) AS u (customer_id, currency)
+INNER JOIN payments.exchange_rate AS r ON u.currency = r.currency
+WHERE r.as_of > %(until)s
+GROUP BY u.customer_id
 UNION ALL
 SELECT
     e.customer_id,

@@ -45,7 +45,7 @@ def _compute_all(connection: psycopg.Connection) -> None:
     ).fetchone()
     until = row[0] if row else datetime.now(UTC)
     settings = computing.Settings(until, own.company_field, own.base_currency)
-    computing.work(lambda: nullcontext(connection), settings, rows.replace)
+    computing.work(lambda: nullcontext(connection), settings, rows.replace, alone=True)
 
 
 _HAPPENED = (

@@ -1,17 +1,19 @@
 """Computes customers anew from all their events, and puts the result in the place of what stood, in one transaction with the
-removal of what waited. A company's customers are computed together.
+removal of what waited. A company's customers are computed together, by one worker at a time.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import psycopg
 
+from ic_assets.core import locks
+from ic_assets.core.logs import log
 from ic_assets.core.sql import statement
 from ic_assets.payments.engine.reading.events import Carried, Event
 from ic_assets.payments.engine.reading.models import Customer, Invoice, Subscription, Transaction, Versioned
@@ -80,6 +82,14 @@ class Group:
     statuses: list[PaymentsStatus]
 
 
+@dataclass(frozen=True)
+class Standing:
+    """A customer as it stands in the tables. ``mark`` changes whenever somebody writes it."""
+
+    company: str | None
+    mark: str
+
+
 @dataclass
 class Computed:
     groups: list[Group]
@@ -88,6 +98,14 @@ class Computed:
     rules: Rules
     due: dict[str, datetime | None]
     """By customer, when it has to be computed again without an event; None for never."""
+    before: dict[str, Standing | None]
+    """By customer, what stood before its events were read; None for nothing."""
+
+    @property
+    def companies(self) -> list[str]:
+        """Those that the customers have or had."""
+        had = {one.company for one in self.before.values() if one}
+        return sorted(name for name in had | {group.company for group in self.groups} if name is not None)
 
 
 def compute(connection: psycopg.Connection, customers: Iterable[str], settings: Settings) -> Computed:
@@ -95,6 +113,7 @@ def compute(connection: psycopg.Connection, customers: Iterable[str], settings: 
     wanted = set(customers)
     until = int(settings.until.timestamp())
     while True:
+        before = _standing(connection, wanted, ())
         rows = connection.execute(statement("payments/events_of_customers"), {"customers": sorted(wanted)})
         events = events_of(rows)
         known = [one for one in events if one.occurred_at <= until]
@@ -102,7 +121,8 @@ def compute(connection: psycopg.Connection, customers: Iterable[str], settings: 
             connection, sorted(wanted), known, settings.until, settings.company_field, settings.base_currency
         )
         owned, more = _owned(known, wanted, rules)
-        more |= _sharing(connection, owned.values(), wanted)
+        companies = {one.company for one in owned.values() if one.company is not None}
+        more |= _standing(connection, wanted, companies).keys() - wanted
         if not more:
             break
         wanted |= more
@@ -110,7 +130,15 @@ def compute(connection: psycopg.Connection, customers: Iterable[str], settings: 
     for one in owned.values():
         by_key[one.key].append(one)
     groups = [_group(key, by_key[key], rules, until) for key in sorted(by_key)]
-    return Computed(groups, known, rules, _due(connection, groups, events, settings))
+    return Computed(groups, known, rules, _due(connection, groups, events, settings), before)
+
+
+def hold(connection: psycopg.Connection, computed: Computed) -> bool:
+    """Keeps the companies from other workers until the transaction ends; waits for one that has them. Returns False when
+    their customers were written since they were read, or have become others: then what was computed is out of date."""
+    keys = {*computed.companies, *(group.key for group in computed.groups)}
+    connection.execute(statement("payments/hold_companies"), {"class": locks.COMPANY, "keys": sorted(keys)})
+    return _standing(connection, computed.before, computed.companies) == computed.before
 
 
 def _owned(events: Sequence[Event], wanted: set[str], rules: Rules) -> tuple[dict[str, Owned], set[str]]:
@@ -165,13 +193,15 @@ def _give(owned: dict[str, Owned], kind: str, identifier: str, ones: list[tuple[
     return owner
 
 
-def _sharing(connection: psycopg.Connection, owned: Iterable[Owned], wanted: set[str]) -> set[str]:
-    """Customers beside the wanted ones whose company is or was one of theirs."""
-    companies = sorted({one.company for one in owned if one.company is not None})
+def _standing(
+    connection: psycopg.Connection, customers: Iterable[str], companies: Iterable[str]
+) -> dict[str, Standing | None]:
+    """These customers as they stand, and those beside them whose company is, was or is to be one of theirs."""
+    names = sorted(customers)
     found = connection.execute(
-        statement("payments/sharing_customers"), {"customers": sorted(wanted), "companies": companies}
+        statement("payments/standing_customers"), {"customers": names, "companies": sorted(companies)}
     ).fetchall()
-    return {customer for (customer,) in found} - wanted
+    return {**dict.fromkeys(names), **{customer: Standing(company, mark) for customer, company, mark in found}}
 
 
 def _group(key: str, customers: list[Owned], rules: Rules, until: int) -> Group:
@@ -207,9 +237,17 @@ def _due(
                 customer = one.id if one.kind == "customer" else getattr(one.value, "customer_id", None)
                 if customer:
                     later[customer].append(datetime.fromtimestamp(event.occurred_at, UTC))
-    names = [one.customer_id for group in groups for one in group.customers]
-    query = statement("payments/coming_sources")
-    for customer, as_of in connection.execute(query, {"customers": names, "until": settings.until}).fetchall():
+    customers = [one for group in groups for one in group.customers]
+    names = [one.customer_id for one in customers]
+    # Of what was computed: the tables still hold what was before.
+    used = {(one.customer_id, version.value.currency_code) for one in customers for version in _versions(one)}
+    asked = {
+        "customers": names,
+        "until": settings.until,
+        "owners": [owner for owner, _ in used],
+        "currencies": [currency for _, currency in used],
+    }
+    for customer, as_of in connection.execute(statement("payments/coming_sources"), asked).fetchall():
         later[customer].append(as_of)
     for group in groups:
         for owner, found in group.timelines:
@@ -222,15 +260,24 @@ def _due(
     return {name: min(later[name], default=None) for name in {*names, *later}}
 
 
+def _versions(of: Owned) -> Iterator[Version[Subscription] | Version[Transaction]]:
+    """All of what is in a currency."""
+    for versions in of.subscriptions.values():
+        yield from versions
+    yield from of.transactions.values()
+
+
 def work(
     transaction: Callable[[], Any],
     settings: Settings,
     write: Callable[[psycopg.Connection, Computed, Sequence[str]], object],
     most: int = MOST,
-    on_done: Callable[[int], None] = lambda _count: None,
+    *,
+    alone: bool = False,
 ) -> int:
     """Computes whoever waits, ``most`` customers a transaction, until nobody does. Returns how many it were. Several may
-    work side by side: customers that another has in hand are left to it."""
+    work side by side: customers that another has in hand are left to it, and a company of theirs is waited for. ``alone``:
+    nobody else sees the tables."""
     total = 0
     while True:
         with transaction() as connection:
@@ -241,6 +288,9 @@ def work(
                 return total
             names = [customer for customer, _ in taken]
             computed = compute(connection, names, settings)
+            while not (alone or hold(connection, computed)):
+                log.info("payments_computed_again", customers=len(names), why="another run wrote a company of theirs")
+                computed = compute(connection, names, settings)
             write(connection, computed, names)
             connection.execute(
                 statement("payments/settle_waiting"),
@@ -251,4 +301,3 @@ def work(
                 },
             )
         total += len(taken)
-        on_done(total)

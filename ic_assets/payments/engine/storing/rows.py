@@ -74,8 +74,7 @@ def write(connection: psycopg.Connection, computed: Computed, customers: Sequenc
 def replace(connection: psycopg.Connection, computed: Computed, customers: Sequence[str]) -> list[str]:
     """``write`` in the flow's own tables alone. Returns the companies that the customers have or had."""
     names = sorted({*customers, *(one.customer_id for group in computed.groups for one in group.customers)})
-    before = connection.execute(statement("payments/companies_of"), {"customers": names}).fetchall()
-    companies = sorted({*(one for (one,) in before if one), *(g.company for g in computed.groups if g.company)})
+    companies = computed.companies
     values = {
         "customers": names,
         "subscriptions": _objects(computed, "subscriptions"),
