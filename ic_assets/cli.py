@@ -114,8 +114,8 @@ def load(
     if what_if:
         from ic_assets.commands.load_what_if import load_what_if
 
-        if len(files or []) != 1 or months:
-            raise typer.BadParameter("--what-if wants one FILE, and no --months.")
+        if len(files or []) != 1 or months or renew:
+            raise typer.BadParameter("--what-if wants one FILE, and neither --months nor --renew.")
         raise typer.Exit(load_what_if((files or [])[0], columns, full=full, as_json=as_json))
     if files:
         look_ahead(files[0].absolute(), columns)

@@ -65,7 +65,15 @@ def push(
     if as_json:
         look: dict[str, Any] = {"changes_url": f"{local}/changes"} if local else {}
         look |= {"in_the_way": in_the_way} if mode == "dry-run" else {}
-        emit_json({"mode": mode, **result.to_json(), "stopped_reason": result.stopped_reason, **look})
+        emit_json(
+            {
+                "mode": mode,
+                "push_id": result.push_id,
+                **result.to_json(),
+                "stopped_reason": result.stopped_reason,
+                **look,
+            }
+        )
     else:
         _show(result)
         if local:
@@ -123,7 +131,8 @@ def _show(result: PushResult) -> None:
     rows.append(["in all", *(getattr(result, name) for name in shown)])
     heads = ["type", *(_TITLES.get(name, name) for name in shown)]
     out.print(table(f"{verb} to portal {result.portal_id}", heads, rows))
-    out.print(f"{counted(result.requests, 'request')}, {result.seconds:,.1f} s.")
+    number = "" if result.push_id is None else f"Push {result.push_id}: "
+    out.print(f"{number}{counted(result.requests, 'request')}, {result.seconds:,.1f} s.")
     reasons = sorted(result.rejects_by_reason.items(), key=lambda item: -item[1])
     for reason, count in reasons[:_REASONS]:
         out.print(f"refused {counted(count, 'time')}: {reason}", markup=False)
@@ -194,6 +203,7 @@ def approve(
     by = checked_name(by)
     scope = OUTGOING.scope(types or None, months, include_orphans=include_orphans, overwrite_edits=overwrite_edits)
     with session(hubspot=True, quiet=True) as work:
+        require_known(months, work.settings.partitions_start)
         portal_id = HubSpotResource().portal_id()
         with work.database.transaction() as connection:
             orphans = orphans_by_reason(connection, scope.types)

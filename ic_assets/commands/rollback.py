@@ -15,7 +15,7 @@ from ic_assets.commands.runs import session
 from ic_assets.commands.terminal import agreed, counted, emit_json, err, out, say, table
 from ic_assets.core import schema
 from ic_assets.core.failures import Refused
-from ic_assets.core.months import Window
+from ic_assets.core.months import Window, require_known
 from ic_assets.hubspot.push import rollback as push_rollback
 from ic_assets.hubspot.push.rollback import RollbackResult, RollbackSelection
 from ic_assets.operations.hubspot_resource import HubSpotResource
@@ -26,6 +26,7 @@ def rollback(scope: str, months: tuple[date, date] | None, *, yes: bool, as_json
     records stand in HubSpot."""
     window = Window.of(*months) if months else None
     with session(quiet=True) as work:
+        require_known(months, work.settings.partitions_start)
         with work.database.transaction() as connection:
             standing = engine.records_in_hubspot(connection)
             counts = engine.counts(connection, scope, window)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 
 import psycopg
 
@@ -82,11 +83,11 @@ def _state(gap: Gap, held: set[str]) -> State:
 
 
 def _is_there(place: str) -> bool:
-    module = place.partition(":")[0]
     try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # nor is the room that it should be in
+        resolve_name(place)
+    except (ImportError, AttributeError):
         return False
+    return True
 
 
 def _held(connection: psycopg.Connection, columns: Sequence[str]) -> set[str]:

@@ -93,8 +93,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Rules(Generic[Row]):
-    """One state of a file: its rows in their order, the SHA-256 of its bytes, when it was written, and whether it is the
-    one of ``$IC_HOME``."""
+    """One state of a file: its rows in their order, the SHA-256 of its bytes, when it was written, and whether it is a
+    company's own (``RuleFile.own``)."""
 
     rows: tuple[Row, ...]
     digest: str
@@ -280,8 +280,8 @@ def problem(connection: psycopg.Connection, file: RuleFile[Row]) -> str | None:
         return None
     if not rules.is_own and _is_own(connection, file):
         return (
-            f"{file.path.name}: one from a folder IC_HOME is in force and stays so; to go back to the packaged one, copy "
-            f"it to {file.own}"
+            f"{file.path.name}: one of your own, which is not here, is in force and stays so; to go back to the packaged "
+            f"one, copy it to {file.own}"
         )
     return (
         f"{file.path.name}: a newer version is in force, applied from elsewhere or before this file was put back; "
@@ -293,7 +293,7 @@ def in_force(connection: psycopg.Connection, file: RuleFile[Row]) -> str:
     """Which version the database works by, in one line for people."""
     if _in_force(connection, file) is None:
         return f"{file.packaged.name}: none yet"
-    return f"{file.packaged.name}: {'that of IC_HOME' if _is_own(connection, file) else 'the packaged one'}"
+    return f"{file.packaged.name}: {'one of your own' if _is_own(connection, file) else 'the packaged one'}"
 
 
 def _is_own(connection: psycopg.Connection, file: RuleFile[Row]) -> bool:

@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from ic_assets.core.failures import Refused
 from ic_assets.core.hosts import is_loopback
 from ic_assets.core.masking import checked_secret
-from ic_assets.core.months import DEFAULT_START, checked_start, partitions_start
+from ic_assets.core.months import DEFAULT_START, checked_start
 
 HUBSPOT_URL = "https://api.hubapi.com"
 DATE_ORDERS = ("YMD", "DMY", "MDY")
@@ -240,7 +240,7 @@ class Settings(_Environment):
     manual_lock_days: Annotated[int, _read(_lock_days)] = _variable("IC_MANUAL_LOCK_DAYS", 90)
     https_proxy: Annotated[str | None, _read(_proxy)] = _variable("IC_HTTPS_PROXY", None, is_secret=True)
     partitions_start: Annotated[date, _read(checked_start)] = Field(
-        default_factory=partitions_start, validation_alias="IC_PARTITIONS_START"
+        default_factory=lambda: checked_start(""), validation_alias="IC_PARTITIONS_START"
     )
 
     @property

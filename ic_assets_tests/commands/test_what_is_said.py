@@ -14,6 +14,7 @@ from psycopg import sql
 from ic_assets.activities import checks, keys
 from ic_assets.activities.engine.derivatives.payload_versions import older_payloads, version
 from ic_assets.activities.engine.judging.judgement import nothing_to_push
+from ic_assets.activities.engine.judging.rules import PAYLOADS_ARE_CURRENT, judge
 from ic_assets.activities.engine.judging.verdicts import Rule, Verdict
 from ic_assets.activities.facts.activity_types import BY_NAME
 from ic_assets.commands.load import Brought
@@ -86,6 +87,11 @@ def test_a_dry_run_says_what_it_did_not_ask_hubspot_about(capsys: pytest.Capture
     assert "was not asked" not in capsys.readouterr().err
 
 
+def test_a_push_that_ends_says_its_number(capsys: pytest.CaptureFixture[str]) -> None:
+    _show(PushResult("test", portal_id=7, push_id=12, created=1))
+    assert "Push 12" in capsys.readouterr().out
+
+
 # -- payloads and their templates ---------------------------------------------------------------------
 
 
@@ -119,6 +125,18 @@ def test_payloads_that_other_settings_made_are_counted_by_type_and_month_until_t
     older = older_payloads(connection, other)
     assert older
     assert (older.by_type, [f"{month:%Y-%m}" for month in older.months]) == ({"calls": 1, "emails": 1}, ["2019-04"])
+
+
+def test_a_shell_without_the_kept_zone_finds_no_older_payload(
+    database: str, connection: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IC_SOURCE_TIMEZONE", "Europe/Berlin")
+    reconcile_everything(database)
+    land(database, write_drop(tmp_path / "a.csv", [row(1), row(2, "2019-04-05", "Email")]))
+    bring_up_to_date(database)
+    monkeypatch.delenv("IC_SOURCE_TIMEZONE")
+    found = judge(connection, want=lambda rule: rule.name == PAYLOADS_ARE_CURRENT)
+    assert {v.rule.on: (v.failing, v.checked) for v in found if v.checked} == {"calls": (0, 1), "emails": (0, 1)}
 
 
 def test_payloads_of_before_versions_were_recorded_count_as_older(loaded: str, connection: psycopg.Connection) -> None:

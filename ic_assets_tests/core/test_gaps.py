@@ -66,6 +66,7 @@ def test_a_gap_of_a_flow_that_is_not_there_is_open_and_one_whose_code_is_gone_is
         gap("activities", "ic_assets.crm.write:write", "crm.field_lock.locked_until"),
         gap("activities", "ic_assets.nowhere.write:write"),
         gap("activities", "ic_assets.crm.nowhere:write"),
+        gap("activities", "ic_assets.crm.write:nothing"),
     ]
     found = [(state.state, state.note) for state in states(given, None).values()]
     assert found == [
@@ -74,4 +75,5 @@ def test_a_gap_of_a_flow_that_is_not_there_is_open_and_one_whose_code_is_gone_is
         ("closed", ""),
         ("broken", "not there: ic_assets.nowhere.write:write"),
         ("broken", "not there: ic_assets.crm.nowhere:write"),
+        ("broken", "not there: ic_assets.crm.write:nothing"),
     ]

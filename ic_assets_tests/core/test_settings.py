@@ -18,6 +18,8 @@ import pytest
 from ic_assets.activities.engine.staging import slices
 from ic_assets.commands import settings as command
 from ic_assets.commands.load import load
+from ic_assets.commands.push import approve
+from ic_assets.commands.rollback import rollback
 from ic_assets.commands.status import status
 from ic_assets.core import kept_settings
 from ic_assets.core.failures import Refused
@@ -135,6 +137,9 @@ def test_an_earlier_first_month_lets_the_rejected_rows_in_and_a_later_one_is_ref
     with shell(IC_PARTITIONS_START="1998-01-01"):
         again = land(database, file)
     assert (again.inserted, again.unchanged, again.rejected) == (1, 2, 0)
+    # Emptied it is the first month that there is, whatever this shell sets.
+    with shell(IC_PARTITIONS_START="1998-06-01"):
+        assert kept_settings.value_of("IC_PARTITIONS_START", "") == date(2000, 1, 1)
 
 
 def test_the_commands_show_and_change_and_a_look_is_refused_too(
@@ -181,7 +186,12 @@ def test_another_first_month_ends_in_one_line_and_none_is_the_kept_one(
     assert "IC_PARTITIONS_START is 2019-04-01 here and 2015-06-01 in the database" in said
     monkeypatch.setenv("IC_POSTGRES_URL", database)
     monkeypatch.setenv("IC_HOME", str(home))
+    before = (date(2014, 5, 1), date(2014, 5, 1))
     with pytest.raises(Refused, match="the months that are kept, 2015-06 to"):
-        load([], months=(date(2014, 5, 1), date(2014, 5, 1)), as_json=False, quiet=True)
+        load([], months=before, as_json=False, quiet=True)
+    with pytest.raises(Refused, match="the months that are kept, 2015-06 to"):
+        rollback("activities", before, yes=True)
+    with pytest.raises(Refused, match="the months that are kept, 2015-06 to"):
+        approve(by="Ada", types=[], months=before, include_orphans=False, overwrite_edits=False, as_json=False)
     # The partitions are the kept ones too, or Dagster would take the month.
     assert first_month() == date(2015, 6, 1)

@@ -22,6 +22,7 @@ from ic_assets.activities.engine.staging.unrecognised import unrecognised
 from ic_assets.activities.facts.outgoing import OUTGOING
 from ic_assets.core import rules_data
 from ic_assets.core.failures import Refused
+from ic_assets.core.files import SQL_DIR
 from ic_assets.hubspot.portal.spellings import Options, spelled_for
 from ic_assets_tests import processes
 from ic_assets_tests.drops import bring_up_to_date, land, opened, reconcile_everything, row, write_drop
@@ -221,7 +222,7 @@ def test_a_file_of_the_home_folder_goes_before_the_packaged_one_and_marks_what_i
     with opened(database) as opened_database, opened_database.transaction() as connection:
         late = [month.isoformat()[:7] for month, _, _ in slices.out_of_date(connection)]
         assert late == ["2019-01", "2019-03"]
-        assert rules_data.in_force(connection, classification.STATUSES) == "statuses.csv: that of IC_HOME"
+        assert rules_data.in_force(connection, classification.STATUSES) == "statuses.csv: one of your own"
         assert rules_data.in_force(connection, classification.DIRECTIONS) == "directions.csv: the packaged one"
     bring_up_to_date(database)
     with psycopg.connect(database, row_factory=dict_row) as check:
@@ -235,6 +236,68 @@ def test_a_file_of_the_home_folder_goes_before_the_packaged_one_and_marks_what_i
     assert sync(database) == []
     with psycopg.connect(database) as check:
         assert "copy it to" in str(rules_data.problem(check, classification.STATUSES))
+
+
+# File: lines added to it, each of a word that the packaged one does not name.
+FOUR = {
+    "classification.csv": "brieftaube,*,calls,\nhausaufgabe,*,tasks,\n",
+    "directions.csv": "anflug,INBOUND\n",
+    "statuses.csv": "calls,gelandet,BUSY,Busy\n",
+    "priorities.csv": "dringlichst,HIGH\n",
+}
+WORDS_OF_FOUR = (("Brieftaube", "Anflug", "Gelandet", ""), ("Hausaufgabe", "", "", "Dringlichst"))
+
+
+@pytest.mark.parametrize("variable", [None, "IC_ACTIVITIES_RULES"])
+def test_each_of_the_four_files_goes_before_the_packaged_one(
+    database: str, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str | None
+) -> None:
+    """In IC_HOME itself, or in the folder that the variable names, where those of IC_HOME do not count."""
+    rows = [
+        row(number, kind=kind, Comm_Action=action, Comm_Status=status, Comm_Priority=priority)
+        for number, (kind, action, status, priority) in enumerate(WORDS_OF_FOUR, 1)
+    ]
+    reconcile_everything(database)
+    land(database, write_drop(tmp_path / "a.csv", rows))
+    bring_up_to_date(database)
+    assert [become(*words) for words in WORDS_OF_FOUR] == [("notes", None, None, None)] * 2
+
+    folder = own
+    if variable:
+        folder = tmp_path / "named"
+        folder.mkdir()
+        monkeypatch.setenv(variable, str(folder))
+        for name in FOUR:
+            (own / name).write_text("no file of rules\n", encoding="utf-8")
+    for name, lines in FOUR.items():
+        packaged = SQL_DIR / "activities" / name
+        (folder / name).write_text(packaged.read_text(encoding="utf-8") + lines, encoding="utf-8")
+    assert sync(database) == ["brieftaube", "hausaufgabe", "anflug", "calls, gelandet", "dringlichst"]
+    bring_up_to_date(database)
+    with psycopg.connect(database, row_factory=dict_row) as connection:
+        kinds, found = zip(*(derivative(connection, number) for number in (1, 2)), strict=True)
+    with psycopg.connect(database) as plain:
+        versions = [rules_data.in_force(plain, file) for file in classification.FILES]
+    assert kinds == ("calls", "tasks")
+    assert (found[0]["call_direction"], found[0]["call_status"], found[1]["task_priority"]) == (
+        "INBOUND",
+        "BUSY",
+        "HIGH",
+    )
+    assert (
+        found[0]["hubspot_api_payload"]["properties"]["hs_call_disposition"] == "9d9162e7-6cf3-4944-bf63-4dff82258764"
+    )
+    assert versions == [f"{name}: one of your own" for name in FOUR]
+    # Without a database, as classify and load --what-if read them.
+    assert [become(*words) for words in WORDS_OF_FOUR] == [
+        ("calls", "INBOUND", "BUSY", None),
+        ("tasks", None, "NOT_STARTED", "HIGH"),
+    ]
+
+
+def become(*words: str) -> tuple[str, str | None, str | None, str | None]:
+    found = Mapping().becomes(*words, has_case=False)
+    return found.activity_type, found.direction, found.status, found.priority
 
 
 def test_a_task_is_due_at_its_time_where_the_setting_says_so(

@@ -1,5 +1,5 @@
--- Whether a version of a rule file gives way to the one in force. A file of $IC_HOME goes before the packaged one,
--- whichever was written last; of two of one place the one that was written later.
+-- Whether a version of a rule file gives way to the one in force. A company's own goes before the packaged one,
+-- whichever was written last; of two of one kind the one that was written later.
 -- Parameters: name, digest, modified_at, is_own.
 SELECT
     CASE

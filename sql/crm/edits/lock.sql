@@ -1,5 +1,5 @@
--- Locks a field as it stands, until a time at least. Parameters: company, field, until, changed_by, cause, now (NULL:
--- the database's clock).
+-- Locks a field as it stands, until a time, whatever lock it had. Parameters: company, field, until, changed_by, cause,
+-- now (NULL: the database's clock).
 INSERT INTO crm.field_lock AS f (company, field, locked_until, changed_by, cause, changed_at)
 VALUES (
     %(company)s, %(field)s, %(until)s, %(changed_by)s, %(cause)s, coalesce(%(now)s::timestamptz, statement_timestamp())

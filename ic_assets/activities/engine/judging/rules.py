@@ -25,6 +25,7 @@ from ic_assets.activities.engine.judging.verdicts import Figure, Rule, Verdict
 from ic_assets.activities.engine.staging.slices import MASTER, RESOLVED
 from ic_assets.activities.engine.staging.unrecognised import least_recognised, most_frequent
 from ic_assets.activities.facts.activity_types import ACTIVITY_TYPES, ActivityType
+from ic_assets.core import kept_settings
 from ic_assets.core.settings import Settings
 from ic_assets.core.sql import statement
 
@@ -172,6 +173,11 @@ def resolution_rules() -> list[Rule]:
 PAYLOADS_ARE_CURRENT = "payloads_are_current"
 
 
+def _settings(connection: psycopg.Connection) -> Settings:
+    """Those that payloads are made with: a shell need not say what the database keeps."""
+    return kept_settings.in_force(connection, Settings.from_env(), refuses=False)
+
+
 def derivative_rules(activity: ActivityType) -> list[Rule]:
     table = sql.Identifier(activity.table)
     of_type = {"activity_type": activity.name}
@@ -234,7 +240,7 @@ def derivative_rules(activity: ActivityType) -> list[Rule]:
             "`ic-assets load --renew` makes them again.",
             parameters=of_type,
             blocking=False,
-            in_force=lambda: {"payload_version": version(activity, Settings.from_env())},
+            in_force=lambda connection: {"payload_version": version(activity, _settings(connection))},
         )
     )
     if activity.name == "meetings":

@@ -37,7 +37,7 @@ class Rule:
     blocking: bool = True
     gate: bool = False
     tell: Callable[[Any], str] | None = None
-    in_force: Callable[[], Mapping[str, Any]] | None = None
+    in_force: Callable[[psycopg.Connection], Mapping[str, Any]] | None = None
 
     def judge(
         self,
@@ -48,7 +48,7 @@ class Rule:
         """The verdict on what is there, or by what was counted last: ``judge`` below counts first."""
         if isinstance(self.query, Figure):
             return Verdict(self, *self.query.read(connection, fresh.get(self.query.source.name, NOTHING_FRESH)))
-        now = self.in_force() if self.in_force else {}
+        now = self.in_force(connection) if self.in_force else {}
         row = connection.execute(self.query, {**self.parameters, **now, **(parameters or {})}).fetchone()
         failing, checked, sample = row or (0, 0, None)
         return Verdict(self, int(failing), int(checked), sample)
